@@ -1,0 +1,89 @@
+"""Joining or starting Ray, and what must hold before any actor is asked for."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import ray
+
+from records.config import ClusterConfig
+from records.errors import UserError
+
+
+@contextmanager
+def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
+    """Join the cluster at `config.address`, or start a Ray on loopback that ends with the block.
+
+    Inside a submitted job the job's own cluster is joined. Yields whether all actors share this machine.
+
+    Raises:
+        UserError: nobody answers at the address.
+    """
+    address = config.address or os.environ.get("RAY_ADDRESS", "")
+    if ray.is_initialized():
+        yield True
+        return
+    if address:
+        check_address(address)
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    else:
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(
+            num_cpus=config.cpus or os.cpu_count(),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            object_store_memory=int(config.object_store_gib * 2**30),
+            _node_ip_address="127.0.0.1",
+        )
+    try:
+        yield len(ray.nodes()) == 1
+    finally:
+        ray.shutdown()
+
+
+def check_address(address: str, timeout_s: float = 5.0) -> None:
+    """Knock at HOST:PORT of a Ray or job-server address.
+
+    Raises:
+        UserError: it has no port, or nobody answers.
+    """
+    if address in ("auto", "local"):
+        return
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise UserError(f"Ray address {address!r}: expected HOST:PORT, such as 127.0.0.1:6379")
+    try:
+        socket.create_connection((host, port), timeout=timeout_s).close()
+    except OSError as error:
+        raise UserError(
+            f"Ray address {address!r}: nobody answers ({error.strerror or error}); is the cluster up?"
+        ) from None
+
+
+def check_cpus(wanted: dict[str, float], gpus: float) -> None:
+    """Refuse actors that the cluster can never place: Ray would wait for ever.
+
+    Args:
+        wanted: CPUs by kind of actor, all of that kind together.
+        gpus: GPUs of all actors together.
+
+    Raises:
+        UserError: naming the shares and the keys to lower.
+    """
+    total = ray.cluster_resources()
+    cpus = total.get("CPU", 0.0)
+    if sum(wanted.values()) > cpus + 1e-6:
+        shares = ", ".join(f"{name} {share:g}" for name, share in wanted.items())
+        raise UserError(
+            f"the actors ask for {sum(wanted.values()):g} CPUs ({shares}), the cluster has {cpus:g}; "
+            "lower the number of actors or their cpus"
+        )
+    if gpus > total.get("GPU", 0.0):
+        raise UserError(f"the actors ask for {gpus:g} GPUs, the cluster has {total.get('GPU', 0.0):g}")

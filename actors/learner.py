@@ -1,0 +1,325 @@
+"""The DeepSpeed learner: one Ray actor a rank, driven as one by `LearnerGroup`.
+
+It knows no algorithm: SFT and DF-GRPO pass it an `Objective` and micro-batches.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+from torch import nn
+
+from actors.supervision import wait_for
+from actors.weights import buckets
+from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shortest_padding
+from records.config import LearnerConfig
+
+
+class TokenLogits(nn.Module):
+    """A causal language model that computes logits only where a batch asks for them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids_BT: torch.Tensor, positions_N: torch.Tensor) -> torch.Tensor:
+        """Logits_NV in float32 at `positions_N` of the flattened B·T grid."""
+        hidden_BTD = self.network.model(input_ids=input_ids_BT, use_cache=False).last_hidden_state
+        return self.network.lm_head(hidden_BTD.flatten(0, 1)[positions_N]).float()
+
+
+class LearnerRank:
+    """One rank; runs inside its actor's process."""
+
+    def __init__(self, model_dir: Path, config: LearnerConfig, rank: int, store: str, timeout_s: float) -> None:
+        os.environ.update(
+            RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE=str(config.ranks), LOCAL_SIZE=str(config.ranks)
+        )
+        on_cpu = config.gpus_per_rank == 0
+        if on_cpu:
+            torch.set_num_threads(config.threads)
+        self._join(rank, config.ranks, store, timeout_s, "gloo" if on_cpu else "nccl")
+        import deepspeed
+        from transformers import AutoModelForCausalLM
+
+        # DeepSpeed would compile a shared-memory collective (30 s and a compiler); gloo does for CPU ranks.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        self.config = config
+        self.rank = rank
+        self.device = torch.device("cpu" if on_cpu else "cuda")
+        network = AutoModelForCausalLM.from_pretrained(
+            model_dir, dtype=torch.float32 if on_cpu else torch.bfloat16, local_files_only=True
+        )
+        self.model_dir = model_dir
+        self._reference: TokenLogits | None = None
+        module = TokenLogits(network)
+        self.engine, *_ = deepspeed.initialize(
+            model=module,
+            model_parameters=list(module.parameters()),
+            config={
+                "train_micro_batch_size_per_gpu": 1,
+                "gradient_accumulation_steps": 1,
+                "gradient_clipping": config.max_grad_norm,
+                "zero_optimization": {"stage": config.zero_stage},
+                "zero_allow_untested_optimizer": True,
+                "bf16": {"enabled": not on_cpu},
+                "optimizer": {
+                    "type": "AdamW",
+                    "params": {"lr": 0.0, "weight_decay": config.weight_decay, "torch_adam": True},
+                },
+            },
+        )
+
+    def _join(self, rank: int, world: int, store: str, timeout_s: float, backend: str) -> None:
+        """Join the process group: through a file on one machine (nothing listens), else over TCP."""
+        timeout = timedelta(seconds=timeout_s)
+        if store.startswith("file:"):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+            rendezvous: Any = torch.distributed.FileStore(store.removeprefix("file:"), world)
+        else:
+            host, port = store.rsplit(":", 1)
+            rendezvous = torch.distributed.TCPStore(host, int(port), world, rank == 0, timeout=timeout)
+        os.environ.setdefault("DS_ACCELERATOR", "cpu" if backend == "gloo" else "cuda")
+        torch.distributed.init_process_group(
+            backend, store=rendezvous, rank=rank, world_size=world, timeout=timeout
+        )
+
+    def ready(self) -> bool:
+        """Answers once the engine stands."""
+        return True
+
+    def _policy(self, batch: TokenBatch) -> torch.Tensor:
+        return self.engine(*self._tensors(batch))  # type: ignore[no-any-return]
+
+    def _tensors(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        return (
+            torch.from_numpy(batch.input_ids_BT).to(self.device),
+            torch.from_numpy(batch.positions_N).to(self.device),
+        )
+
+    def _reference_policy(self, batch: TokenBatch) -> torch.Tensor:
+        if self._reference is None:
+            from transformers import AutoModelForCausalLM
+
+            network = AutoModelForCausalLM.from_pretrained(
+                self.model_dir, dtype=torch.float32, local_files_only=True
+            )
+            self._reference = TokenLogits(network).to(self.device).eval().requires_grad_(False)
+        return self._reference(*self._tensors(batch))  # type: ignore[no-any-return]
+
+    def update(
+        self, minibatches: list[list[Any]], normalisers: list[float], objective: Objective, lr: float
+    ) -> UpdateReport:
+        """One optimiser step a mini-batch (a list of micro-batches, equally many on every rank).
+
+        The loss is `sum × world / normaliser`: DeepSpeed averages gradients over ranks, and the
+        normaliser counts the whole batch, so the split over ranks and micro-batches does not show.
+        """
+        prepared = self._prepare(minibatches, objective)
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = lr
+        totals: Metrics = {}
+        grad_norm = 0.0
+        for minibatch, ready, normaliser in zip(minibatches, prepared, normalisers, strict=True):
+            scale = self.config.ranks / normaliser
+            for index, (micro, precomputed) in enumerate(zip(minibatch, ready, strict=True)):
+                self.engine.set_gradient_accumulation_boundary(index == len(minibatch) - 1)
+                loss, metrics = objective.loss(self._policy, micro, precomputed)
+                self.engine.backward(loss * scale, scale_wrt_gas=False)
+                for name, value in {"loss": float(loss.detach()), **metrics}.items():
+                    totals[name] = totals.get(name, 0.0) + value / sum(normalisers)
+            grad_norm = max(grad_norm, self._step())
+        return UpdateReport(
+            optimizer_steps=len(minibatches), grad_norm=grad_norm, metrics=self._sum_over_ranks(totals)
+        )
+
+    def _prepare(self, minibatches: list[list[Any]], objective: Objective) -> list[list[Any]]:
+        """Behaviour-version quantities; None where the first loss can take them from its own forward pass."""
+        if len(minibatches) == 1 and not objective.needs_reference:
+            return [[None] * len(minibatch) for minibatch in minibatches]
+        reference = self._reference_policy if objective.needs_reference else None
+        with torch.no_grad():
+            return [
+                [objective.prepare(self._policy, reference, micro) for micro in minibatch]
+                for minibatch in minibatches
+            ]
+
+    def _step(self) -> float:
+        """Apply the accumulated gradients; returns their norm before clipping."""
+        norm = None
+        if self.config.zero_stage == 0:
+            gradients = [p.grad for p in self.engine.parameters() if p.grad is not None]
+            norm = float(torch.nn.utils.get_total_norm(gradients))
+        self.engine.step()
+        return float(self.engine.get_global_grad_norm()) if norm is None else norm
+
+    def _sum_over_ranks(self, totals: Metrics) -> Metrics:
+        if self.config.ranks == 1:
+            return totals
+        names = sorted(totals)
+        values = torch.tensor([totals[name] for name in names], dtype=torch.float64)
+        torch.distributed.all_reduce(values)
+        return dict(zip(names, values.tolist(), strict=True))
+
+    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
+        """Untempered log-probs of tokens 1… of each sequence given those before."""
+        results: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        lengths = [len(sequence) for sequence in sequences]
+        for indices in shortest_padding(lengths, self.config.micro_batch_tokens):
+            ids_BT = pad([list(sequences[i]) for i in indices], 0)
+            width = ids_BT.shape[1]
+            spans = [np.arange(lengths[i] - 1) + row * width for row, i in enumerate(indices)]
+            positions_N = np.concatenate(spans)
+            targets_N = ids_BT.reshape(-1)[positions_N + 1]
+            batch = TokenBatch(input_ids_BT=ids_BT, positions_N=positions_N, targets_N=targets_N)
+            with torch.no_grad():
+                logprobs_NV = torch.log_softmax(self._policy(batch), dim=-1)
+            picked_N = logprobs_NV.gather(1, torch.from_numpy(targets_N).to(self.device)[:, None])[:, 0]
+            cuts = np.cumsum([len(span) for span in spans])[:-1]
+            for i, values in zip(indices, np.split(picked_N.double().cpu().numpy(), cuts), strict=True):
+                results[i] = values
+        return results
+
+    def publish(self) -> list[ray.ObjectRef]:
+        """Put all weights into the object store, a bucket at a time; ranks other than 0 only take part."""
+        return list(buckets(self._weights()))
+
+    def _weights(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        """Yield (name, array) of every parameter; under ZeRO-3 each is gathered on its own."""
+        import deepspeed
+
+        for name, parameter in self.engine.module.network.named_parameters():
+            with deepspeed.zero.GatheredParameters([parameter], enabled=self.config.zero_stage == 3):
+                if self.rank == 0:
+                    yield name, parameter.detach().float().cpu().numpy().copy()
+
+    def export(self, directory: Path) -> None:
+        """Write the weights in Hugging Face format (config, safetensors, tokenizer), whole."""
+        weights = {name: torch.from_numpy(array) for name, array in self._weights()}
+        if self.rank == 0:
+            aside = directory.with_name(f".{directory.name}.part")
+            shutil.rmtree(aside, ignore_errors=True)
+            self.engine.module.network.save_pretrained(aside, state_dict=weights)
+            for file in self.model_dir.iterdir():
+                if not (aside / file.name).exists() and not file.name.startswith("model"):
+                    shutil.copy2(file, aside / file.name)
+            shutil.rmtree(directory, ignore_errors=True)
+            aside.rename(directory)
+
+    def save(self, directory: Path) -> None:
+        """Write this rank's part of a checkpoint (parameters and optimiser) into `directory`."""
+        self.engine.save_checkpoint(str(directory), tag="deepspeed", save_latest=False)
+
+    def load(self, directory: Path) -> None:
+        """Continue from a checkpoint written by `save`; nothing but tensors and plain values is unpickled."""
+        from deepspeed.runtime.fp16.loss_scaler import LossScaler
+        from deepspeed.runtime.zero.config import ZeroStageEnum
+        from deepspeed.utils.tensor_fragment import fragment_address
+
+        def load_tensors(path: str, map_location: Any = None) -> Any:
+            with torch.serialization.safe_globals([LossScaler, ZeroStageEnum, fragment_address]):
+                return torch.load(path, map_location=map_location, weights_only=True)
+
+        self.engine.checkpoint_engine.load = load_tensors
+        self.engine.load_checkpoint(str(directory), tag="deepspeed")
+
+
+class LearnerGroup:
+    """All ranks as one learner."""
+
+    def __init__(self, model_dir: Path, config: LearnerConfig, timeout_s: float, *, local: bool) -> None:
+        self.config = config
+        self.timeout_s = timeout_s
+        self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
+        store = f"file:{self._store}/store" if local else f"{ray.util.get_node_ip_address()}:{_free_port()}"
+        actor = ray.remote(LearnerRank).options(
+            num_cpus=config.cpus_per_rank,
+            num_gpus=config.gpus_per_rank,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(config.threads), "HF_HUB_OFFLINE": "1"}},
+        )
+        self.ranks = [
+            actor.remote(model_dir.absolute(), config, rank, store, timeout_s) for rank in range(config.ranks)
+        ]
+        self._all("ready")
+
+    def _all(self, method: str, *args: Any) -> list[Any]:
+        """Call `method` on every rank and wait for all of them; the first failure is raised."""
+        pending = [getattr(rank, method).remote(*args) for rank in self.ranks]
+        return self._wait(pending)
+
+    def _wait(self, pending: list[ray.ObjectRef]) -> list[Any]:
+        deadline = time.monotonic() + self.timeout_s
+        return [
+            wait_for(ref, f"learner rank {rank}", max(0.1, deadline - time.monotonic()))
+            for rank, ref in enumerate(pending)
+        ]
+
+    def update(
+        self,
+        minibatches: Sequence[Sequence[Any]],
+        normalisers: Sequence[float],
+        objective: Objective,
+        lr: float,
+        empty: Any,
+    ) -> UpdateReport:
+        """One optimiser step a mini-batch; its micro-batches are dealt over the ranks.
+
+        A rank that is dealt fewer gets `empty` (a micro-batch in which nothing counts): ranks that run
+        different numbers of micro-batches would wait for each other for ever.
+        """
+        world = self.config.ranks
+        dealt: list[list[list[Any]]] = [[] for _ in range(world)]
+        for minibatch in minibatches:
+            rounds = -(-len(minibatch) // world)
+            for rank in range(world):
+                mine = list(minibatch[rank::world])
+                dealt[rank].append(mine + [empty] * (rounds - len(mine)))
+        pending = [
+            actor.update.remote(dealt[rank], list(normalisers), objective, lr)
+            for rank, actor in enumerate(self.ranks)
+        ]
+        return self._wait(pending)[0]  # type: ignore[no-any-return]
+
+    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
+        """Untempered log-probs of tokens 1… of each sequence given those before."""
+        return self._all("logprobs", list(sequences))[0]  # type: ignore[no-any-return]
+
+    def publish(self) -> list[ray.ObjectRef]:
+        """References to the current weights, in buckets."""
+        return self._all("publish")[0]  # type: ignore[no-any-return]
+
+    def export(self, directory: Path) -> None:
+        """Write the weights in Hugging Face format, whole."""
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        self._all("export", directory.absolute())
+
+    def save(self, directory: Path) -> None:
+        """Write a checkpoint of all ranks into `directory` (the caller renames it into place)."""
+        self._all("save", directory.absolute())
+
+    def load(self, directory: Path) -> None:
+        """Continue from a checkpoint of as many ranks."""
+        self._all("load", directory.absolute())
+
+    def close(self) -> None:
+        """End the ranks' processes."""
+        for rank in self.ranks:
+            ray.kill(rank)
+        if self._store:
+            shutil.rmtree(self._store, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])

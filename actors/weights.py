@@ -1,0 +1,98 @@
+"""Weights from the learner to the engines, in buckets, and the check that they arrived."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+from safetensors import safe_open
+
+BUCKET_BYTES = 64 * 2**20
+"""A bucket is closed once it holds this much; a single larger tensor is a bucket of its own."""
+
+Bucket = Mapping[str, npt.NDArray[np.float32]]
+
+
+class StaleWeightsError(RuntimeError):
+    """An engine's log-probs differ from the learner's after a publish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """One publish: seconds and bytes of the transfer, and the parity of log-probs after it (nats)."""
+
+    seconds: float
+    bytes: int
+    max_logprob_diff: float
+    mismatch_kl: float
+
+
+def buckets(weights: Iterator[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[ray.ObjectRef]:
+    """Put `weights` into the object store, a bucket at a time."""
+    bucket: dict[str, npt.NDArray[np.float32]] = {}
+    size = 0
+    for name, array in weights:
+        bucket[name] = array
+        size += array.nbytes
+        if size >= BUCKET_BYTES:
+            yield ray.put(bucket)
+            bucket, size = {}, 0
+    if bucket:
+        yield ray.put(bucket)
+
+
+def buckets_of(model_dir: Path) -> list[ray.ObjectRef]:
+    """The weights of a Hugging Face directory (safetensors), in the object store."""
+
+    def arrays() -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        for file in sorted(model_dir.glob("*.safetensors")):
+            with safe_open(file, framework="pt") as tensors:
+                for name in tensors.keys():
+                    yield name, tensors.get_tensor(name).float().numpy()
+
+    return list(buckets(arrays()))
+
+
+class WeightReceiver:
+    """Mixed into vLLM's worker (`worker_extension_cls`): replaces the model's weights in place."""
+
+    model_runner: Any
+
+    def receive_weights(self, buckets: Sequence[ray.ObjectRef]) -> None:
+        """Load all weights, holding one bucket at a time."""
+
+        def tensors() -> Iterator[tuple[str, torch.Tensor]]:
+            for ref in buckets:
+                bucket: Bucket = ray.get(ref)
+                for name, array in bucket.items():
+                    yield name, torch.from_numpy(array.copy())
+
+        self.model_runner.reload_weights(weights_iterator=tensors())
+
+
+def check_parity(
+    learner: Sequence[npt.NDArray[np.float64]],
+    engine: Sequence[npt.NDArray[np.float64]],
+    tolerance: float,
+    who: str,
+) -> tuple[float, float]:
+    """Compare token log-probs of the same sequences under the learner and one engine.
+
+    Returns the largest absolute difference and the mean k3 estimate of KL(engine ‖ learner), nats.
+
+    Raises:
+        StaleWeightsError: the difference is above `tolerance` or not a number.
+    """
+    ours, theirs = np.concatenate(learner), np.concatenate(engine)
+    difference = ours - theirs
+    worst = float(np.max(np.abs(difference)))
+    if not worst <= tolerance:
+        raise StaleWeightsError(
+            f"after the weight update {who} is {worst:.3g} nats away from the learner "
+            f"(rl.sync_tolerance is {tolerance:g}): its weights are stale or partly loaded"
+        )
+    return worst, float(np.mean(np.exp(difference) - 1 - difference))

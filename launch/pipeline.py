@@ -1,0 +1,103 @@
+"""The whole run: stages in order, each skipped when its inputs are unchanged."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from launch.progress import Reporter
+from launch.recipe import fingerprint, run_directory
+from records.config import Recipe
+from records.errors import UserError
+from records.files import read_json, write_json, write_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A recipe at work in its directory."""
+
+    recipe: Recipe
+    directory: Path
+    reporter: Reporter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage: what it does, the config it reads, and what it owns in the run directory.
+
+    A stage that was interrupted finds what it wrote before and goes on; one whose inputs changed
+    starts with its `outputs` removed.
+    """
+
+    name: str
+    work: Callable[[Run], None]
+    reads: Callable[[Recipe], Sequence[Any]]
+    outputs: tuple[str, ...]
+
+
+def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), until: str = "") -> None:
+    """Run `stages` in order, skipping those whose config and predecessors are as they were.
+
+    `force` names stages to redo (those after follow); `until` the last one to run.
+
+    Raises:
+        UserError: an unknown stage is named.
+    """
+    names = [stage.name for stage in stages]
+    for name in (*force, *((until,) if until else ())):
+        if name not in names:
+            raise UserError(f"no stage {name!r}; stages are {', '.join(names)}")
+    run.directory.mkdir(parents=True, exist_ok=True)
+    write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(asdict(run.recipe))))
+    manifest_path = run.directory / "manifest.json"
+    manifest = read_json(manifest_path) if manifest_path.exists() else {}
+    before = ""
+    for stage in stages:
+        before = fingerprint(before, stage.name, *stage.reads(run.recipe))
+        entry = manifest.get(stage.name, {})
+        same = entry.get("fingerprint") == before and stage.name not in force
+        if same and entry.get("done") and all((run.directory / out).exists() for out in stage.outputs):
+            run.reporter.say(f"{stage.name}: unchanged, skipped")
+        else:
+            if not same or entry.get("done"):
+                for output in stage.outputs:
+                    _remove(run.directory / output)
+                # What later stages made rests on what is about to be replaced.
+                for later in names[names.index(stage.name) + 1 :]:
+                    manifest.pop(later, None)
+                entry = {"fingerprint": before, "done": False, "seconds": 0.0}
+            manifest[stage.name] = entry
+            write_json(manifest_path, manifest)
+            started = time.monotonic()
+            try:
+                with run.reporter.stage(stage.name):
+                    stage.work(run)
+                entry["done"] = True
+            finally:
+                entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
+                write_json(manifest_path, manifest)
+            run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
+        if stage.name == until:
+            return
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def open_run(recipe: Recipe, reporter: Reporter) -> Run:
+    """The run of `recipe`, in its directory."""
+    return Run(recipe=recipe, directory=run_directory(recipe), reporter=reporter)
+
+
+def stage_seconds(directory: Path) -> dict[str, float]:
+    """Seconds each stage took, over all attempts."""
+    manifest = read_json(directory / "manifest.json")
+    return {name: entry["seconds"] for name, entry in manifest.items()}

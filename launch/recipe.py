@@ -1,0 +1,160 @@
+"""Recipes: YAML under the schema of `records.config`, with `key=value` overrides."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_origin, get_type_hints
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from records.config import Recipe
+from records.errors import UserError
+from records.prompt import TASKS
+from rl.filters import check_filters
+from rl.refill import check_refill
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `key=value` overrides; `path` may also name a shipped recipe.
+
+    Raises:
+        UserError: one line naming the file, key and mend.
+    """
+    file = path if path.is_file() else _shipped(path)
+    if file is None:
+        names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
+        raise UserError(f"{path}: no such recipe file; shipped ones are {names}")
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(given, dict):
+        raise UserError(f"{file}: a recipe is a mapping of sections")
+    _check_keys(given, Recipe, str(file))
+    schema = OmegaConf.structured(Recipe)
+    try:
+        merged = OmegaConf.merge(schema, given, _dotlist(overrides))
+        recipe = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "?"
+        raise UserError(f"{file}: {key}: {str(error).splitlines()[0]}") from None
+    assert isinstance(recipe, Recipe)
+    check_recipe(recipe)
+    return recipe
+
+
+def _recipes_dir() -> Path:
+    return Path(__file__).resolve().parent.parent / "recipes"
+
+
+def _shipped(path: Path) -> Path | None:
+    candidate = _recipes_dir() / (path.name if path.suffix else f"{path.name}.yaml")
+    return candidate if candidate.is_file() else None
+
+
+def _dotlist(overrides: Sequence[str]) -> Any:
+    nested: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise UserError(f"{override!r}: an override is written key=value, such as rl.steps=20")
+        place = nested
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        try:
+            place[leaf] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            place[leaf] = value
+    _check_keys(nested, Recipe, "command line")
+    return nested
+
+
+def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> None:
+    """Every key must be a field of `schema`; the error names the nearest one that is."""
+    fields = get_type_hints(schema)
+    for key, value in given.items():
+        full = f"{prefix}{key}"
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            raise UserError(f"{where}: unknown key {full!r}; the nearest known one is {prefix}{near[0]!s}")
+        kind = fields[key]
+        if hasattr(kind, "__dataclass_fields__"):
+            if not isinstance(value, Mapping):
+                raise UserError(f"{where}: {full} is a section; give it keys of its own")
+            _check_keys(value, kind, where, f"{full}.")
+        elif get_origin(kind) is dict and isinstance(value, Mapping):
+            inner = kind.__args__[1]
+            if hasattr(inner, "__dataclass_fields__"):
+                for name, section in value.items():
+                    if not isinstance(section, Mapping):
+                        raise UserError(f"{where}: {full}.{name} is a section; give it keys of its own")
+                    _check_keys(section, inner, where, f"{full}.{name}.")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """What the types cannot say.
+
+    Raises:
+        UserError: naming the key and the mend.
+    """
+    check_filters(recipe.rl.filters, TASKS)
+    check_refill(recipe.rl)
+    ranks = recipe.learner.ranks
+    if ranks < 1:
+        raise UserError(f"learner.ranks is {ranks}; it must be at least 1")
+    for key, size in (
+        ("rl.groups_per_step", recipe.rl.groups_per_step),
+        ("sft.batch_size", recipe.sft.batch_size),
+    ):
+        if size < 1 or size % ranks:
+            raise UserError(f"{key} is {size}: it cannot be split over learner.ranks {ranks}; take a multiple")
+    if recipe.rl.groups_per_step % recipe.rl.minibatches:
+        raise UserError(
+            f"rl.groups_per_step {recipe.rl.groups_per_step} is no multiple of rl.minibatches "
+            f"{recipe.rl.minibatches}"
+        )
+    if recipe.rl.group_size < 2:
+        raise UserError(f"rl.group_size is {recipe.rl.group_size}; a group takes at least 2 samples")
+    for key, temperature, top_p in (
+        ("rl", recipe.rl.temperature, recipe.rl.top_p),
+        ("bench", recipe.bench.temperature, recipe.bench.top_p),
+    ):
+        if temperature <= 0:
+            raise UserError(f"{key}.temperature is {temperature:g}; sampling needs one above 0")
+        if not 0 < top_p <= 1:
+            raise UserError(f"{key}.top_p is {top_p:g}; it must lie in (0, 1]")
+    if recipe.rl.init_from not in ("stage1", "stage2", "stage3"):
+        raise UserError(f"rl.init_from is {recipe.rl.init_from!r}; it must be stage1, stage2 or stage3")
+    if recipe.learner.zero_stage not in (0, 1, 2, 3):
+        raise UserError(f"learner.zero_stage is {recipe.learner.zero_stage}; it must be 0, 1, 2 or 3")
+    response = max(recipe.rl.max_response_tokens, recipe.bench.max_response_tokens)
+    if recipe.semantize.token_budget + response >= recipe.model.max_length:
+        raise UserError(
+            f"model.max_length {recipe.model.max_length} leaves no room for semantize.token_budget "
+            f"{recipe.semantize.token_budget} + max_response_tokens {response}; raise it"
+        )
+    apart = recipe.bench.users + recipe.sft.rl_users + recipe.sft.probe_users
+    if apart >= recipe.simulate.users:
+        raise UserError(
+            f"bench.users + sft.rl_users + sft.probe_users = {apart} leave none of simulate.users "
+            f"{recipe.simulate.users} to train on"
+        )
+    if not recipe.name or Path(recipe.name).name != recipe.name:
+        raise UserError(f"name is {recipe.name!r}; it must be one folder name")
+
+
+def run_directory(recipe: Recipe) -> Path:
+    """Where the run lives."""
+    return Path(recipe.runs_dir) / recipe.name
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of config sections and of the fingerprints of stages before."""
+    plain = [asdict(part) if hasattr(part, "__dataclass_fields__") else part for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

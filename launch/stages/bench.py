@@ -1,0 +1,191 @@
+"""Stage bench: the models and baselines on HPR-Bench's users, by batch inference on vLLM."""
+
+from pathlib import Path
+
+import polars as pl
+
+from actors.cluster import check_cpus
+from actors.rollout import RolloutPool
+from hprbench.baselines import majority, tfidf_lr
+from hprbench.build import Benchmark, load
+from hprbench.extractor import extract
+from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
+from hprbench.report import Row, score_row
+from launch.cluster import joined
+from launch.pipeline import Run
+from launch.stages.data import Splits, load_gold, load_histories, load_splits, raw_log
+from lm.answers import Answer, Malformed, parse_answer
+from lm.prompts import render_prompt
+from lm.tokenizer import ChatTokenizer
+from records.files import written_whole
+from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
+from records.tags import TAG_NAMES
+from rl.seeds import derived_seed
+
+GENERATIONS_SCHEMA = {
+    "user_id": pl.String,
+    "task": pl.String,
+    "run": pl.Int64,
+    "finish_reason": pl.String,
+    "text": pl.String,
+}
+"""Columns of `bench/generations_MODEL.parquet`, one row a response."""
+
+
+def model_directories(run: Run) -> dict[str, Path]:
+    """Models of the table, in its order: name → Hugging Face directory."""
+    return {
+        "untrained": run.directory / "model",
+        "SFT": run.directory / "sft" / "stage3",
+        "SFT + DF-GRPO": run.directory / "rl" / "policy",
+    }
+
+
+def run_bench(run: Run) -> None:
+    """Generate what is not there yet, model by model, through one engine whose weights are replaced."""
+    recipe = run.recipe
+    benchmark, _ = load_benchmark(run)
+    tokenizer = ChatTokenizer.load(run.directory / "model")
+    missing = {
+        name: path
+        for name, path in model_directories(run).items()
+        if not generations_path(run, name).exists()
+    }
+    if not missing:
+        return
+    with joined(recipe):
+        check_cpus(
+            {"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor},
+            recipe.rollout.actors * recipe.rollout.gpus_per_actor,
+        )
+        pool = RolloutPool(
+            run.directory / "model", recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s
+        )
+        try:
+            for done, (name, path) in enumerate(missing.items()):
+                run.reporter.update(done, len(missing), f"models, now {name}")
+                pool.load_weights(done + 1, path)
+                rows = _generate(run, benchmark, tokenizer, pool)
+                with written_whole(generations_path(run, name)) as aside:
+                    rows.write_parquet(aside)
+        finally:
+            pool.close()
+
+
+def generations_path(run: Run, model: str) -> Path:
+    """File of a model's responses."""
+    slug = "".join(c if c.isalnum() else "_" for c in model.lower())
+    return run.directory / "bench" / f"generations_{slug}.parquet"
+
+
+def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
+    """The frozen benchmark, verified to share no user with any training."""
+    splits = load_splits(run.directory)
+    benchmark = load(
+        run.directory / "bench" / "users.json",
+        histories=load_histories(run.directory),
+        training_users={*splits.sft, *splits.rl, *splits.probe},
+    )
+    return benchmark, splits
+
+
+def _generate(
+    run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool
+) -> pl.DataFrame:
+    """k responses a user to the question about all tags, one to the composite question."""
+    config = run.recipe.bench
+    sampling = Sampling(
+        temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
+    )
+    requests = [
+        Request(
+            prompt=render_prompt(tokenizer, benchmark.histories[user], tags=TAG_NAMES, task=task),
+            samples=samples,
+            seed=derived_seed(run.recipe.seed, index, samples),
+        )
+        for task, samples in ((TAGS_TASK, config.k), (COMPOSITE_TASK, 1))
+        for index, user in enumerate(benchmark.users)
+    ]
+    rows = [
+        (request.prompt.user_id, request.prompt.task, rollout.sample_idx, rollout.finish_reason, rollout.text)
+        for request, rollouts in zip(requests, pool.generate(requests, sampling), strict=True)
+        for rollout in rollouts
+    ]
+    return pl.DataFrame(rows, schema=GENERATIONS_SCHEMA, orient="row")
+
+
+def parse_generations(run: Run, model: str, task: str, benchmark: Benchmark) -> dict[str, list[Answer | None]]:
+    """User → answers to `task` in the order of runs; None for a malformed or truncated one."""
+    frame = pl.read_parquet(generations_path(run, model)).filter(pl.col("task") == task)
+    answers: dict[str, list[Answer | None]] = {user: [] for user in benchmark.users}
+    for user, finish_reason, text in frame.sort("user_id", "run").select(
+        "user_id", "finish_reason", "text"
+    ).iter_rows():
+        answer: Answer | Malformed | None = None
+        if finish_reason != "length":
+            answer = parse_answer(
+                text,
+                tags=TAG_NAMES,
+                summary=task == COMPOSITE_TASK,
+                history_lines=len(benchmark.histories[user].lines),
+            )
+        answers[user].append(answer if isinstance(answer, Answer) else None)
+    return answers
+
+
+def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
+    """Majority and TF-IDF + logistic regression, fitted on the SFT users."""
+    gold, histories = load_gold(run.directory), load_histories(run.directory)
+    train_gold = {user: gold[user] for user in splits.sft}
+    seed = run.recipe.seed
+    predictions = {
+        "majority": majority(train_gold, benchmark.users),
+        "TF-IDF + LR": tfidf_lr(
+            [histories[user] for user in splits.sft],
+            train_gold,
+            [benchmark.histories[user] for user in benchmark.users],
+            seed,
+        ),
+    }
+    return [
+        score_row(name, tags=score_tags(prediction, benchmark.gold, seed=seed))
+        for name, prediction in predictions.items()
+    ]
+
+
+def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokenizer) -> Row:
+    """Everything measured of one model's responses."""
+    seed = run.recipe.seed
+    tags = parse_generations(run, model, TAGS_TASK, benchmark)
+    composites = parse_generations(run, model, COMPOSITE_TASK, benchmark)
+    gold = {user: benchmark.gold[user] for user in benchmark.users}
+    cities = sorted({value for user in gold.values() for value in user["home_city"].values})
+    predictions = {
+        user: [None if a is None else {name: tag.values for name, tag in a.tags.items()} for a in answers]
+        for user, answers in tags.items()
+    }
+    citations = {
+        user: [None if a is None else {name: tag.lines for name, tag in a.tags.items()} for a in answers]
+        for user, answers in tags.items()
+    }
+    extracted = {
+        user: [None if a is None else extract(a.summary_text, cities) for a in answers]
+        for user, answers in composites.items()
+    }
+    written = [(user, a.summary_text) for user, answers in composites.items() for a in answers if a]
+    events = pl.read_parquet(run.directory / "events" / "events.parquet").filter(
+        pl.col("user_id").is_in([user for user, _ in written])
+    )
+    raw = {user: raw_log(mine) for (user,), mine in events.group_by("user_id")}
+    return score_row(
+        model,
+        tags=score_tags(predictions, gold, seed=seed),
+        summaries=score_summaries(extracted, gold, seed=seed),
+        evidence=score_evidence(citations, gold, benchmark.histories),
+        compression=compression(
+            tokenizer.count([text for _, text in written]),
+            tokenizer.count([raw[user] for user, _ in written]),
+        )
+        if written
+        else None,
+    )

@@ -1,0 +1,179 @@
+"""Stages simulate, semantize and curriculum: from nothing to histories, a tokenizer and lessons."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from hprbench.build import freeze, select_users
+from launch.pipeline import Run
+from lm.answers import Answer, TagAnswer, render_answer
+from lm.model import create_model
+from lm.phrases import sentences
+from lm.prompts import message
+from lm.tokenizer import ChatTokenizer, train_tokenizer
+from records.config import Recipe
+from records.files import read_json, write_json
+from records.history import SemanticHistory, read_gold, read_histories, write_histories
+from records.prompt import COMPOSITE_TASK
+from records.tags import TAG_NAMES, GoldTag
+from semantize.corpus import build_slices, fit
+from semantize.refine import RuleRefiner
+from sft.curriculum import build_stage, gold_answer, sort_tags, write_lessons
+from simulate.engine import simulate
+
+TOKENIZER_USERS = 300
+"""Training users whose texts the new tokenizer is trained on; more change nothing but the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """Users by purpose; no user has two."""
+
+    bench: tuple[str, ...]
+    probe: tuple[str, ...]
+    rl: tuple[str, ...]
+    sft: tuple[str, ...]
+
+
+def load_splits(directory: Path) -> Splits:
+    """The splits of a run."""
+    return Splits(**{name: tuple(users) for name, users in read_json(directory / "splits.json").items()})
+
+
+def load_histories(directory: Path) -> dict[str, SemanticHistory]:
+    """Histories of a run by user."""
+    return {h.user_id: h for h in read_histories(directory / "histories" / "histories.parquet")}
+
+
+def load_gold(directory: Path) -> dict[str, dict[str, GoldTag]]:
+    """True tags of a run's simulated users."""
+    return read_gold(directory / "events" / "gold.parquet")
+
+
+def run_simulate(run: Run) -> None:
+    """Simulate users into `events/`."""
+    config = run.recipe.simulate
+    summary = simulate(
+        config,
+        run.recipe.seed,
+        run.directory / "events",
+        lambda done: run.reporter.update(done, config.users, "users"),
+    )
+    run.reporter.say(f"simulate: {summary.users} users, {summary.events:,} events")
+
+
+def split_users(recipe: Recipe, gold: dict[str, dict[str, GoldTag]]) -> Splits:
+    """Choose benchmark users first (stratified), then probe and RL users; the rest train the SFT model."""
+    bench = select_users(gold, recipe.bench.users, recipe.seed)
+    rest = sorted(gold.keys() - set(bench))
+    order = [rest[int(i)] for i in np.random.default_rng([recipe.seed, 1]).permutation(len(rest))]
+    probe, rl = recipe.sft.probe_users, recipe.sft.probe_users + recipe.sft.rl_users
+    return Splits(
+        bench=tuple(bench),
+        probe=tuple(sorted(order[:probe])),
+        rl=tuple(sorted(order[probe:rl])),
+        sft=tuple(sorted(order[rl:])),
+    )
+
+
+def run_semantize(run: Run) -> None:
+    """Histories of all users, fitted to the budget of the model's tokenizer (trained first, if new)."""
+    recipe, directory = run.recipe, run.directory
+    gold = load_gold(directory)
+    splits = split_users(recipe, gold)
+    write_json(directory / "splits.json", asdict(splits))
+    events = pl.read_parquet(directory / "events" / "events.parquet")
+    slices = build_slices(events, recipe.semantize, RuleRefiner())
+    model = directory / "model"
+    if recipe.model.init_dir:
+        shutil.copytree(recipe.model.init_dir, model, dirs_exist_ok=True)
+        tokenizer = ChatTokenizer.load(model)
+    else:
+        users = splits.sft[:TOKENIZER_USERS]
+        texts = _tokenizer_texts(users, events, slices, gold, recipe)
+        tokenizer = ChatTokenizer(train_tokenizer(texts, recipe.model.vocab_size))
+        parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
+        run.reporter.say(f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens")
+    histories = fit(slices, recipe.semantize, tokenizer.count)
+    write_histories(directory / "histories" / "histories.parquet", iter(histories))
+    freeze(
+        directory / "bench" / "users.json",
+        users=splits.bench,
+        gold=gold,
+        histories={history.user_id: history for history in histories},
+    )
+    tokens = tokenizer.count([history.text for history in histories])
+    run.reporter.say(
+        f"semantize: {len(histories)} histories, {np.mean(tokens):.0f} tokens and "
+        f"{np.mean([len(history.lines) for history in histories]):.0f} lines each on average"
+    )
+
+
+def _tokenizer_texts(
+    users: Sequence[str],
+    events: pl.DataFrame,
+    slices: pl.DataFrame,
+    gold: dict[str, dict[str, GoldTag]],
+    recipe: Recipe,
+) -> Iterator[str]:
+    """What the model will read and write, from training users only."""
+    mine = slices.filter(pl.col("user_id").is_in(list(users)))
+    for number, (head, entities) in enumerate(mine.select("head", "entities").iter_rows()):
+        yield f"\n#{number % 40 + 1} {head} | {', '.join(entities)}"
+    for number, user in enumerate(users):
+        tags = {name: gold[user][name].values for name in TAG_NAMES}
+        lines = (number % 20 + 1, number % 7 + 3)
+        stub = SemanticHistory(user_id=user, lines=())
+        yield gold_answer(stub, gold[user], TAG_NAMES, COMPOSITE_TASK, recipe.answer)
+        yield render_answer(
+            Answer(
+                think="",
+                tags={name: TagAnswer(values=values, lines=lines) for name, values in tags.items()},
+                summary=(),
+                dropped_citations=0,
+            ),
+            cite=recipe.answer.cite,
+        )
+        yield " ".join(text for text, _ in sentences(tags).values())
+        yield message("", TAG_NAMES, COMPOSITE_TASK)
+    raw = events.filter(pl.col("user_id").is_in(list(users[:50])))
+    for title in raw["content"].unique(maintain_order=True):
+        yield f"\n{title}"
+
+
+def raw_log(events: pl.DataFrame) -> str:
+    """The raw log that histories are compared with: one `time source action content` line an event."""
+    lines = events.select(
+        pl.format(
+            "{} {} {} {}",
+            pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%M:%S"),
+            pl.col("source").fill_null(""),
+            pl.col("action").fill_null(""),
+            pl.col("content").fill_null(""),
+        )
+    )
+    return "\n".join(lines.to_series())
+
+
+def run_curriculum(run: Run) -> None:
+    """Teacher agreement and the lessons of the three stages, into `sft/data/`."""
+    recipe, directory = run.recipe, run.directory
+    gold, histories, splits = load_gold(directory), load_histories(directory), load_splits(directory)
+    data = directory / "sft" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    bands = sort_tags(gold, splits.sft, recipe.sft, recipe.seed)
+    bands.write_parquet(data / "bands.parquet")
+    lessons = []
+    for number, stage in enumerate((recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3), start=1):
+        lessons = build_stage(
+            number, stage, bands, histories, gold, recipe.answer, lessons, recipe.seed
+        )
+        write_lessons(data / f"stage{number}.parquet", lessons)
+    counts = dict(bands["band"].value_counts(sort=True).iter_rows())
+    write_json(data / "counts.json", counts)
+    run.reporter.say(f"curriculum: user-tags {json.dumps(counts)}")

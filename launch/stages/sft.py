@@ -1,0 +1,79 @@
+"""Stage sft: the three curriculum stages on the DeepSpeed learner."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from actors.cluster import check_cpus
+from actors.learner import LearnerGroup
+from launch.cluster import joined
+from launch.curves import RunLog
+from launch.pipeline import Run
+from launch.stages.data import load_histories
+from lm.prompts import render_prompt
+from lm.tokenizer import ChatTokenizer
+from records.history import SemanticHistory
+from sft.curriculum import Lesson, read_lessons
+from sft.loop import train_stage
+from sft.objective import SFTExample
+
+STAGES = ("stage1", "stage2", "stage3")
+
+
+def run_sft(run: Run) -> None:
+    """Train the stages in order; those already exported are not trained again."""
+    recipe, directory = run.recipe, run.directory
+    histories = load_histories(directory)
+    tokenizer = ChatTokenizer.load(directory / "model")
+    done = [name for name in STAGES if _is_done(directory, name)]
+    with joined(recipe) as local:
+        check_cpus(
+            {"learner": recipe.learner.ranks * recipe.learner.cpus_per_rank},
+            recipe.learner.ranks * recipe.learner.gpus_per_rank,
+        )
+        learner = LearnerGroup(directory / "model", recipe.learner, recipe.cluster.timeout_s, local=local)
+        try:
+            if done:
+                learner.load(directory / "sft" / "checkpoints" / done[-1])
+            for name in STAGES[len(done) :]:
+                stage = getattr(recipe.sft, name)
+                lessons = read_lessons(directory / "sft" / "data" / f"{name}.parquet")
+                log = RunLog(directory / "tb" / f"sft-{name}", directory / "sft" / f"{name}.jsonl")
+                loss = train_stage(
+                    name,
+                    sft_examples(lessons, histories, tokenizer),
+                    recipe.sft,
+                    stage,
+                    learner,
+                    log,
+                    micro_batch_tokens=recipe.learner.micro_batch_tokens,
+                    pad_id=tokenizer.pad_id,
+                    progress=lambda step, steps, loss, name=name: run.reporter.update(  # type: ignore[misc]
+                        step, steps, f"{name} steps, answer loss {loss:.3f}"
+                    ),
+                )
+                log.close()
+                learner.save(directory / "sft" / "checkpoints" / name)
+                learner.export(directory / "sft" / name)
+                run.reporter.say(f"sft: {name}, {len(lessons)} lessons, answer loss {loss:.3f}")
+        finally:
+            learner.close()
+
+
+def _is_done(directory: Path, name: str) -> bool:
+    return (directory / "sft" / name).is_dir()
+
+
+def sft_examples(
+    lessons: Sequence[Lesson], histories: Mapping[str, SemanticHistory], tokenizer: ChatTokenizer
+) -> list[SFTExample]:
+    """Lessons as token ids; answers are encoded in one batch."""
+    answers = tokenizer.encode_batch([lesson.answer for lesson in lessons])
+    return [
+        SFTExample(
+            prompt_ids=render_prompt(
+                tokenizer, histories[lesson.user_id], tags=lesson.tags, task=lesson.task
+            ).token_ids,
+            response_ids=(*answer, tokenizer.end_id),
+        )
+        for lesson, answer in zip(lessons, answers, strict=True)
+    ]

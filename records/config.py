@@ -1,0 +1,198 @@
+"""The schema of a recipe: one dataclass a stage, every field documented and defaulted."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def opt(default: Any, doc: str) -> Any:
+    """A documented config field; lists, dicts and sections are copied for every instance."""
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc})
+    if isinstance(default, type):
+        return field(default_factory=default, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass
+class SimulateConfig:
+    users: int = opt(2000, "Number of simulated users.")
+    end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
+    min_days: int = opt(120, "Shortest history, days.")
+    max_days: int = opt(540, "Longest history, days.")
+    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.")
+    na_rate: float = opt(0.2, "Probability that a tag leaves no evidence in a user's log.")
+    gift_rate: float = opt(0.03, "Share of events made for somebody else.")
+    misclick_rate: float = opt(0.03, "Share of events with no intent behind them.")
+
+
+@dataclass
+class SemantizeConfig:
+    token_budget: int = opt(320, "Tokens of a whole history, in the model's own tokenizer.")
+    short_term_days: int = opt(30, "Days before a user's last event told day by day; older ones by month.")
+    top_k: int = opt(5, "Entities kept a line, most frequent first.")
+    max_quarantine_share: float = opt(0.2, "Share of unreadable rows past which a log is refused.")
+
+
+@dataclass
+class ModelConfig:
+    init_dir: str = opt("", "Hugging Face model directory to start from; empty: a new Qwen3 network.")
+    vocab_size: int = opt(2048, "Vocabulary of the new byte-level BPE tokenizer.")
+    hidden_size: int = opt(128, "Width of the new network.")
+    layers: int = opt(4, "Layers of the new network.")
+    heads: int = opt(4, "Attention heads of the new network (head size = width / heads).")
+    kv_heads: int = opt(2, "Key/value heads of the new network.")
+    max_length: int = opt(1024, "Longest prompt + response, tokens.")
+
+
+@dataclass
+class AnswerConfig:
+    cite: bool = opt(True, "Answers cite the numbers of the history lines they rest on.")
+    max_citations: int = opt(2, "Lines cited a tag or sentence, at most.")
+
+
+@dataclass
+class LearnerConfig:
+    ranks: int = opt(1, "DeepSpeed ranks (one actor each).")
+    cpus_per_rank: float = opt(0.5, "Ray CPUs reserved a rank; fractions share a core.")
+    gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.")
+    threads: int = opt(2, "Compute threads a rank on CPU.")
+    zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3.")
+    micro_batch_tokens: int = opt(8192, "Padded tokens a micro-batch, at most.")
+    weight_decay: float = opt(0.0, "AdamW weight decay.")
+    max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.")
+
+
+@dataclass
+class RolloutConfig:
+    actors: int = opt(1, "vLLM engines (one actor each).")
+    cpus_per_actor: float = opt(1.0, "Ray CPUs reserved an engine.")
+    gpus_per_actor: float = opt(0.0, "Ray GPUs reserved an engine; 0 runs on CPU.")
+    threads: int = opt(2, "Compute threads an engine on CPU.")
+    kv_cache_gib: float = opt(1.0, "Memory for the KV cache of one engine on CPU, GiB (whole number).")
+    max_sequences: int = opt(256, "Sequences an engine decodes at once.")
+
+
+@dataclass
+class ScorerConfig:
+    actors: int = opt(1, "Scorer actors.")
+    cpus_per_actor: float = opt(0.5, "Ray CPUs reserved a scorer.")
+    summary_weights: dict[str, float] = opt(
+        {"completeness": 0.4, "consistency": 0.3, "conciseness": 0.15, "aesthetics": 0.15},
+        "Weights of the four parts of summary quality.",
+    )
+
+
+@dataclass
+class ClusterConfig:
+    address: str = opt("", "Ray address to join; empty starts a Ray of its own on this machine.")
+    cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.")
+    object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.")
+    timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.")
+
+
+@dataclass
+class SFTStageConfig:
+    examples: int = opt(0, "Examples drawn for the stage, with repetition over epochs; 0 skips it.")
+    lr: float = opt(2e-3, "Peak learning rate.")
+    composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.")
+    replay_share: float = opt(0.0, "Share of examples replayed from the stage before.")
+    history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).")
+
+
+@dataclass
+class SFTConfig:
+    batch_size: int = opt(16, "Examples an optimiser step.")
+    warmup: float = opt(0.05, "Share of all steps over which the learning rate rises.")
+    answer_weight: float = opt(4.0, "Loss weight of answer tokens.")
+    teacher_error: float = opt(0.25, "Error rate of the weaker program teacher on implicit evidence.")
+    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.")
+    probe_users: int = opt(128, "Users set apart for the reward probe.")
+    stage1: SFTStageConfig = opt(SFTStageConfig, "Standard cases: at least 4 of 5 teacher samples agree.")
+    stage2: SFTStageConfig = opt(SFTStageConfig, "Controversial cases: 1 to 3 of 5 agree.")
+    stage3: SFTStageConfig = opt(SFTStageConfig, "Hard cases: composites with a summary, and replay.")
+
+
+@dataclass
+class ThresholdConfig:
+    eps_low: float = opt(0.0, "Groups whose mean reward is below are dropped (a mean on it stays).")
+    eps_high: float = opt(2.0, "Groups whose mean reward is above are dropped (a mean on it stays).")
+
+
+@dataclass
+class FilterConfig:
+    sample: bool = opt(True, "Drop truncated and badly formatted samples; off: they have reward 0.")
+    group: bool = opt(True, "Drop groups by their mean reward.")
+    min_live: int = opt(2, "Live samples below which a group is dropped.")
+    std_tol: float = opt(1e-6, "Reward deviation up to which a group has no signal and is dropped.")
+    mean_over: str = opt("live", "Samples in the group mean: live, or all (failures as 0).")
+    thresholds: dict[str, ThresholdConfig] = opt({}, "Thresholds of the group filter by task.")
+
+
+@dataclass
+class RefillConfig:
+    max_rounds: int = opt(3, "Generation rounds a step, the first included.")
+    on_starved: str = opt("short_batch", "Past max_rounds: raise, short_batch, relax_eps or keep_best.")
+
+
+@dataclass
+class LossConfig:
+    clip_low: float = opt(0.2, "The ratio is clipped below at 1 - clip_low.")
+    clip_high: float = opt(0.2, "The ratio is clipped above at 1 + clip_high (larger: clip-higher).")
+    tis_cap: float = opt(2.0, "Cap C of the truncated importance weight min(proximal / rollout, C).")
+    kl_beta: float = opt(0.0, "Weight of the KL to the reference model; 0 keeps no reference.")
+    kl_bias_correction: bool = opt(False, "Multiply the k3 estimate by the ratio current / proximal.")
+    scale_by_std: bool = opt(True, "Divide advantages by the deviation of the group; off is Dr.GRPO.")
+
+
+@dataclass
+class RLConfig:
+    init_from: str = opt("stage3", "SFT stage the policy starts from: stage1, stage2 or stage3.")
+    steps: int = opt(20, "Policy updates.")
+    groups_per_step: int = opt(16, "Groups (prompts) a training batch.")
+    group_size: int = opt(8, "Samples a group.")
+    minibatches: int = opt(1, "Optimiser steps a training batch is split into.")
+    composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.")
+    max_response_tokens: int = opt(384, "Length limit of a response; a response that hits it is truncated.")
+    temperature: float = opt(1.0, "Sampling temperature, the same on every side.")
+    top_p: float = opt(1.0, "Nucleus of sampling, the same on every side.")
+    lr: float = opt(2e-4, "Learning rate, constant after warm-up.")
+    warmup_steps: int = opt(2, "Steps over which the learning rate rises.")
+    probe_every: int = opt(5, "Steps between reward probes; the first and last step are always probed.")
+    probe_samples: int = opt(4, "Samples a probe prompt.")
+    save_every: int = opt(5, "Steps between checkpoints.")
+    keep_checkpoints: int = opt(2, "Checkpoints kept.")
+    sync_tolerance: float = opt(1e-3, "Largest log-prob difference, nats, between learner and engines.")
+    sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.")
+    ledger_text: bool = opt(True, "Keep response texts in the ledger.")
+    filters: FilterConfig = opt(FilterConfig, "Sample filter and group filter.")
+    refill: RefillConfig = opt(RefillConfig, "What to do until the batch is full.")
+    loss: LossConfig = opt(LossConfig, "The objective.")
+
+
+@dataclass
+class BenchConfig:
+    users: int = opt(64, "Benchmark users, disjoint from all training.")
+    k: int = opt(10, "Independent runs of the tag track (Avg@k).")
+    temperature: float = opt(0.7, "Sampling temperature.")
+    top_p: float = opt(0.9, "Nucleus of sampling.")
+    max_response_tokens: int = opt(384, "Length limit of a response.")
+
+
+@dataclass
+class Recipe:
+    """Everything a run is made of. `usergpt run RECIPE key=value …` overrides any field."""
+
+    name: str = opt("run", "Run directory below runs_dir.")
+    runs_dir: str = opt("runs", "Where run directories live.")
+    seed: int = opt(0, "Every random choice of the run derives from it.")
+    simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
+    semantize: SemantizeConfig = opt(SemantizeConfig, "Logs to histories.")
+    model: ModelConfig = opt(ModelConfig, "Tokenizer and network.")
+    answer: AnswerConfig = opt(AnswerConfig, "What answers look like.")
+    sft: SFTConfig = opt(SFTConfig, "Curriculum SFT.")
+    rl: RLConfig = opt(RLConfig, "DF-GRPO.")
+    bench: BenchConfig = opt(BenchConfig, "HPR-Bench.")
+    learner: LearnerConfig = opt(LearnerConfig, "DeepSpeed learner actors.")
+    rollout: RolloutConfig = opt(RolloutConfig, "vLLM rollout actors.")
+    scorer: ScorerConfig = opt(ScorerConfig, "Reward scorer actors.")
+    cluster: ClusterConfig = opt(ClusterConfig, "The Ray cluster.")

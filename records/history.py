@@ -1,0 +1,86 @@
+"""Semantic histories: what the model reads of a user."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from records.events import GOLD_SCHEMA, HISTORY_SCHEMA
+from records.files import written_whole
+from records.tags import GoldTag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One numbered line (`text` begins with `#number`) and the ids of the events behind it."""
+
+    number: int
+    text: str
+    event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticHistory:
+    """A user's behaviour as dense lines, in the order the model reads them."""
+
+    user_id: str
+    lines: tuple[HistoryLine, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+    def lines_citing(self, event_ids: tuple[str, ...]) -> tuple[int, ...]:
+        """Numbers of the lines that stand on at least one of `event_ids`."""
+        wanted = set(event_ids)
+        return tuple(line.number for line in self.lines if wanted.intersection(line.event_ids))
+
+    def best_lines(self, event_ids: tuple[str, ...], limit: int) -> tuple[int, ...]:
+        """The at most `limit` lines that stand on most of `event_ids` (later ones first on a tie), in order."""
+        wanted = set(event_ids)
+        weighed = [(len(wanted.intersection(line.event_ids)), line.number) for line in self.lines]
+        best = sorted((pair for pair in weighed if pair[0]), reverse=True)[:limit]
+        return tuple(sorted(number for _, number in best))
+
+
+def write_histories(path: Path, histories: Iterator[SemanticHistory]) -> int:
+    """Write `histories` to a Parquet file (HISTORY_SCHEMA), whole; returns how many."""
+    rows: dict[str, list[object]] = {name: [] for name in HISTORY_SCHEMA}
+    count = 0
+    for history in histories:
+        count += 1
+        for line in history.lines:
+            rows["user_id"].append(history.user_id)
+            rows["line"].append(line.number)
+            rows["text"].append(line.text)
+            rows["event_ids"].append(list(line.event_ids))
+    with written_whole(path) as aside:
+        pl.DataFrame(rows, schema=HISTORY_SCHEMA).write_parquet(aside)
+    return count
+
+
+def read_histories(path: Path) -> list[SemanticHistory]:
+    """Read the histories written by `write_histories`, in file order."""
+    frame = pl.read_parquet(path)
+    lines_of: dict[str, list[HistoryLine]] = {}
+    for user_id, number, text, event_ids in frame.select(list(HISTORY_SCHEMA)).iter_rows():
+        line = HistoryLine(number=number, text=text, event_ids=tuple(event_ids))
+        lines_of.setdefault(user_id, []).append(line)
+    return [SemanticHistory(user_id=user, lines=tuple(lines)) for user, lines in lines_of.items()]
+
+
+def read_gold(path: Path) -> dict[str, dict[str, GoldTag]]:
+    """Read `gold.parquet` as user → tag → GoldTag."""
+    gold: dict[str, dict[str, GoldTag]] = {}
+    for user_id, tag, values, event_ids, difficulty in (
+        pl.read_parquet(path).select(list(GOLD_SCHEMA)).iter_rows()
+    ):
+        gold.setdefault(user_id, {})[tag] = GoldTag(
+            user_id=user_id,
+            tag=tag,
+            values=tuple(values),
+            event_ids=tuple(event_ids),
+            difficulty=difficulty,
+        )
+    return gold

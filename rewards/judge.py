@@ -1,0 +1,107 @@
+"""RuleJudge: an offline, deterministic judge of summaries that reads the canonical clauses only.
+
+It knows no paraphrase: a summary in other words counts as silent. What it measures is named in the
+four functions' docstrings.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lm.answers import Answer
+from lm.phrases import CLAUSES
+from rewards.atomic import tag_score
+
+_CLOSED = [
+    (tag, value, re.compile(rf"(?<![\w-]){re.escape(clause)}(?![\w-])"))
+    for tag, clauses in CLAUSES.items()
+    for value, clause in clauses.items()
+]
+_INTERESTS = re.compile(r"a liking for ([^,.]+)")
+_CITY = re.compile(r"the city of ([^,.]+)")
+_WORDS_PER_CLAIM = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A summary's assertion that `tag` has `values`."""
+
+    tag: str
+    values: tuple[str, ...]
+
+
+def read_claims(text: str) -> list[Claim]:
+    """Every canonical clause found in `text`, one claim an occurrence's value."""
+    claims = [Claim(tag=tag, values=(value,)) for tag, value, pattern in _CLOSED if pattern.search(text)]
+    claims += [
+        Claim(tag="interests", values=tuple(found.group(1).split(" and ")))
+        for found in _INTERESTS.finditer(text)
+    ]
+    claims += [Claim(tag="home_city", values=(found.group(1).strip(),)) for found in _CITY.finditer(text)]
+    return claims
+
+
+class RuleJudge:
+    """Weighted mean of four qualities, each in [0, 1]."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.weights = dict(weights)
+
+    def judge(self, answer: Answer, gold: Mapping[str, Sequence[str]]) -> float:
+        """Quality of `answer.summary` in [0, 1], given the true values by tag."""
+        claims = read_claims(answer.summary_text)
+        parts = {
+            "completeness": completeness(claims, gold),
+            "consistency": consistency(claims, gold, answer),
+            "conciseness": conciseness(claims, answer.summary_text),
+            "aesthetics": aesthetics([sentence.text for sentence in answer.summary]),
+        }
+        total = sum(self.weights.values())
+        return sum(weight * parts[name] for name, weight in self.weights.items()) / total
+
+
+def completeness(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]]) -> float:
+    """Share of the user's known (non-NA) tags that the summary states truly."""
+    known = [tag for tag, values in gold.items() if values]
+    if not known:
+        return float(not claims)
+    best = dict.fromkeys(known, 0.0)
+    for claim in claims:
+        if claim.tag in best:
+            best[claim.tag] = max(best[claim.tag], tag_score(claim.tag, claim.values, gold[claim.tag]))
+    return sum(best.values()) / len(known)
+
+
+def consistency(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]], answer: Answer) -> float:
+    """Share of claims that are true and agree with the answer's own tags; none at all count 0.
+
+    Two claims on one single-valued tag cannot both be true, so dumping values does not pay; a claim
+    about a tag that is NA is an invention.
+    """
+    if not claims:
+        return 0.0
+    good = 0.0
+    for claim in claims:
+        truth = tag_score(claim.tag, claim.values, gold.get(claim.tag, ()))
+        own = answer.tags.get(claim.tag)
+        agrees = own is None or tag_score(claim.tag, claim.values, own.values) > 0
+        good += truth if agrees else 0.0
+    return good / len(claims)
+
+
+def conciseness(claims: Sequence[Claim], text: str) -> float:
+    """1 up to ten words a claim, falling to 0 at twice that; no claim is no information: 0."""
+    if not claims:
+        return 0.0
+    allowed = _WORDS_PER_CLAIM * len(claims)
+    return min(1.0, max(0.0, 2.0 - len(text.split()) / allowed))
+
+
+def aesthetics(sentences: Sequence[str]) -> float:
+    """Share of sentences that are distinct, begin with a capital, end with a full stop and have 3–40 words."""
+    good = {
+        text
+        for text in sentences
+        if re.fullmatch(r"[A-Z].*[^.]\.", text, re.DOTALL) and 3 <= len(text.split()) <= 40
+    }
+    return len(good) / len(sentences) if sentences else 0.0

@@ -1,0 +1,138 @@
+"""The ledger: every sample of every group and both filters' verdict on it, written before they act."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from records.errors import UserError
+from records.files import written_whole
+from rl.batching import JudgedGroup
+from rl.filters import SampleOutcome
+
+LEDGER_SCHEMA: dict[str, pl.DataType] = {
+    "step": pl.Int64(),
+    "round": pl.Int64(),
+    "attempt": pl.Int64(),
+    "policy_version": pl.Int64(),
+    "trained_step": pl.Int64(),
+    "staleness": pl.Int64(),
+    "group_id": pl.String(),
+    "prompt_id": pl.String(),
+    "user_id": pl.String(),
+    "task": pl.String(),
+    "sample_idx": pl.Int64(),
+    "seed": pl.Int64(),
+    "prompt_tokens": pl.Int64(),
+    "response_tokens": pl.Int64(),
+    "finish_reason": pl.String(),
+    "truncated": pl.Boolean(),
+    "format_ok": pl.Boolean(),
+    "format_reason": pl.String(),
+    "score_error": pl.String(),
+    "reward": pl.Float64(),
+    "reward_atomic": pl.Float64(),
+    "reward_summary": pl.Float64(),
+    "live": pl.Boolean(),
+    "group_mean": pl.Float64(),
+    "group_std": pl.Float64(),
+    "n_live": pl.Int64(),
+    "drop_reasons": pl.List(pl.String()),
+    "kept": pl.Boolean(),
+    "advantage": pl.Float64(),
+    "gen_seconds": pl.Float64(),
+    "text": pl.String(),
+}
+"""One row a sample. `trained_step` and `advantage` are null for samples that train nothing;
+`drop_reasons` holds the sample's reasons and its group's; `text` is null without `rl.ledger_text`.
+Two equal runs differ in `gen_seconds` alone."""
+
+
+def ledger_path(directory: Path, step: int) -> Path:
+    """File of one step."""
+    return directory / f"step_{step:06d}.parquet"
+
+
+def write_step(
+    path: Path,
+    step: int,
+    groups: Sequence[JudgedGroup],
+    trained: dict[str, Sequence[float]],
+    *,
+    text: bool,
+) -> None:
+    """Write all `groups` of `step`; `trained` maps the ids of groups that will train to advantages_G."""
+    rows = [row for group in groups for row in _rows(step, group, trained, text)]
+    with written_whole(path) as aside:
+        pl.DataFrame(rows, schema=LEDGER_SCHEMA, orient="row").write_parquet(aside)
+
+
+def _rows(
+    step: int, judged: JudgedGroup, trained: dict[str, Sequence[float]], text: bool
+) -> Iterator[dict[str, Any]]:
+    group, verdict = judged.scored.group, judged.verdict
+    advantages_G = trained.get(group.group_id)
+    for index, (rollout, score) in enumerate(zip(group.rollouts, judged.scored.scores, strict=True)):
+        live = verdict.live[index]
+        kept = live and advantages_G is not None
+        yield {
+            "step": step,
+            "round": group.round,
+            "attempt": 0,
+            "policy_version": rollout.policy_version,
+            "trained_step": step if kept else None,
+            "staleness": step - rollout.policy_version,
+            "group_id": group.group_id,
+            "prompt_id": group.prompt.prompt_id,
+            "user_id": group.prompt.user_id,
+            "task": group.prompt.task,
+            "sample_idx": rollout.sample_idx,
+            "seed": rollout.seed,
+            "prompt_tokens": len(group.prompt.token_ids),
+            "response_tokens": len(rollout.token_ids),
+            "finish_reason": rollout.finish_reason,
+            "truncated": rollout.truncated,
+            "format_ok": score.format_ok,
+            "format_reason": score.format_reason,
+            "score_error": score.error,
+            "reward": score.reward,
+            "reward_atomic": score.atomic,
+            "reward_summary": score.summary,
+            "live": live,
+            "group_mean": verdict.mean,
+            "group_std": verdict.std,
+            "n_live": verdict.n_live,
+            "drop_reasons": [*verdict.sample_reasons[index], *verdict.group_reasons],
+            "kept": kept,
+            "advantage": float(advantages_G[index]) if kept and advantages_G is not None else None,
+            "gen_seconds": rollout.gen_seconds,
+            "text": rollout.text if text else None,
+        }
+
+
+def read_ledger(directory: Path) -> pl.DataFrame:
+    """All steps of a ledger, in order.
+
+    Raises:
+        UserError: the directory holds no ledger.
+    """
+    files = sorted(directory.glob("step_*.parquet"))
+    if not files:
+        raise UserError(f"{directory}: no step_*.parquet; name the rl/ledger directory of a run")
+    return pl.concat([pl.read_parquet(file) for file in files])
+
+
+def recorded_groups(ledger: pl.DataFrame) -> Iterator[tuple[str, list[SampleOutcome], list[int]]]:
+    """Each recorded group as (task, outcomes_G, response tokens_G)."""
+    columns = ["task", "reward", "truncated", "format_ok", "score_error", "response_tokens"]
+    for _, group in ledger.group_by(["step", "group_id"], maintain_order=True):
+        outcomes, lengths, task = [], [], ""
+        for task, reward, truncated, format_ok, error, tokens in group.select(columns).iter_rows():
+            outcomes.append(
+                SampleOutcome(
+                    reward=reward, truncated=truncated, format_ok=format_ok, score_error=bool(error)
+                )
+            )
+            lengths.append(tokens)
+        yield task, outcomes, lengths

@@ -1,0 +1,157 @@
+"""The DF-GRPO loop.
+
+    prompts ──► rollout engines ──► scorers ──► verdicts ──► ledger
+                     ▲                              │ kept groups
+                     │ weights, parity checked      ▼
+                  publish ◄───────── learner ◄── advantages, micro-batches
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lm.objective import Learner, UpdateReport
+from records.config import RLConfig
+from records.log import Log
+from records.prompt import Prompt, Sampling
+from rl import checkpoint
+from rl.advantages import group_advantages
+from rl.batching import TrainBatch, build_batch, empty_micro_batch
+from rl.checkpoint import RLState
+from rl.ledger import ledger_path, write_step
+from rl.loss import DFGRPOObjective
+from rl.metrics import collection_metrics, learner_metrics
+from rl.probe import probe_path, run_probe
+from rl.prompts import PromptStream
+from rl.protocols import Generator, Publisher, Scorers
+from rl.refill import Collected, collect
+
+
+@dataclass(frozen=True, kw_only=True)
+class RLRun:
+    """Everything the loop works with. `directory` is the run's `rl/`; `seed` the run's seed."""
+
+    config: RLConfig
+    directory: Path
+    seed: int
+    prompts: Sequence[Prompt]
+    probe_prompts: Sequence[Prompt]
+    generator: Generator
+    scorers: Scorers
+    learner: Learner
+    publish: Publisher
+    log: Log
+    micro_batch_tokens: int
+    pad_id: int
+
+
+def train(run: RLRun) -> None:
+    """Run DF-GRPO to `config.steps` updates, from the newest checkpoint if there is one.
+
+    Raises:
+        StarvedError: the filters left too little and `refill.on_starved` is `raise`.
+    """
+    config = run.config
+    state = resume(run)
+    stream = PromptStream(run.prompts, run.seed, state.cursor)
+    run.log.scalars(state.step, run.publish(state.step))
+    probe_if_due(run, state.step)
+    while state.step < config.steps:
+        started = time.monotonic()
+        collected = collect(state.step, stream.take, run.generator, run.scorers, config, run.seed)
+        record(run, state.step, collected)
+        generated = time.monotonic()
+        batch = build_batch(
+            collected.training,
+            minibatches=config.minibatches,
+            scale_by_std=config.loss.scale_by_std,
+            max_tokens=run.micro_batch_tokens,
+            pad_id=run.pad_id,
+        )
+        lr = learning_rate(config, state.step)
+        report = update(run, batch, lr)
+        learned = time.monotonic()
+        sync = run.publish(state.step + 1)
+        times = {
+            "time/generate": generated - started,
+            "time/learn": learned - generated,
+            "time/step": time.monotonic() - started,
+        }
+        state = RLState(step=state.step + 1, cursor=stream.cursor)
+        show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
+        probe_if_due(run, state.step)
+        if state.step % config.save_every == 0 or state.step == config.steps:
+            checkpoint.save(run.directory / "checkpoints", state, run.learner, config.keep_checkpoints)
+
+
+def resume(run: RLRun) -> RLState:
+    """The newest checkpoint's state, with the learner restored; later steps' ledgers are redone."""
+    newest = checkpoint.latest(run.directory / "checkpoints")
+    state = checkpoint.load(newest, run.learner) if newest else RLState(step=0, cursor=0)
+    for stale in (run.directory / "ledger").glob("step_*.parquet"):
+        if int(stale.stem.removeprefix("step_")) >= state.step:
+            stale.unlink()
+    return state
+
+
+def record(run: RLRun, step: int, collected: Collected) -> None:
+    """Write the step's ledger, before anything is trained on it."""
+    trained = {
+        group.scored.group.group_id: list(
+            group_advantages(group.verdict, scale_by_std=run.config.loss.scale_by_std)
+        )
+        for group in collected.training
+    }
+    path = ledger_path(run.directory / "ledger", step)
+    write_step(path, step, collected.judged, trained, text=run.config.ledger_text)
+
+
+def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:
+    """The learner's optimiser steps; with nothing live there is none, and the step still counts."""
+    if not batch.minibatches:
+        return UpdateReport(optimizer_steps=0, grad_norm=0.0, metrics={})
+    objective = DFGRPOObjective(
+        run.config.loss, temperature=run.config.temperature, top_p=run.config.top_p
+    )
+    return run.learner.update(
+        batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch(run.pad_id)
+    )
+
+
+def learning_rate(config: RLConfig, step: int) -> float:
+    """Linear warm-up, then constant."""
+    return config.lr * min(1.0, (step + 1) / max(1, config.warmup_steps))
+
+
+def probe_if_due(run: RLRun, step: int) -> None:
+    """Probe at the first and last step and every `probe_every`; a probe already written is not repeated."""
+    config = run.config
+    path = probe_path(run.directory / "probe", step)
+    due = step in (0, config.steps) or step % config.probe_every == 0
+    if due and run.probe_prompts and not path.exists():
+        sampling = Sampling(
+            temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
+        )
+        reward = run_probe(
+            path, run.probe_prompts, config.probe_samples, run.generator, run.scorers, sampling, run.seed
+        )
+        run.log.scalars(step, {"reward/probe": reward})
+
+
+def show(run: RLRun, step: int, collected: Collected, metrics: dict[str, float]) -> None:
+    """Send the step to the log."""
+    thresholds = {
+        task: (bounds.eps_low, bounds.eps_high)
+        for task, bounds in run.config.filters.thresholds.items()
+    }
+    run.log.scalars(step, {**collection_metrics(collected, thresholds), **metrics})
+    run.log.histogram(step, "reward/group_mean", [g.verdict.mean for g in collected.judged])
+    first = collected.judged[0].scored
+    best = max(range(len(first.scores)), key=lambda i: first.scores[i].reward)
+    run.log.text(
+        step,
+        "rollout/sample",
+        f"{first.group.prompt.prompt_id}, reward {first.scores[best].reward:.3f}: "
+        f"{first.group.rollouts[best].text}",
+    )

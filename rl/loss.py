@@ -1,0 +1,148 @@
+"""The DF-GRPO objective.
+
+Three policies are kept apart: the rollout policy μ that sampled (vLLM's processed log-probs), the
+proximal policy π_old (the learner at the version that began the update) and the current policy π_θ.
+
+    L = − (1/N) Σ_t  w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t
+    ρ_t = π_θ / π_old,   w_t = stop_gradient(min(π_old / μ, C))
+
+N counts the live tokens of the whole batch (the learner divides). GRPO: arXiv 2402.03300; clip-higher
+and the token-level normaliser: DAPO, arXiv 2503.14476; truncated importance weights: Espeholt et
+al., arXiv 1802.01561; k3 estimate of the KL: Schulman, "Approximating KL divergence" (2020).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lm.objective import Metrics, Policy, TokenBatch
+from records.config import LossConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RLMicroBatch:
+    """Response tokens of several samples; `rollout_logprobs_N` under μ, `advantages_N` of their sample."""
+
+    tokens: TokenBatch
+    rollout_logprobs_N: npt.NDArray[np.float32]
+    advantages_N: npt.NDArray[np.float32]
+    counts_N: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Behaviour-version quantities: π_old's log-probs, its nucleus (packed bits, or None), π_ref's."""
+
+    proximal_logprobs_N: torch.Tensor
+    nucleus_NV: npt.NDArray[np.uint8] | None
+    reference_logprobs_N: torch.Tensor | None
+
+
+def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float) -> torch.Tensor:
+    """True for the tokens of the smallest set whose probability reaches `top_p` (and for the target).
+
+    `logits_NV` are tempered. The sampled token belongs to it by construction: the sampler chose it,
+    so rounding on this side must not exclude it.
+    """
+    probabilities, order = torch.sort(torch.softmax(logits_NV, dim=-1), dim=-1, descending=True)
+    before = torch.cumsum(probabilities, dim=-1) - probabilities
+    mask_NV = torch.zeros_like(logits_NV, dtype=torch.bool).scatter(1, order, before < top_p)
+    return mask_NV.scatter(1, targets_N[:, None], True)
+
+
+def _picked(logits_NV: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
+    return torch.log_softmax(logits_NV, dim=-1).gather(1, targets_N[:, None])[:, 0]
+
+
+class DFGRPOObjective:
+    """Clipped, importance-weighted policy gradient with an optional KL to a reference model."""
+
+    def __init__(self, config: LossConfig, *, temperature: float, top_p: float) -> None:
+        self.config = config
+        self.temperature = temperature
+        self.top_p = top_p
+        self.needs_reference = config.kl_beta > 0
+
+    def _tempered(self, policy: Policy, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        logits_NV = policy(batch) / self.temperature
+        return logits_NV, torch.from_numpy(batch.targets_N).to(logits_NV.device)
+
+    def prepare(self, policy: Policy, reference: Policy | None, batch: RLMicroBatch) -> Prepared:
+        """π_old and its nucleus from the weights as they are now, and π_ref, before any step is taken."""
+        logits_NV, targets_N = self._tempered(policy, batch.tokens)
+        return self._behaviour(logits_NV, targets_N, reference, batch.tokens)
+
+    def _behaviour(
+        self,
+        logits_NV: torch.Tensor,
+        targets_N: torch.Tensor,
+        reference: Policy | None,
+        tokens: TokenBatch,
+    ) -> Prepared:
+        nucleus_NV = None
+        if self.top_p < 1:
+            mask_NV = nucleus_mask(logits_NV, targets_N, self.top_p)
+            nucleus_NV = np.packbits(mask_NV.cpu().numpy(), axis=1)
+        return Prepared(
+            proximal_logprobs_N=_picked(_inside(logits_NV, nucleus_NV), targets_N),
+            nucleus_NV=nucleus_NV,
+            reference_logprobs_N=_picked(*self._tempered(reference, tokens)) if reference else None,
+        )
+
+    def loss(
+        self, policy: Policy, batch: RLMicroBatch, prepared: Prepared | None
+    ) -> tuple[torch.Tensor, Metrics]:
+        """The loss summed over live tokens, and sums of metrics."""
+        config = self.config
+        logits_NV, targets_N = self._tempered(policy, batch.tokens)
+        device = logits_NV.device
+        if prepared is None:
+            prepared = self._behaviour(logits_NV.detach(), targets_N, None, batch.tokens)
+        masked_NV = _inside(logits_NV, prepared.nucleus_NV)
+        current_N = _picked(masked_NV, targets_N)
+        advantages_N = torch.from_numpy(batch.advantages_N).to(device)
+        counts_N = torch.from_numpy(batch.counts_N).to(device)
+        rollout_N = torch.from_numpy(batch.rollout_logprobs_N).to(device)
+
+        ratio_N = torch.exp(current_N - prepared.proximal_logprobs_N)
+        importance_N = torch.exp(prepared.proximal_logprobs_N - rollout_N)
+        weight_N = importance_N.clamp(max=config.tis_cap).detach()
+        unclipped_N = ratio_N * advantages_N
+        clipped_N = ratio_N.clamp(1 - config.clip_low, 1 + config.clip_high) * advantages_N
+        losses_N = -weight_N * torch.minimum(unclipped_N, clipped_N)
+
+        kl_N = torch.zeros_like(losses_N)
+        if prepared.reference_logprobs_N is not None:
+            # The KL is of the whole distributions: tempered, but outside the nucleus as well.
+            whole_N = current_N if masked_NV is logits_NV else _picked(logits_NV, targets_N)
+            gap_N = prepared.reference_logprobs_N - whole_N
+            kl_N = torch.exp(gap_N) - gap_N - 1
+            if config.kl_bias_correction:
+                kl_N = kl_N * ratio_N
+            losses_N = losses_N + config.kl_beta * kl_N
+
+        with torch.no_grad():
+            drift_N = current_N - rollout_N
+            metrics = {
+                "kl": float((kl_N * counts_N).sum()),
+                "clip_frac": float(((clipped_N < unclipped_N) * counts_N).sum()),
+                "tis_clip_frac": float(((importance_N > config.tis_cap) * counts_N).sum()),
+                "rollout_mismatch_kl": float(((torch.exp(drift_N) - 1 - drift_N) * counts_N).sum()),
+                "entropy": float((_entropy(logits_NV.detach()) * counts_N).sum()),
+            }
+        return (losses_N * counts_N).sum(), metrics
+
+
+def _inside(logits_NV: torch.Tensor, nucleus_NV: npt.NDArray[np.uint8] | None) -> torch.Tensor:
+    """Logits with everything outside the (packed) nucleus at −inf."""
+    if nucleus_NV is None:
+        return logits_NV
+    bits = np.unpackbits(nucleus_NV, axis=1, count=logits_NV.shape[1])
+    return logits_NV.masked_fill(~torch.from_numpy(bits).bool().to(logits_NV.device), float("-inf"))
+
+
+def _entropy(logits_NV: torch.Tensor) -> torch.Tensor:
+    logprobs_NV = torch.log_softmax(logits_NV, dim=-1)
+    return -(logprobs_NV.exp() * logprobs_NV).sum(dim=-1)

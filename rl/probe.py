@@ -1,0 +1,59 @@
+"""The reward probe: fixed prompts and seeds, the same at every step, that train nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from records.files import written_whole
+from records.prompt import Prompt, Request, RolloutGroup, Sampling
+from rl.protocols import Generator, Scorers
+from rl.seeds import derived_seed
+
+
+def probe_path(directory: Path, step: int) -> Path:
+    """File of one probe; step 0 is before any update."""
+    return directory / f"step_{step:06d}.parquet"
+
+
+def run_probe(
+    path: Path,
+    prompts: Sequence[Prompt],
+    samples: int,
+    generator: Generator,
+    scorers: Scorers,
+    sampling: Sampling,
+    seed: int,
+) -> float:
+    """Mean reward over all samples (failures 0, failed scores left out); writes it by prompt and sample."""
+    requests = [
+        Request(prompt=prompt, samples=samples, seed=derived_seed(seed, index))
+        for index, prompt in enumerate(prompts)
+    ]
+    groups = [
+        RolloutGroup(group_id=f"probe-{i:03d}", round=0, prompt=request.prompt, rollouts=tuple(rollouts))
+        for i, (request, rollouts) in enumerate(
+            zip(requests, generator.generate(requests, sampling), strict=True)
+        )
+    ]
+    rows = [
+        {
+            "prompt_id": group.group.prompt.prompt_id,
+            "user_id": group.group.prompt.user_id,
+            "task": group.group.prompt.task,
+            "sample_idx": index,
+            "format_ok": score.format_ok,
+            "reward": score.reward,
+            "reward_atomic": score.atomic,
+            "reward_summary": score.summary,
+        }
+        for group in scorers.score(groups)
+        for index, score in enumerate(group.scores)
+        if not score.error
+    ]
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    with written_whole(path) as aside:
+        frame.write_parquet(aside)
+    mean = frame["reward"].mean()
+    assert isinstance(mean, float)
+    return mean

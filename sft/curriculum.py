@@ -1,0 +1,172 @@
+"""Curriculum data: which tags of which users go into which stage.
+
+The unit is (history, tag set) and agreement is counted per tag: of five samples from two teachers,
+at least four that agree with the label make a tag *standard* (stage 1), one to three make it
+*controversial* (stage 2, if a stronger teacher agrees), none drops it. Stage 3 asks for everything
+that survived, with a summary.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lm.answers import Answer, Sentence, TagAnswer, render_answer
+from lm.phrases import sentences
+from records.config import AnswerConfig, SFTConfig, SFTStageConfig
+from records.files import written_whole
+from records.history import SemanticHistory
+from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.tags import TAG_NAMES, TAGS, GoldTag
+from sft.teachers import ProgramTeacher
+
+SAMPLES = (3, 2)
+"""Samples of the first and of the second teacher."""
+
+STANDARD, CONTROVERSIAL, DROPPED = "standard", "controversial", "dropped"
+
+Gold = Mapping[str, Mapping[str, GoldTag]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One question and the text to learn as its answer."""
+
+    user_id: str
+    task: str
+    tags: tuple[str, ...]
+    answer: str
+
+
+def sort_tags(gold: Gold, users: Sequence[str], config: SFTConfig, seed: int) -> pl.DataFrame:
+    """Agreement of the teachers with the label, one row a user and tag: `agree` of 5 and its `band`."""
+    open_values = {
+        tag.name: tuple(sorted({v for tags in gold.values() for v in tags[tag.name].values}))
+        for tag in TAGS
+        if tag.is_open
+    }
+    teachers = (
+        ProgramTeacher(name="first", error_rate=config.teacher_error, seed=seed),
+        ProgramTeacher(name="second", error_rate=0.7 * config.teacher_error, seed=seed),
+    )
+    stronger = ProgramTeacher(name="stronger", error_rate=0.3 * config.teacher_error, seed=seed)
+    rows = []
+    for user in users:
+        given = [
+            teacher.answers(gold[user], open_values, samples)
+            for teacher, samples in zip(teachers, SAMPLES, strict=True)
+        ]
+        second_opinion = stronger.answers(gold[user], open_values, 1)
+        for name in TAG_NAMES:
+            label = gold[user][name]
+            agree = sum(values == label.values for answers in given for values in answers[name])
+            band = STANDARD if agree >= 4 else DROPPED
+            if 1 <= agree <= 3 and second_opinion[name][0] == label.values:
+                band = CONTROVERSIAL
+            rows.append((user, name, label.difficulty, agree, band))
+    return pl.DataFrame(rows, schema=["user_id", "tag", "difficulty", "agree", "band"], orient="row")
+
+
+def gold_answer(
+    history: SemanticHistory,
+    gold: Mapping[str, GoldTag],
+    tags: Sequence[str],
+    task: str,
+    config: AnswerConfig,
+) -> str:
+    """The text of the true answer about `tags`, citing the lines that stand on gold evidence."""
+
+    def cited(*names: str) -> tuple[int, ...]:
+        events = tuple(event for name in names for event in gold[name].event_ids)
+        return history.best_lines(events, config.max_citations)
+
+    silent = [name for name in tags if gold[name].is_na]
+    answer = Answer(
+        think=f"No evidence for {', '.join(silent)}." if silent else "All tags have evidence.",
+        tags={name: TagAnswer(values=gold[name].values, lines=cited(name)) for name in tags},
+        summary=tuple(
+            Sentence(text=text, lines=cited(*names))
+            for text, names in sentences({name: gold[name].values for name in tags}).values()
+        )
+        if task == COMPOSITE_TASK
+        else (),
+        dropped_citations=0,
+    )
+    return render_answer(answer, cite=config.cite)
+
+
+def build_stage(
+    stage: int,
+    config: SFTStageConfig,
+    bands: pl.DataFrame,
+    histories: Mapping[str, SemanticHistory],
+    gold: Gold,
+    answer: AnswerConfig,
+    replay: Sequence[Lesson],
+    seed: int,
+) -> list[Lesson]:
+    """The lessons of one stage, in training order; users take turns, so all are seen about equally often."""
+    rng = np.random.default_rng([seed, stage])
+    tags_of: dict[tuple[str, str], set[str]] = {}
+    for user, tag, band in bands.select("user_id", "tag", "band").iter_rows():
+        tags_of.setdefault((user, band), set()).add(tag)
+    users = sorted(bands["user_id"].unique())
+    replayed = round(config.examples * config.replay_share) if replay else 0
+    lessons = []
+    while len(lessons) < config.examples - replayed:
+        for index in rng.permutation(len(users)):
+            user = users[int(index)]
+            standard = tags_of.get((user, STANDARD), set())
+            controversial = tags_of.get((user, CONTROVERSIAL), set())
+            tags = _choose(stage, standard, controversial, rng)
+            # A composite needs something to say: one sentence takes one known tag.
+            sayable = any(not gold[user][tag].is_na for tag in tags)
+            task = COMPOSITE_TASK if rng.random() < config.composite_share and sayable else TAGS_TASK
+            if tags:
+                text = gold_answer(histories[user], gold[user], tags, task, answer)
+                lessons.append(Lesson(user_id=user, task=task, tags=tags, answer=text))
+    lessons = lessons[: config.examples - replayed]
+    lessons += [replay[int(i)] for i in rng.integers(len(replay), size=replayed)] if replayed else []
+    return [lessons[int(i)] for i in rng.permutation(len(lessons))]
+
+
+def _choose(
+    stage: int, standard: set[str], controversial: set[str], rng: np.random.Generator
+) -> tuple[str, ...]:
+    """The tag set of one lesson, in the order of the tag table."""
+    if stage == 1:
+        chosen = _some(standard, rng)
+    elif stage == 2:
+        chosen = controversial | (_some(standard, rng) if controversial else set())
+    else:
+        chosen = standard | controversial
+    return tuple(name for name in TAG_NAMES if name in chosen)
+
+
+def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
+    """All of `tags` half of the time, else a random subset of at least a third."""
+    if rng.random() < 0.5 or len(tags) < 3:
+        return tags
+    count = int(rng.integers(len(tags) // 3, len(tags) + 1))
+    return set(rng.permutation(sorted(tags))[:count].tolist())
+
+
+def write_lessons(path: Path, lessons: Sequence[Lesson]) -> None:
+    """Write lessons to Parquet, whole, one row each."""
+    frame = pl.DataFrame(
+        [(lesson.user_id, lesson.task, list(lesson.tags), lesson.answer) for lesson in lessons],
+        schema={"user_id": pl.String, "task": pl.String, "tags": pl.List(pl.String), "answer": pl.String},
+        orient="row",
+    )
+    with written_whole(path) as aside:
+        frame.write_parquet(aside)
+
+
+def read_lessons(path: Path) -> list[Lesson]:
+    """Read what `write_lessons` wrote."""
+    return [
+        Lesson(user_id=user, task=task, tags=tuple(tags), answer=answer)
+        for user, task, tags, answer in pl.read_parquet(path).iter_rows()
+    ]

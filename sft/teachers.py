@@ -1,0 +1,65 @@
+"""The offline program teacher: answers from gold evidence, with errors a language model might make.
+
+Errors rise with the difficulty of the evidence, are correlated between a teacher's samples and
+between teachers (hard cases are hard for everyone), and differ in rate between teachers. Were they
+independent, "controversial" would mean nothing but bad luck.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from records.tags import TAG, GoldTag
+
+DIFFICULTY = {"explicit": 0.15, "implicit": 1.0, "temporal": 0.8, "trap": 0.9}
+"""A teacher's error rate on a tag is its own rate times this."""
+
+_SHARED, _OWN, _NOISE = 0.7, 0.45, 0.55
+"""Loadings of the latent difficulty: of the case, of the teacher on the case, of the sample (squares sum to 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramTeacher:
+    """Writes tag values for simulated users whose truth is known.
+
+    `error_rate` is that on implicit evidence; `name` separates its random choices from other teachers'.
+    """
+
+    name: str
+    error_rate: float
+    seed: int
+
+    def answers(
+        self, gold: Mapping[str, GoldTag], open_values: Mapping[str, tuple[str, ...]], samples: int
+    ) -> dict[str, list[tuple[str, ...]]]:
+        """`samples` answers on every tag of one user (empty for NA).
+
+        `open_values` lists, for open tags, what a wrong answer may say.
+        """
+        user = next(iter(gold.values())).user_id.encode()
+        case = np.random.default_rng([self.seed, *user])
+        own = np.random.default_rng([self.seed, *user, *self.name.encode()])
+        shared_T, own_T = case.standard_normal(len(gold)), own.standard_normal(len(gold))
+        latent_TS = (_SHARED * shared_T + _OWN * own_T)[:, None] + _NOISE * own.standard_normal(
+            (len(gold), samples)
+        )
+        given = {}
+        for latent_S, (tag, label) in zip(latent_TS, gold.items(), strict=True):
+            rate = min(0.95, self.error_rate * DIFFICULTY[label.difficulty])
+            bound = NormalDist().inv_cdf(rate) if rate > 0 else -np.inf
+            wrong = _wrong(label, open_values, own)
+            given[tag] = [wrong if latent <= bound else label.values for latent in latent_S]
+        return given
+
+
+def _wrong(
+    gold: GoldTag, open_values: Mapping[str, tuple[str, ...]], choice: np.random.Generator
+) -> tuple[str, ...]:
+    """A plausible wrong answer: another value, or NA for one in three."""
+    if gold.values and choice.random() < 1 / 3:
+        return ()
+    values = TAG[gold.tag].values or open_values[gold.tag]
+    others = [value for value in values if value not in gold.values]
+    return (others[int(choice.integers(len(others)))],)
