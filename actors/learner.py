@@ -28,20 +28,25 @@ from records.config import LearnerConfig
 class TokenLogits(nn.Module):
     """A causal language model that computes logits only where a batch asks for them."""
 
-    def __init__(self, network: nn.Module) -> None:
+    network: Any
+
+    def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, input_ids_BT: torch.Tensor, positions_N: torch.Tensor) -> torch.Tensor:
         """Logits_NV in float32 at `positions_N` of the flattened B·T grid."""
         hidden_BTD = self.network.model(input_ids=input_ids_BT, use_cache=False).last_hidden_state
-        return self.network.lm_head(hidden_BTD.flatten(0, 1)[positions_N]).float()
+        logits_NV: torch.Tensor = self.network.lm_head(hidden_BTD.flatten(0, 1)[positions_N]).float()
+        return logits_NV
 
 
 class LearnerRank:
     """One rank; runs inside its actor's process."""
 
-    def __init__(self, model_dir: Path, config: LearnerConfig, rank: int, store: str, timeout_s: float) -> None:
+    def __init__(
+        self, model_dir: Path, config: LearnerConfig, rank: int, store: str, timeout_s: float
+    ) -> None:
         os.environ.update(
             RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE=str(config.ranks), LOCAL_SIZE=str(config.ranks)
         )
@@ -83,14 +88,15 @@ class LearnerRank:
     def _join(self, rank: int, world: int, store: str, timeout_s: float, backend: str) -> None:
         """Join the process group: through a file on one machine (nothing listens), else over TCP."""
         timeout = timedelta(seconds=timeout_s)
+        distributed: Any = torch.distributed
         if store.startswith("file:"):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-            rendezvous: Any = torch.distributed.FileStore(store.removeprefix("file:"), world)
+            rendezvous = distributed.FileStore(store.removeprefix("file:"), world)
         else:
             host, port = store.rsplit(":", 1)
-            rendezvous = torch.distributed.TCPStore(host, int(port), world, rank == 0, timeout=timeout)
+            rendezvous = distributed.TCPStore(host, int(port), world, rank == 0, timeout=timeout)
         os.environ.setdefault("DS_ACCELERATOR", "cpu" if backend == "gloo" else "cuda")
-        torch.distributed.init_process_group(
+        distributed.init_process_group(
             backend, store=rendezvous, rank=rank, world_size=world, timeout=timeout
         )
 

@@ -88,9 +88,7 @@ class RolloutEngine:
             sample_idx=sample.index,
             seed=request.seed + sample.index,
             token_ids=tokens,
-            logprobs=tuple(
-                step[token].logprob for step, token in zip(sample.logprobs, tokens, strict=True)
-            ),
+            logprobs=tuple(step[token].logprob for step, token in zip(sample.logprobs, tokens, strict=True)),
             text=self.tokenizer.decode(tokens),
             finish_reason=sample.finish_reason,
             policy_version=self.version,
@@ -152,9 +150,7 @@ class RolloutPool:
             num_gpus=config.gpus_per_actor,
             runtime_env={"env_vars": _environment(config)},
         )
-        self.engines = [
-            actor.remote(model_dir.absolute(), config, max_length) for _ in range(config.actors)
-        ]
+        self.engines = [actor.remote(model_dir.absolute(), config, max_length) for _ in range(config.actors)]
         for index, engine in enumerate(self.engines):
             wait_for(engine.ready.remote(), self._name(index), timeout_s)
 
@@ -210,7 +206,7 @@ def check_kv_cache(
     wanted = config.kv_cache_gib * config.actors
     if wanted > free_gib:
         raise UserError(
-            f"rollout.kv_cache_gib × rollout.actors needs {wanted:g} GiB, {free_gib:.1f} GiB are free; lower it"
+            f"rollout.kv_cache_gib × rollout.actors is {wanted:g} GiB, {free_gib:.1f} are free; lower it"
         )
     sequence_gib = 2 * layers * kv_heads * head_dim * 4 * max_length / 2**30
     if sequence_gib > config.kv_cache_gib:

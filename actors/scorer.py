@@ -57,9 +57,7 @@ class ScorerPool:
             scores = iter(wait_for(ref, self._name(index), self.timeout_s))
             for place in range(index, len(groups), count):
                 group = groups[place]
-                scored[place] = ScoredGroup(
-                    group=group, scores=tuple(next(scores) for _ in group.rollouts)
-                )
+                scored[place] = ScoredGroup(group=group, scores=tuple(next(scores) for _ in group.rollouts))
         return [group for group in scored if group is not None]
 
     def close(self) -> None:

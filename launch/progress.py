@@ -23,7 +23,9 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line with the time since the start."""
-        self.console.print(f"[{time.monotonic() - self._started:6.1f}s] {text}", markup=False, highlight=False)
+        self.console.print(
+            f"[{time.monotonic() - self._started:6.1f}s] {text}", markup=False, highlight=False
+        )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

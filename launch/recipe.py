@@ -113,7 +113,9 @@ def check_recipe(recipe: Recipe) -> None:
         ("sft.batch_size", recipe.sft.batch_size),
     ):
         if size < 1 or size % ranks:
-            raise UserError(f"{key} is {size}: it cannot be split over learner.ranks {ranks}; take a multiple")
+            raise UserError(
+                f"{key} is {size}: it cannot be split over learner.ranks {ranks}; take a multiple"
+            )
     if recipe.rl.groups_per_step % recipe.rl.minibatches:
         raise UserError(
             f"rl.groups_per_step {recipe.rl.groups_per_step} is no multiple of rl.minibatches "

@@ -73,9 +73,7 @@ def render_answer(answer: Answer, *, cite: bool = True) -> str:
     return f"<think>{answer.think}</think><answer>{text}</answer>"
 
 
-def parse_answer(
-    text: str, *, tags: Sequence[str], summary: bool, history_lines: int
-) -> Answer | Malformed:
+def parse_answer(text: str, *, tags: Sequence[str], summary: bool, history_lines: int) -> Answer | Malformed:
     """Read a response that was asked for `tags` (each exactly once) and, if `summary`, a summary.
 
     `history_lines` is the number of lines of the history; citations of other lines are dropped

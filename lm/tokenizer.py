@@ -26,12 +26,12 @@ _BOUNDARIES = "|".join(
         r'"[a-z_]+"',
         r':\{"value":["\[]?|"?\]?,"lines":\[|\]\},?',
         r"\]? ?\[[A-Z][A-Za-z]+: |\] \|",
-        r"(?<=[|,]) [^,\n\[\]|]+",
+        r'(?<=[|,]) [^,\n\[\]|"<.]+',
         r"\n#",
         r"\d{4}-\d{2}|-\d{2}(?!\d)",
         r" ?[\p{L}\p{M}_]+(?:-[\p{L}\p{M}]+)*",
         r" ?\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{N}<]+|<",
+        r' ?[^\s\p{L}\p{N}<"]+|<|"',
         r"\s+",
     )
 )
@@ -78,9 +78,7 @@ class ChatTokenizer:
         plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         plain.encode_special_tokens = True
         self._plain = plain
-        self._added = {
-            str(token) for token in tokenizer.added_tokens_decoder.values() if not token.special
-        }
+        self._added = {str(token) for token in tokenizer.added_tokens_decoder.values() if not token.special}
 
     @classmethod
     def load(cls, directory: Path) -> "ChatTokenizer":
@@ -111,7 +109,10 @@ class ChatTokenizer:
             [{"role": "user", "content": mark}], tokenize=False, add_generation_prompt=True
         )
         before, after = text.split(mark)
-        return tuple(self.tokenizer.encode(part, add_special_tokens=False) for part in (before, after))  # type: ignore[return-value]
+        return (
+            self.tokenizer.encode(before, add_special_tokens=False),
+            self.tokenizer.encode(after, add_special_tokens=False),
+        )
 
     def _defused(self, text: str) -> str:
         # Added tokens that are not marked special (Qwen's <tool_call> …) would still be matched whole.

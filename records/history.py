@@ -37,7 +37,7 @@ class SemanticHistory:
         return tuple(line.number for line in self.lines if wanted.intersection(line.event_ids))
 
     def best_lines(self, event_ids: tuple[str, ...], limit: int) -> tuple[int, ...]:
-        """The at most `limit` lines that stand on most of `event_ids` (later ones first on a tie), in order."""
+        """At most `limit` lines, those that stand on most of `event_ids` (ties: the later), in order."""
         wanted = set(event_ids)
         weighed = [(len(wanted.intersection(line.event_ids)), line.number) for line in self.lines]
         best = sorted((pair for pair in weighed if pair[0]), reverse=True)[:limit]

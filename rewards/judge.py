@@ -98,7 +98,7 @@ def conciseness(claims: Sequence[Claim], text: str) -> float:
 
 
 def aesthetics(sentences: Sequence[str]) -> float:
-    """Share of sentences that are distinct, begin with a capital, end with a full stop and have 3–40 words."""
+    """Share of sentences that are distinct, begin with a capital, end in a full stop and have 3–40 words."""
     good = {
         text
         for text in sentences

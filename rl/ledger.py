@@ -1,6 +1,6 @@
 """The ledger: every sample of every group and both filters' verdict on it, written before they act."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def write_step(
     path: Path,
     step: int,
     groups: Sequence[JudgedGroup],
-    trained: dict[str, Sequence[float]],
+    trained: Mapping[str, Sequence[float]],
     *,
     text: bool,
 ) -> None:
@@ -69,7 +69,7 @@ def write_step(
 
 
 def _rows(
-    step: int, judged: JudgedGroup, trained: dict[str, Sequence[float]], text: bool
+    step: int, judged: JudgedGroup, trained: Mapping[str, Sequence[float]], text: bool
 ) -> Iterator[dict[str, Any]]:
     group, verdict = judged.scored.group, judged.verdict
     advantages_G = trained.get(group.group_id)
@@ -125,14 +125,14 @@ def read_ledger(directory: Path) -> pl.DataFrame:
 
 def recorded_groups(ledger: pl.DataFrame) -> Iterator[tuple[str, list[SampleOutcome], list[int]]]:
     """Each recorded group as (task, outcomes_G, response tokens_G)."""
-    columns = ["task", "reward", "truncated", "format_ok", "score_error", "response_tokens"]
+    columns = ["reward", "truncated", "format_ok", "score_error", "response_tokens"]
     for _, group in ledger.group_by(["step", "group_id"], maintain_order=True):
-        outcomes, lengths, task = [], [], ""
-        for task, reward, truncated, format_ok, error, tokens in group.select(columns).iter_rows():
+        outcomes, lengths = [], []
+        for reward, truncated, format_ok, error, tokens in group.select(columns).iter_rows():
             outcomes.append(
                 SampleOutcome(
                     reward=reward, truncated=truncated, format_ok=format_ok, score_error=bool(error)
                 )
             )
             lengths.append(tokens)
-        yield task, outcomes, lengths
+        yield group["task"][0], outcomes, lengths

@@ -1,9 +1,9 @@
 """The DF-GRPO loop.
 
-    prompts ──► rollout engines ──► scorers ──► verdicts ──► ledger
-                     ▲                              │ kept groups
-                     │ weights, parity checked      ▼
-                  publish ◄───────── learner ◄── advantages, micro-batches
+prompts ──► rollout engines ──► scorers ──► verdicts ──► ledger
+                 ▲                              │ kept groups
+                 │ weights, parity checked      ▼
+              publish ◄───────── learner ◄── advantages, micro-batches
 """
 
 import time
@@ -111,9 +111,7 @@ def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:
     """The learner's optimiser steps; with nothing live there is none, and the step still counts."""
     if not batch.minibatches:
         return UpdateReport(optimizer_steps=0, grad_norm=0.0, metrics={})
-    objective = DFGRPOObjective(
-        run.config.loss, temperature=run.config.temperature, top_p=run.config.top_p
-    )
+    objective = DFGRPOObjective(run.config.loss, temperature=run.config.temperature, top_p=run.config.top_p)
     return run.learner.update(
         batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch(run.pad_id)
     )
@@ -142,8 +140,7 @@ def probe_if_due(run: RLRun, step: int) -> None:
 def show(run: RLRun, step: int, collected: Collected, metrics: dict[str, float]) -> None:
     """Send the step to the log."""
     thresholds = {
-        task: (bounds.eps_low, bounds.eps_high)
-        for task, bounds in run.config.filters.thresholds.items()
+        task: (bounds.eps_low, bounds.eps_high) for task, bounds in run.config.filters.thresholds.items()
     }
     run.log.scalars(step, {**collection_metrics(collected, thresholds), **metrics})
     run.log.histogram(step, "reward/group_mean", [g.verdict.mean for g in collected.judged])

@@ -10,7 +10,9 @@ from rl.filters import GROUP_REASONS, SAMPLE_REASONS
 from rl.refill import Collected
 
 
-def collection_metrics(collected: Collected, near_miss: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+def collection_metrics(
+    collected: Collected, near_miss: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
     """Rewards before and after the filters, every filter's reasons, and what generation cost.
 
     `near_miss` gives, by task, the thresholds: a group counts as a near miss when its mean lies

@@ -108,7 +108,7 @@ def _rescue(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> li
         counted = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
         raise StarvedError(
             f"after {config.refill.max_rounds} rounds (rl.refill.max_rounds) {missing} of "
-            f"{config.groups_per_step} groups are missing; dropped: {counted}. Look at `usergpt filters sweep`"
+            f"{config.groups_per_step} groups are missing; dropped: {counted}. See `usergpt filters sweep`"
         )
     if policy == "short_batch":
         return []

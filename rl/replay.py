@@ -76,9 +76,7 @@ def sweep(
             if verdict.kept:
                 groups_kept += 1
                 samples_kept += verdict.n_live
-                tokens_kept += sum(
-                    length for length, live in zip(lengths, verdict.live, strict=True) if live
-                )
+                tokens_kept += sum(length for length, live in zip(lengths, verdict.live, strict=True) if live)
         rows.append(
             SweepRow(
                 eps_low=low,

@@ -114,7 +114,7 @@ def build_stage(
         tags_of.setdefault((user, band), set()).add(tag)
     users = sorted(bands["user_id"].unique())
     replayed = round(config.examples * config.replay_share) if replay else 0
-    lessons = []
+    lessons: list[Lesson] = []
     while len(lessons) < config.examples - replayed:
         for index in rng.permutation(len(users)):
             user = users[int(index)]

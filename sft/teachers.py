@@ -17,7 +17,7 @@ DIFFICULTY = {"explicit": 0.15, "implicit": 1.0, "temporal": 0.8, "trap": 0.9}
 """A teacher's error rate on a tag is its own rate times this."""
 
 _SHARED, _OWN, _NOISE = 0.7, 0.45, 0.55
-"""Loadings of the latent difficulty: of the case, of the teacher on the case, of the sample (squares sum to 1)."""
+"""Loadings of the latent difficulty: of the case, of the teacher on it, of the sample (squares sum to 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

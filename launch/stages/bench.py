@@ -29,7 +29,7 @@ GENERATIONS_SCHEMA = {
     "finish_reason": pl.String,
     "text": pl.String,
 }
-"""Columns of `bench/generations_MODEL.parquet`, one row a response."""
+"""Columns of `bench/generations/MODEL.parquet`, one row a response."""
 
 
 def model_directories(run: Run) -> dict[str, Path]:
@@ -75,7 +75,7 @@ def run_bench(run: Run) -> None:
 def generations_path(run: Run, model: str) -> Path:
     """File of a model's responses."""
     slug = "".join(c if c.isalnum() else "_" for c in model.lower())
-    return run.directory / "bench" / f"generations_{slug}.parquet"
+    return run.directory / "bench" / "generations" / f"{slug}.parquet"
 
 
 def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
@@ -89,9 +89,7 @@ def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
     return benchmark, splits
 
 
-def _generate(
-    run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool
-) -> pl.DataFrame:
+def _generate(run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool) -> pl.DataFrame:
     """k responses a user to the question about all tags, one to the composite question."""
     config = run.recipe.bench
     sampling = Sampling(
@@ -114,13 +112,15 @@ def _generate(
     return pl.DataFrame(rows, schema=GENERATIONS_SCHEMA, orient="row")
 
 
-def parse_generations(run: Run, model: str, task: str, benchmark: Benchmark) -> dict[str, list[Answer | None]]:
+def parse_generations(
+    run: Run, model: str, task: str, benchmark: Benchmark
+) -> dict[str, list[Answer | None]]:
     """User → answers to `task` in the order of runs; None for a malformed or truncated one."""
     frame = pl.read_parquet(generations_path(run, model)).filter(pl.col("task") == task)
     answers: dict[str, list[Answer | None]] = {user: [] for user in benchmark.users}
-    for user, finish_reason, text in frame.sort("user_id", "run").select(
-        "user_id", "finish_reason", "text"
-    ).iter_rows():
+    for user, finish_reason, text in (
+        frame.sort("user_id", "run").select("user_id", "finish_reason", "text").iter_rows()
+    ):
         answer: Answer | Malformed | None = None
         if finish_reason != "length":
             answer = parse_answer(

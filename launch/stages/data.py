@@ -23,10 +23,10 @@ from records.prompt import COMPOSITE_TASK
 from records.tags import TAG_NAMES, GoldTag
 from semantize.corpus import build_slices, fit
 from semantize.refine import RuleRefiner
-from sft.curriculum import build_stage, gold_answer, sort_tags, write_lessons
+from sft.curriculum import Lesson, build_stage, gold_answer, sort_tags, write_lessons
 from simulate.engine import simulate
 
-TOKENIZER_USERS = 300
+TOKENIZER_USERS = 600
 """Training users whose texts the new tokenizer is trained on; more change nothing but the time."""
 
 
@@ -98,7 +98,9 @@ def run_semantize(run: Run) -> None:
         texts = _tokenizer_texts(users, events, slices, gold, recipe)
         tokenizer = ChatTokenizer(train_tokenizer(texts, recipe.model.vocab_size))
         parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
-        run.reporter.say(f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens")
+        run.reporter.say(
+            f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens"
+        )
     histories = fit(slices, recipe.semantize, tokenizer.count)
     write_histories(directory / "histories" / "histories.parquet", iter(histories))
     freeze(
@@ -141,7 +143,7 @@ def _tokenizer_texts(
         )
         yield " ".join(text for text, _ in sentences(tags).values())
         yield message("", TAG_NAMES, COMPOSITE_TASK)
-    raw = events.filter(pl.col("user_id").is_in(list(users[:50])))
+    raw = events.filter(pl.col("user_id").is_in(list(users[:10])))
     for title in raw["content"].unique(maintain_order=True):
         yield f"\n{title}"
 
@@ -168,11 +170,9 @@ def run_curriculum(run: Run) -> None:
     data.mkdir(parents=True, exist_ok=True)
     bands = sort_tags(gold, splits.sft, recipe.sft, recipe.seed)
     bands.write_parquet(data / "bands.parquet")
-    lessons = []
+    lessons: list[Lesson] = []
     for number, stage in enumerate((recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3), start=1):
-        lessons = build_stage(
-            number, stage, bands, histories, gold, recipe.answer, lessons, recipe.seed
-        )
+        lessons = build_stage(number, stage, bands, histories, gold, recipe.answer, lessons, recipe.seed)
         write_lessons(data / f"stage{number}.parquet", lessons)
     counts = dict(bands["band"].value_counts(sort=True).iter_rows())
     write_json(data / "counts.json", counts)

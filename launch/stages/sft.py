@@ -37,7 +37,7 @@ def run_sft(run: Run) -> None:
             for name in STAGES[len(done) :]:
                 stage = getattr(recipe.sft, name)
                 lessons = read_lessons(directory / "sft" / "data" / f"{name}.parquet")
-                log = RunLog(directory / "tb" / f"sft-{name}", directory / "sft" / f"{name}.jsonl")
+                log = RunLog(directory / "tb" / "sft" / name, directory / "sft" / f"{name}.jsonl")
                 loss = train_stage(
                     name,
                     sft_examples(lessons, histories, tokenizer),

@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh Linux x86-64 machine with Python 3.11:
+#   make quickstart   set up, then run the main job
+#   make test         set up, then run all checks
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: quickstart test setup lint locks clean
+
+quickstart: $(READY)
+	$(BIN)/usergpt run recipes/quickstart.yaml
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(READY)
+
+# The lock first, then torch: where an index has a CPU build, pip takes that; where it only has the CUDA
+# build of the same version, pip adds what that needs.
+$(READY): requirements/cpu.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/cpu.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+# Both locks resolve; uv is needed for this alone.
+locks:
+	uv pip compile pyproject.toml --extra cpu --extra data --extra dev --override requirements/cpu-overrides.txt \
+	  --no-emit-package torch --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  --generate-hashes --no-header --output-file requirements/cpu.lock
+	uv pip compile pyproject.toml --extra cuda --extra data --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --output-file requirements/cuda.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,124 @@
+"""The command line: `usergpt` or `python -m launch.cli`."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from records.errors import UserError
+
+_EXAMPLES = """examples:
+  usergpt run recipes/quickstart.yaml                     the whole pipeline; a rerun skips what is done
+  usergpt run quickstart rl.steps=40 --force rl           another RL run on the same SFT model
+  usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
+  usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
+  usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
+  usergpt doctor recipes/quickstart.yaml                  what will not work here, before anything starts
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="usergpt",
+        description="Behaviour logs in, trustworthy persona out.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a recipe, stage by stage")
+    _recipe_arguments(run)
+    run.add_argument(
+        "--force", action="append", default=[], metavar="STAGE", help="redo this stage and all after"
+    )
+    run.add_argument("--until", default="", metavar="STAGE", help="stop after this stage")
+
+    profile = commands.add_parser("profile", help="tags and a summary for every user of a log")
+    profile.add_argument("input", type=Path, help="log file (Parquet, CSV, TSV, JSON lines; .gz) or folder")
+    profile.add_argument("--mapping", default="", help="mapping YAML, or complete_journey or online_retail")
+    profile.add_argument("--run", type=Path, default=Path("runs/quickstart"), help="run whose model is used")
+    profile.add_argument("--out", type=Path, default=Path("runs/profiles"), help="folder to write to")
+    profile.add_argument("--users", type=int, default=0, help="only the first so many users (0: all)")
+
+    filters = commands.add_parser("filters", help="look at what the filters of a run did")
+    actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
+    sweep = actions.add_parser("sweep", help="replay recorded groups under other thresholds")
+    sweep.add_argument("ledger", type=Path, help="rl/ledger directory of a run")
+    sweep.add_argument("--eps-low", required=True, metavar="A:B:S", help="grid of lower thresholds")
+    sweep.add_argument("--eps-high", required=True, metavar="A:B:S", help="grid of upper thresholds")
+    sweep.add_argument("--task", default="", help="only groups of this task: tags or composite")
+    sweep.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+    submit = commands.add_parser("submit", help="run a recipe on a Ray cluster through its job server")
+    _recipe_arguments(submit)
+    submit.add_argument("--address", required=True, help="job server, such as http://127.0.0.1:8265")
+
+    doctor = commands.add_parser("doctor", help="say what will not work here, before anything starts")
+    _recipe_arguments(doctor)
+    return top
+
+
+def _recipe_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recipe", type=Path, help="recipe file, or the name of a shipped one")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 2 for the user's mistake, 1 for ours, 0 otherwise."""
+    arguments = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        if arguments.debug:
+            raise
+        print(f"usergpt: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("usergpt: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except Exception as error:  # every other failure is ours: one line, the traceback on request
+        if arguments.debug:
+            raise
+        print(f"usergpt: {type(error).__name__}: {error} (--debug shows the traceback)", file=sys.stderr)
+        return 1
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    # As an exception it unwinds the stack, so that actors and files are cleaned up.
+    raise SystemExit(128 + signum)
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    # Imports wait until a command needs them: `--help` and bad input answer at once.
+    if arguments.command == "run":
+        from launch.commands import run_recipe
+
+        return run_recipe(arguments.recipe, arguments.overrides, arguments.force, arguments.until)
+    if arguments.command == "profile":
+        from launch.profile import profile
+
+        return profile(arguments.input, arguments.mapping, arguments.run, arguments.out, arguments.users)
+    if arguments.command == "filters":
+        from launch.filters import show_sweep
+
+        return show_sweep(
+            arguments.ledger, arguments.eps_low, arguments.eps_high, arguments.task, as_json=arguments.json
+        )
+    if arguments.command == "submit":
+        from launch.submit import submit
+
+        return submit(arguments.recipe, arguments.overrides, arguments.address)
+    from launch.doctor import doctor
+
+    return doctor(arguments.recipe, arguments.overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What can be known to fail before anything starts."""
+
+from pathlib import Path
+
+import psutil
+
+from actors.cluster import check_address
+from actors.rollout import check_kv_cache
+from records.config import Recipe
+from records.errors import UserError
+from records.files import read_json
+
+
+def cpu_shares(recipe: Recipe) -> dict[str, float]:
+    """Ray CPUs of the RL stage, which holds the most actors at once, by kind of actor."""
+    return {
+        "rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor,
+        "learner": recipe.learner.ranks * recipe.learner.cpus_per_rank,
+        "scorer": recipe.scorer.actors * recipe.scorer.cpus_per_actor,
+    }
+
+
+def preflight(recipe: Recipe) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        UserError: the first problem found, with its mend.
+    """
+    if recipe.cluster.address:
+        check_address(recipe.cluster.address)
+    layers, kv_heads, head_dim = _shape(recipe)
+    check_kv_cache(
+        recipe.rollout,
+        layers=layers,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        max_length=recipe.model.max_length,
+        free_gib=psutil.virtual_memory().available / 2**30,
+    )
+
+
+def _shape(recipe: Recipe) -> tuple[int, int, int]:
+    """Layers, key/value heads and head size of the model."""
+    model = recipe.model
+    if not model.init_dir:
+        if model.hidden_size % model.heads or model.heads % model.kv_heads:
+            raise UserError(
+                f"model: hidden_size {model.hidden_size} must be a multiple of heads {model.heads}, "
+                f"and heads of kv_heads {model.kv_heads}"
+            )
+        return model.layers, model.kv_heads, model.hidden_size // model.heads
+    path = Path(model.init_dir) / "config.json"
+    if not path.is_file():
+        raise UserError(
+            f"model.init_dir {model.init_dir!r}: no config.json; name a Hugging Face model directory"
+        )
+    config = read_json(path)
+    heads = config["num_attention_heads"]
+    return (
+        config["num_hidden_layers"],
+        config.get("num_key_value_heads", heads),
+        config.get("head_dim") or config["hidden_size"] // heads,
+    )

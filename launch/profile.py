@@ -1,0 +1,199 @@
+"""`usergpt profile`: tags and a summary for every user of somebody's log."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.text import Text
+
+from actors.cluster import check_cpus
+from actors.rollout import RolloutPool
+from launch.cluster import joined
+from launch.page import write_page
+from launch.progress import Reporter
+from lm.answers import Answer, parse_answer
+from lm.prompts import render_prompt
+from lm.tokenizer import ChatTokenizer
+from records.config import Recipe
+from records.errors import UserError
+from records.files import write_text
+from records.history import SemanticHistory, read_histories
+from records.prompt import COMPOSITE_TASK, Request, Rollout, Sampling
+from records.tags import NA, TAG, TAG_NAMES
+from semantize.mapping import load_mapping
+from semantize.pipeline import semantize_log
+from semantize.refine import RuleRefiner
+
+BATCH = 256
+"""Users generated for at once; progress is shown in between."""
+
+GREEDY = 0.0
+"""Profiles are the model's most likely answer, the same every time."""
+
+
+def profile(log: Path, mapping_name: str, run_directory: Path, out: Path, limit: int) -> int:
+    """Profile every user of `log` with the model of `run_directory`, into `out`.
+
+    Writes events, histories and quarantine (Parquet), profiles.jsonl and profiles.html.
+
+    Raises:
+        UserError: the log, mapping or run is at fault.
+    """
+    recipe, model = trained_model(run_directory)
+    mapping = load_mapping(mapping_name) if mapping_name else None
+    tokenizer = ChatTokenizer.load(model)
+    reporter = Reporter()
+    with reporter.stage("semantize"):
+        report = semantize_log(log, mapping, recipe.semantize, RuleRefiner(), tokenizer.count, out)
+    reporter.say(
+        f"{report.rows:,} rows, {report.events:,} events of {report.users:,} users; "
+        f"{report.duplicates:,} duplicates left out"
+    )
+    if report.quarantined:
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in report.quarantined.items())
+        reporter.say(f"unreadable rows, in {out / 'quarantine.parquet'}: {counts}")
+    histories = read_histories(out / "histories.parquet")[: limit or None]
+    with reporter.stage("generate"):
+        rollouts = generate(recipe, model, tokenizer, histories, reporter)
+    events = pl.read_parquet(out / "events.parquet")
+    profiles = describe(histories, rollouts, events)
+    write_text(out / "profiles.jsonl", "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in profiles))
+    write_page(out / "profiles.html", profiles, f"Profiles of {log.name}")
+    failed = sum(profile["error"] is not None for profile in profiles)
+    reporter.say(f"{len(profiles)} users, {failed} without a well-formed answer: {out / 'profiles.jsonl'}")
+    show(reporter.console, next((p for p in profiles if p["error"] is None), None))
+    return 0
+
+
+def trained_model(run_directory: Path) -> tuple[Recipe, Path]:
+    """The recipe of a finished run and its best model: the RL policy, else the last SFT stage.
+
+    Raises:
+        UserError: there is no such run or it has no model yet.
+    """
+    config = run_directory / "config.yaml"
+    if not config.is_file():
+        raise UserError(f"{run_directory}: no run there; run `usergpt run quickstart` or name one with --run")
+    recipe = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.load(config)))
+    assert isinstance(recipe, Recipe)
+    for model in (run_directory / "rl" / "policy", run_directory / "sft" / "stage3"):
+        if (model / "config.json").is_file():
+            return recipe, model
+    raise UserError(f"{run_directory}: the run has no trained model yet; finish it with `usergpt run`")
+
+
+def generate(
+    recipe: Recipe,
+    model: Path,
+    tokenizer: ChatTokenizer,
+    histories: Sequence[SemanticHistory],
+    reporter: Reporter,
+) -> list[Rollout]:
+    """The most likely composite answer for each history, in order."""
+    sampling = Sampling(temperature=GREEDY, top_p=1.0, max_tokens=recipe.bench.max_response_tokens)
+    requests = [
+        Request(
+            prompt=render_prompt(tokenizer, history, tags=TAG_NAMES, task=COMPOSITE_TASK), samples=1, seed=0
+        )
+        for history in histories
+    ]
+    rollouts: list[Rollout] = []
+    with joined(recipe):
+        check_cpus({"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor}, 0)
+        pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
+        try:
+            for first in range(0, len(requests), BATCH):
+                answers = pool.generate(requests[first : first + BATCH], sampling)
+                rollouts += [answer[0] for answer in answers]
+                reporter.update(len(rollouts), len(requests), "users")
+        finally:
+            pool.close()
+    return rollouts
+
+
+def describe(
+    histories: Sequence[SemanticHistory], rollouts: Sequence[Rollout], events: pl.DataFrame
+) -> list[dict[str, Any]]:
+    """One record a user: each tag and sentence with the lines the model cited and the events behind them."""
+    cited: set[str] = set()
+    answers: list[Answer | str] = []
+    for history, rollout in zip(histories, rollouts, strict=True):
+        answer = read_answer(history, rollout)
+        answers.append(answer)
+        if isinstance(answer, Answer):
+            lines = {n for tag in answer.tags.values() for n in tag.lines}
+            lines |= {n for sentence in answer.summary for n in sentence.lines}
+            cited.update(e for line in history.lines if line.number in lines for e in line.event_ids)
+    shown = {
+        row["event_id"]: {
+            "event_id": row["event_id"],
+            "time": row["timestamp"].isoformat(),
+            **{name: row[name] for name in ("source", "action", "content", "location") if row[name]},
+        }
+        for row in events.filter(pl.col("event_id").is_in(list(cited))).iter_rows(named=True)
+    }
+
+    def evidence(history: SemanticHistory, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        return [
+            {"line": line.number, "text": line.text, "events": [shown[event] for event in line.event_ids]}
+            for line in history.lines
+            if line.number in numbers
+        ]
+
+    profiles: list[dict[str, Any]] = []
+    for history, answer in zip(histories, answers, strict=True):
+        if isinstance(answer, str):
+            profiles.append({"user_id": history.user_id, "error": answer, "tags": {}, "summary": []})
+            continue
+        profiles.append(
+            {
+                "user_id": history.user_id,
+                "error": None,
+                "tags": {
+                    name: {
+                        "value": _value(name, tag.values),
+                        "evidence": evidence(history, tag.lines),
+                    }
+                    for name, tag in answer.tags.items()
+                },
+                "summary": [
+                    {"text": sentence.text, "evidence": evidence(history, sentence.lines)}
+                    for sentence in answer.summary
+                ],
+                "dropped_citations": answer.dropped_citations,
+            }
+        )
+    return profiles
+
+
+def read_answer(history: SemanticHistory, rollout: Rollout) -> Answer | str:
+    """The answer, or the reason why there is none."""
+    if rollout.truncated:
+        return "truncated"
+    answer = parse_answer(rollout.text, tags=TAG_NAMES, summary=True, history_lines=len(history.lines))
+    return answer if isinstance(answer, Answer) else answer.reason
+
+
+def _value(name: str, values: tuple[str, ...]) -> str | list[str]:
+    if not values:
+        return NA
+    return list(values) if TAG[name].max_values > 1 else values[0]
+
+
+def show(console: Console, profile: dict[str, Any] | None) -> None:
+    """Print one user as an example."""
+    if profile is None:
+        return
+    lines = [f"User {profile['user_id']}"]
+    for sentence in profile["summary"]:
+        cited = ", ".join(f"#{line['line']}" for line in sentence["evidence"]) or "no line cited"
+        lines.append(f"  {sentence['text']}  [{cited}]")
+    for name, tag in profile["tags"].items():
+        lines.append(f"  {name}: {tag['value']}")
+        for line in tag["evidence"]:
+            lines.append(f"      {line['text']}  ({len(line['events'])} events)")
+    console.print(Text("\n".join(lines)))

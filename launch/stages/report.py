@@ -1,0 +1,127 @@
+"""Stage report: the table, report.json and report.html."""
+
+from typing import Any
+
+import polars as pl
+
+from hprbench.metrics import paired_interval
+from hprbench.page import write_report
+from hprbench.report import Curves, Example, Report
+from hprbench.terminal import tables
+from launch.curves import read_curves
+from launch.pipeline import Run, stage_seconds
+from launch.stages.bench import (
+    baseline_rows,
+    load_benchmark,
+    model_directories,
+    model_row,
+    parse_generations,
+)
+from launch.stages.sft import STAGES
+from lm.tokenizer import ChatTokenizer
+from records.prompt import COMPOSITE_TASK
+from rl.filters import GROUP_REASONS, SAMPLE_REASONS
+from rl.probe import probe_path
+
+EXAMPLES = 5
+"""Benchmark users shown in the report."""
+
+
+def run_report(run: Run) -> None:
+    """Score everything, write report.json and report.html, and print the table."""
+    benchmark, splits = load_benchmark(run)
+    tokenizer = ChatTokenizer.load(run.directory / "model")
+    models = list(model_directories(run))
+    rows = baseline_rows(run, benchmark, splits)
+    rows += [model_row(run, model, benchmark, tokenizer) for model in models]
+    stages = stage_seconds(run.directory)
+    probe, comparison = probe_rewards(run)
+    shown = parse_generations(run, models[-1], COMPOSITE_TASK, benchmark)
+    examples = [
+        Example(
+            model=models[-1],
+            history=benchmark.histories[user],
+            gold=benchmark.gold[user],
+            tags=answer.tags if answer else None,
+            summary=answer.summary if answer else (),
+        )
+        for user in benchmark.users[:EXAMPLES]
+        for answer in shown[user][:1]
+    ]
+    report = Report(
+        title=run.recipe.name,
+        k=run.recipe.bench.k,
+        rows=rows,
+        seconds=round(sum(stages.values()), 1),
+        stages=stages,
+        probe_reward=probe,
+        curves=curves(run),
+        examples=examples,
+        extra={"seed": run.recipe.seed, "probe_difference": comparison},
+    )
+    write_report(report, run.directory)
+    run.reporter.console.print(tables(report))
+    run.reporter.say(f"report: {run.directory / 'report.html'}")
+
+
+def probe_rewards(run: Run) -> tuple[dict[str, float | None], dict[str, Any] | None]:
+    """Mean probe reward before and after DF-GRPO, and the paired difference over users with its interval."""
+    directory = run.directory / "rl" / "probe"
+    paths = [probe_path(directory, step) for step in (0, run.recipe.rl.steps)]
+    if not all(path.exists() for path in paths):
+        return {"sft": None, "rl": None}, None
+    by_user = [
+        dict(
+            pl.read_parquet(path).group_by("user_id").agg(pl.col("reward").mean()).sort("user_id").iter_rows()
+        )
+        for path in paths
+    ]
+    before, after = by_user
+    shared = before.keys() & after.keys()
+    difference = paired_interval(
+        {user: after[user] for user in sorted(shared)},
+        {user: before[user] for user in sorted(shared)},
+        run.recipe.seed,
+    )
+    means = [sum(rewards.values()) / len(rewards) for rewards in by_user]
+    return {"sft": means[0], "rl": means[1]}, {
+        "mean": difference.mean,
+        "interval": list(difference.interval),
+    }
+
+
+def curves(run: Run) -> Curves:
+    """What the report plots of the training."""
+    steps: dict[int, dict[str, float]] = {}
+    for row in read_curves(run.directory / "rl" / "curves.jsonl"):
+        steps.setdefault(row["step"], {}).update(row)
+    reasons = {f"filter/sample/{r}": r for r in SAMPLE_REASONS}
+    reasons |= {f"filter/group/{r}": f"group {r}" for r in GROUP_REASONS}
+    size = run.recipe.rl.group_size
+    return Curves(
+        reward=[
+            {
+                "step": step,
+                **{n: row.get(f"reward/{n}") for n in ("pre_filter", "post_filter", "probe")},
+            }
+            for step, row in sorted(steps.items())
+        ],
+        filter_reasons=[
+            {
+                "step": step,
+                # A dropped group drops all of its samples.
+                **{
+                    label: row.get(name, 0.0) * (size if name.startswith("filter/group/") else 1)
+                    for name, label in reasons.items()
+                },
+            }
+            for step, row in sorted(steps.items())
+            if "filter/rounds" in row
+        ],
+        sft_loss={
+            name: [
+                row[f"sft/{name}/answer_loss"] for row in read_curves(run.directory / "sft" / f"{name}.jsonl")
+            ]
+            for name in STAGES
+        },
+    )

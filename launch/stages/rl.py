@@ -1,0 +1,148 @@
+"""Stage rl: DF-GRPO with rollout engines, scorers and the learner as Ray actors."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from actors.cluster import check_cpus
+from actors.learner import LearnerGroup
+from actors.rollout import RolloutPool
+from actors.scorer import ScorerPool
+from actors.weights import check_parity
+from launch.cluster import joined
+from launch.curves import RunLog
+from launch.pipeline import Run
+from launch.stages.data import load_gold, load_histories, load_splits
+from lm.prompts import render_prompt
+from lm.tokenizer import ChatTokenizer
+from records.history import SemanticHistory
+from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
+from records.tags import TAG_NAMES
+from rl import checkpoint
+from rl.loop import RLRun, train
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedPublisher:
+    """Brings the learner's weights to every engine, then compares log-probs of fixed sequences."""
+
+    learner: LearnerGroup
+    pool: RolloutPool
+    probe: Sequence[tuple[int, ...]]
+    tolerance: float
+
+    def __call__(self, version: int) -> Mapping[str, float]:
+        """Publish; returns `sync/…` metrics.
+
+        Raises:
+            StaleWeightsError: an engine does not agree with the learner afterwards.
+        """
+        started = time.monotonic()
+        self.pool.update_weights(version, self.learner.publish())
+        seconds = time.monotonic() - started
+        ours = self.learner.logprobs(self.probe)
+        parity = [
+            check_parity(ours, theirs, self.tolerance, f"rollout engine {index}")
+            for index, theirs in enumerate(self.pool.logprobs(self.probe))
+        ]
+        return {
+            "sync/seconds": seconds,
+            "sync/probe_seconds": time.monotonic() - started - seconds,
+            "sync/max_logprob_diff": max(worst for worst, _ in parity),
+            "sync/mismatch_kl": max(kl for _, kl in parity),
+        }
+
+
+class _Shown:
+    """A log that also tells the terminal how far the run is."""
+
+    def __init__(self, run: Run, log: RunLog) -> None:
+        self.run = run
+        self.log = log
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self.log.scalars(step, values)
+        if "reward/pre_filter" in values:
+            self.run.reporter.update(
+                step, self.run.recipe.rl.steps, f"steps, reward {values['reward/pre_filter']:.3f}"
+            )
+        if "reward/probe" in values:
+            self.run.reporter.say(f"rl: probe reward {values['reward/probe']:.4f} after {step} steps")
+
+    def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
+        self.log.histogram(step, name, values)
+
+    def text(self, step: int, name: str, text: str) -> None:
+        self.log.text(step, name, text)
+
+
+def rl_prompts(
+    users: Sequence[str],
+    histories: Mapping[str, SemanticHistory],
+    tokenizer: ChatTokenizer,
+    composite_share: float,
+) -> list[Prompt]:
+    """One question a user about all tags; evenly over users, `composite_share` of them want a summary."""
+    prompts = []
+    for place, user in enumerate(users):
+        composite = int((place + 1) * composite_share) > int(place * composite_share)
+        task = COMPOSITE_TASK if composite else TAGS_TASK
+        prompts.append(render_prompt(tokenizer, histories[user], tags=TAG_NAMES, task=task))
+    return prompts
+
+
+def run_rl(run: Run) -> None:
+    """Train from the newest checkpoint (or the SFT stage named) and export the policy."""
+    recipe, directory = run.recipe, run.directory
+    histories, gold, splits = load_histories(directory), load_gold(directory), load_splits(directory)
+    start = directory / "sft" / recipe.rl.init_from
+    tokenizer = ChatTokenizer.load(start)
+    references = {
+        user: {name: tag.values for name, tag in gold[user].items()} for user in (*splits.rl, *splits.probe)
+    }
+    prompts = rl_prompts(splits.rl, histories, tokenizer, recipe.rl.composite_share)
+    probe_prompts = rl_prompts(splits.probe, histories, tokenizer, recipe.rl.composite_share)
+    newest = checkpoint.latest(directory / "rl" / "checkpoints")
+    first_step = int(newest.name.removeprefix("step_")) if newest else 0
+    timeout = recipe.cluster.timeout_s
+    with joined(recipe) as local:
+        check_cpus(
+            {
+                "rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor,
+                "learner": recipe.learner.ranks * recipe.learner.cpus_per_rank,
+                "scorer": recipe.scorer.actors * recipe.scorer.cpus_per_actor,
+            },
+            recipe.rollout.actors * recipe.rollout.gpus_per_actor
+            + recipe.learner.ranks * recipe.learner.gpus_per_rank,
+        )
+        pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
+        learner = LearnerGroup(start, recipe.learner, timeout, local=local)
+        scorers = ScorerPool(references, recipe.scorer, timeout)
+        log = RunLog(directory / "tb" / "rl", directory / "rl" / "curves.jsonl", first_step)
+        try:
+            train(
+                RLRun(
+                    config=recipe.rl,
+                    directory=directory / "rl",
+                    seed=recipe.seed,
+                    prompts=prompts,
+                    probe_prompts=probe_prompts,
+                    generator=pool,
+                    scorers=scorers,
+                    learner=learner,
+                    publish=CheckedPublisher(
+                        learner=learner,
+                        pool=pool,
+                        probe=[p.token_ids for p in prompts[: recipe.rl.sync_probe_prompts]],
+                        tolerance=recipe.rl.sync_tolerance,
+                    ),
+                    log=_Shown(run, log),
+                    micro_batch_tokens=recipe.learner.micro_batch_tokens,
+                    pad_id=tokenizer.pad_id,
+                )
+            )
+            learner.export(directory / "rl" / "policy")
+        finally:
+            log.close()
+            for part in (pool, learner, scorers):
+                part.close()
