@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import ray
+from ray._private import ray_constants
 
 from records.config import ClusterConfig
 from records.errors import UserError
@@ -29,7 +30,10 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         check_address(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     else:
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Ray turns 127.0.0.1 into the machine's outward address where it might form a cluster; this one
+        # is alone, and nothing of it shall listen beyond loopback.
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(
             num_cpus=config.cpus or os.cpu_count(),
             include_dashboard=False,

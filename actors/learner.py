@@ -25,6 +25,10 @@ from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shor
 from records.config import LearnerConfig
 
 
+MUON_LR_SCALE = 7.0
+"""Muon's learning rate over AdamW's: its updates are orthogonal matrices, not unit-sized entries."""
+
+
 class TokenLogits(nn.Module):
     """A causal language model that computes logits only where a batch asks for them."""
 
@@ -45,7 +49,13 @@ class LearnerRank:
     """One rank; runs inside its actor's process."""
 
     def __init__(
-        self, model_dir: Path, config: LearnerConfig, rank: int, store: str, timeout_s: float
+        self,
+        model_dir: Path,
+        config: LearnerConfig,
+        optimizer: str,
+        rank: int,
+        store: str,
+        timeout_s: float,
     ) -> None:
         os.environ.update(
             RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE=str(config.ranks), LOCAL_SIZE=str(config.ranks)
@@ -79,7 +89,7 @@ class LearnerRank:
                 "zero_allow_untested_optimizer": True,
                 "bf16": {"enabled": not on_cpu},
                 "optimizer": {
-                    "type": "AdamW",
+                    "type": {"adamw": "AdamW", "muon": "Muon"}[optimizer],
                     "params": {"lr": 0.0, "weight_decay": config.weight_decay, "torch_adam": True},
                 },
             },
@@ -133,7 +143,7 @@ class LearnerRank:
         """
         prepared = self._prepare(minibatches, objective)
         for group in self.engine.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * (MUON_LR_SCALE if group.get("use_muon") else 1.0)
         totals: Metrics = {}
         grad_norm = 0.0
         for minibatch, ready, normaliser in zip(minibatches, prepared, normalisers, strict=True):
@@ -243,7 +253,15 @@ class LearnerRank:
 class LearnerGroup:
     """All ranks as one learner."""
 
-    def __init__(self, model_dir: Path, config: LearnerConfig, timeout_s: float, *, local: bool) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        config: LearnerConfig,
+        timeout_s: float,
+        *,
+        local: bool,
+        optimizer: str = "adamw",
+    ) -> None:
         self.config = config
         self.timeout_s = timeout_s
         self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
@@ -251,10 +269,18 @@ class LearnerGroup:
         actor = ray.remote(LearnerRank).options(
             num_cpus=config.cpus_per_rank,
             num_gpus=config.gpus_per_rank,
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(config.threads), "HF_HUB_OFFLINE": "1"}},
+            runtime_env={
+                "env_vars": {
+                    "OMP_NUM_THREADS": str(config.threads),
+                    "HF_HUB_OFFLINE": "1",
+                    # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
+                    **({} if config.gpus_per_rank else {"TORCHDYNAMO_DISABLE": "1"}),
+                }
+            },
         )
         self.ranks = [
-            actor.remote(model_dir.absolute(), config, rank, store, timeout_s) for rank in range(config.ranks)
+            actor.remote(model_dir.absolute(), config, optimizer, rank, store, timeout_s)
+            for rank in range(config.ranks)
         ]
         self._all("ready")
 

@@ -131,6 +131,8 @@ def check_recipe(recipe: Recipe) -> None:
             raise UserError(f"{key}.temperature is {temperature:g}; sampling needs one above 0")
         if not 0 < top_p <= 1:
             raise UserError(f"{key}.top_p is {top_p:g}; it must lie in (0, 1]")
+    if recipe.sft.optimizer not in ("adamw", "muon"):
+        raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
     if recipe.rl.init_from not in ("stage1", "stage2", "stage3"):
         raise UserError(f"rl.init_from is {recipe.rl.init_from!r}; it must be stage1, stage2 or stage3")
     if recipe.learner.zero_stage not in (0, 1, 2, 3):

@@ -101,6 +101,7 @@ class SFTStageConfig:
 
 @dataclass
 class SFTConfig:
+    optimizer: str = opt("adamw", "adamw, or muon, which trains a new network in far fewer steps.")
     batch_size: int = opt(16, "Examples an optimiser step.")
     warmup: float = opt(0.05, "Share of all steps over which the learning rate rises.")
     answer_weight: float = opt(4.0, "Loss weight of answer tokens.")

@@ -50,5 +50,8 @@ HISTORY_SCHEMA: dict[str, pl.DataType] = {
     "line": pl.Int64(),
     "text": pl.String(),
     "event_ids": pl.List(pl.String()),
+    "entities": pl.List(pl.String()),
+    "entity_events": pl.List(pl.Int64()),
 }
-"""Columns of `histories.parquet`, one row a numbered line."""
+"""Columns of `histories.parquet`, one row a numbered line; `entity_events[i]` of the event ids, in order,
+stand behind `entities[i]`."""

@@ -13,11 +13,25 @@ from records.tags import GoldTag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One numbered line (`text` begins with `#number`) and the ids of the events behind it."""
+    """One numbered line (`text` begins with `#number`) and the ids of the events behind it.
+
+    `entities` are what the line shows, each with how many of `event_ids` (in order) stand behind it.
+    """
 
     number: int
     text: str
     event_ids: tuple[str, ...]
+    entities: tuple[tuple[str, int], ...] = ()
+
+    def shown_for(self, event_ids: frozenset[str]) -> dict[str, int]:
+        """Entities of the line → how many of `event_ids` stand behind each (only those with any)."""
+        found, place = {}, 0
+        for entity, count in self.entities:
+            behind = event_ids.intersection(self.event_ids[place : place + count])
+            place += count
+            if behind:
+                found[entity] = len(behind)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +69,8 @@ def write_histories(path: Path, histories: Iterator[SemanticHistory]) -> int:
             rows["line"].append(line.number)
             rows["text"].append(line.text)
             rows["event_ids"].append(list(line.event_ids))
+            rows["entities"].append([entity for entity, _ in line.entities])
+            rows["entity_events"].append([count for _, count in line.entities])
     with written_whole(path) as aside:
         pl.DataFrame(rows, schema=HISTORY_SCHEMA).write_parquet(aside)
     return count
@@ -64,8 +80,13 @@ def read_histories(path: Path) -> list[SemanticHistory]:
     """Read the histories written by `write_histories`, in file order."""
     frame = pl.read_parquet(path)
     lines_of: dict[str, list[HistoryLine]] = {}
-    for user_id, number, text, event_ids in frame.select(list(HISTORY_SCHEMA)).iter_rows():
-        line = HistoryLine(number=number, text=text, event_ids=tuple(event_ids))
+    for user_id, number, text, event_ids, entities, counts in frame.select(list(HISTORY_SCHEMA)).iter_rows():
+        line = HistoryLine(
+            number=number,
+            text=text,
+            event_ids=tuple(event_ids),
+            entities=tuple(zip(entities, counts, strict=True)),
+        )
         lines_of.setdefault(user_id, []).append(line)
     return [SemanticHistory(user_id=user, lines=tuple(lines)) for user, lines in lines_of.items()]
 

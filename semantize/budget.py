@@ -173,6 +173,15 @@ def _history(draft: _Draft) -> SemanticHistory:
     lines = []
     for number, index in enumerate(sorted(draft.kept), start=1):
         behind = draft.user.event_ids[index][: draft.shown.get(index)]
-        ids = tuple(event_id for of_entity in behind for event_id in of_entity)
-        lines.append(HistoryLine(number=number, text=f"#{number} {draft.bodies[index]}", event_ids=ids))
+        lines.append(
+            HistoryLine(
+                number=number,
+                text=f"#{number} {draft.bodies[index]}",
+                event_ids=tuple(event_id for of_entity in behind for event_id in of_entity),
+                entities=tuple(
+                    (entity, len(ids))
+                    for entity, ids in zip(draft.user.entities[index], behind, strict=False)
+                ),
+            )
+        )
     return SemanticHistory(user_id=draft.user.user_id, lines=tuple(lines))

@@ -30,7 +30,13 @@ def run_sft(run: Run) -> None:
             {"learner": recipe.learner.ranks * recipe.learner.cpus_per_rank},
             recipe.learner.ranks * recipe.learner.gpus_per_rank,
         )
-        learner = LearnerGroup(directory / "model", recipe.learner, recipe.cluster.timeout_s, local=local)
+        learner = LearnerGroup(
+            directory / "model",
+            recipe.learner,
+            recipe.cluster.timeout_s,
+            local=local,
+            optimizer=recipe.sft.optimizer,
+        )
         try:
             if done:
                 learner.load(directory / "sft" / "checkpoints" / done[-1])

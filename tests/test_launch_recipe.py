@@ -1,0 +1,226 @@
+"""Recipes: every mistake is answered with its key and its mend."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from launch.recipe import fingerprint, load_recipe, run_directory
+from records.config import Recipe, ThresholdConfig
+from records.errors import UserError
+
+SHIPPED = sorted((Path(__file__).resolve().parent.parent / "recipes").glob("**/*.yaml"))
+
+
+def _recipe(directory: Path, text: str = "name: mine\n") -> Path:
+    path = directory / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _refusal(directory: Path, text: str = "name: mine\n", *overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load_recipe(_recipe(directory, text), overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_recipe_parses(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name
+    # By its bare name as well.
+    assert load_recipe(Path(path.stem)) == recipe
+
+
+def test_there_are_shipped_recipes() -> None:
+    assert "quickstart.yaml" in [path.name for path in SHIPPED]
+
+
+def test_values_of_file_and_command_line(tmp_path: Path) -> None:
+    path = _recipe(
+        tmp_path, "name: mine\nrl:\n  steps: 7\n  filters:\n    thresholds:\n      tags: {eps_low: 0.1}\n"
+    )
+    recipe = load_recipe(path, ["rl.lr=3e-4", "rl.filters.sample=false", "sft.stage1.examples=12", "seed=5"])
+    assert (recipe.name, recipe.rl.steps, recipe.rl.lr, recipe.seed) == ("mine", 7, 3e-4, 5)
+    assert recipe.rl.filters.sample is False
+    assert recipe.sft.stage1.examples == 12
+    assert recipe.rl.filters.thresholds == {"tags": ThresholdConfig(eps_low=0.1, eps_high=2.0)}
+    # What nobody touches stays at its default.
+    assert recipe.rl.group_size == Recipe().rl.group_size
+
+
+def test_the_command_line_wins_and_its_last_word_counts(tmp_path: Path) -> None:
+    path = _recipe(tmp_path, "name: mine\nrl: {steps: 7}\n")
+    assert load_recipe(path, ["rl.steps=8", "rl.steps=9"]).rl.steps == 9
+
+
+def test_thresholds_from_the_command_line(tmp_path: Path) -> None:
+    recipe = load_recipe(
+        _recipe(tmp_path),
+        ["rl.filters.thresholds.composite.eps_high=1.5", "rl.filters.thresholds.tags.eps_low=0.5"],
+    )
+    assert recipe.rl.filters.thresholds["composite"].eps_high == 1.5
+    assert recipe.rl.filters.thresholds["tags"].eps_low == 0.5
+
+
+def test_an_empty_recipe_is_all_defaults(tmp_path: Path) -> None:
+    assert load_recipe(_recipe(tmp_path, "")) == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown", "nearest"),
+    [
+        ("sede: 1\n", "'sede'", "seed"),
+        ("rl: {step: 1}\n", "'rl.step'", "rl.steps"),
+        ("rl: {filters: {min_lives: 3}}\n", "'rl.filters.min_lives'", "rl.filters.min_live"),
+        ("sft: {stage1: {example: 3}}\n", "'sft.stage1.example'", "sft.stage1.examples"),
+        (
+            "rl: {filters: {thresholds: {tags: {eps_lo: 0.1}}}}\n",
+            "'rl.filters.thresholds.tags.eps_lo'",
+            "rl.filters.thresholds.tags.eps_low",
+        ),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(tmp_path: Path, text: str, unknown: str, nearest: str) -> None:
+    message = _refusal(tmp_path, text)
+    assert f"mine.yaml: unknown key {unknown}" in message
+    assert message.endswith(f"is {nearest}")
+
+
+def test_an_unknown_key_on_the_command_line(tmp_path: Path) -> None:
+    message = _refusal(tmp_path, "", "rl.loss.clip_hihg=0.3")
+    assert "command line: unknown key 'rl.loss.clip_hihg'" in message
+    assert "rl.loss.clip_high" in message
+
+
+@pytest.mark.parametrize("override", ["rl.steps", "=3", "rl.steps:3"])
+def test_an_override_is_key_equals_value(tmp_path: Path, override: str) -> None:
+    assert "key=value, such as rl.steps=20" in _refusal(tmp_path, "", override)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("rl: {steps: many}\n", "rl.steps"),
+        ("rl: {steps: 1.5}\n", "rl.steps"),
+        ("rl: {steps: [1]}\n", "rl.steps"),
+        ("rl: {filters: {sample: perhaps}}\n", "rl.filters.sample"),
+        ("sft: {stage1: {lr: quick}}\n", "sft.stage1.lr"),
+        ("rl: {filters: {thresholds: {tags: {eps_low: low}}}}\n", "eps_low"),
+    ],
+)
+def test_a_value_of_the_wrong_type_names_its_key(tmp_path: Path, text: str, key: str) -> None:
+    message = _refusal(tmp_path, text)
+    assert "mine.yaml" in message
+    assert key in message
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("rl: 3\n", "rl is a section"),
+        ("rl:\n", "rl is a section"),
+        ("rl: {filters: {thresholds: {tags: 0.5}}}\n", "rl.filters.thresholds.tags is a section"),
+        ("- 1\n", "a recipe is a mapping"),
+        ("rl: {steps: 1\n", "not valid YAML"),
+    ],
+)
+def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
+    assert named in _refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("rl.filters.thresholds.tags={eps_low: 0.9, eps_high: 0.1}", "eps_low 0.9 is above eps_high 0.1"),
+        ("rl.filters.thresholds.tag={eps_low: 0.1}", "tasks are tags, composite"),
+        ("rl.filters.mean_over=some", "rl.filters.mean_over"),
+        ("rl.filters.min_live=1", "rl.filters.min_live"),
+        ("rl.refill.on_starved=wait", "rl.refill.on_starved"),
+        ("rl.refill.max_rounds=0", "rl.refill.max_rounds"),
+        ("learner.ranks=0", "learner.ranks is 0"),
+        ("learner.ranks=3", "rl.groups_per_step is 16: it cannot be split over learner.ranks 3"),
+        ("rl.groups_per_step=0", "rl.groups_per_step is 0"),
+        ("sft.batch_size=0", "sft.batch_size is 0"),
+        ("rl.minibatches=3", "rl.minibatches 3"),
+        ("rl.group_size=1", "rl.group_size is 1"),
+        ("rl.temperature=0", "rl.temperature is 0"),
+        ("bench.temperature=-1", "bench.temperature"),
+        ("rl.top_p=0", "rl.top_p is 0"),
+        ("bench.top_p=1.1", "bench.top_p is 1.1"),
+        ("rl.init_from=stage4", "rl.init_from is 'stage4'"),
+        ("learner.zero_stage=4", "learner.zero_stage is 4"),
+        ("model.max_length=700", "model.max_length 700 leaves no room"),
+        ("simulate.users=500", "leave none of simulate.users 500"),
+        ("name=a/b", "it must be one folder name"),
+        ("name=''", "it must be one folder name"),
+    ],
+)
+def test_what_the_types_cannot_say(tmp_path: Path, override: str, named: str) -> None:
+    assert named in _refusal(tmp_path, "name: mine\n", override)
+
+
+def test_batches_are_split_over_ranks_evenly(tmp_path: Path) -> None:
+    recipe = load_recipe(_recipe(tmp_path), ["learner.ranks=4", "rl.groups_per_step=8", "sft.batch_size=4"])
+    assert recipe.learner.ranks == 4
+
+
+def test_a_missing_recipe_file_names_the_shipped_ones(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml: no such recipe file; .*quickstart\.yaml"):
+        load_recipe(tmp_path / "nowhere.yaml")
+
+
+def _sections(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    kinds = get_type_hints(schema)
+    for field in fields(schema):
+        yield prefix + field.name, field
+        for kind in (kinds[field.name], *get_args(kinds[field.name])):
+            if isinstance(kind, type) and is_dataclass(kind):
+                yield from _sections(kind, f"{prefix}{field.name}.")
+
+
+FIELDS = dict(_sections(Recipe))
+
+
+def test_all_sections_are_seen() -> None:
+    assert {
+        "seed",
+        "rl.loss.tis_cap",
+        "sft.stage3.replay_share",
+        "rl.filters.thresholds.eps_low",
+    } <= FIELDS.keys()
+    assert len(FIELDS) > 80
+
+
+def test_every_field_says_what_it_is() -> None:
+    docs = {name: field.metadata.get("doc", "") for name, field in FIELDS.items()}
+    assert [name for name, doc in docs.items() if len(doc) < 6 or not doc.endswith((".", ")"))] == []
+
+
+def test_sections_are_not_shared_between_recipes() -> None:
+    first, second = Recipe(), Recipe()
+    first.rl.filters.thresholds["tags"] = ThresholdConfig()
+    first.scorer.summary_weights["completeness"] = 9.0
+    first.rl.steps = 999
+    assert second == Recipe()
+
+
+def test_fingerprints_follow_values_and_order() -> None:
+    assert fingerprint("a", Recipe().rl) == fingerprint("a", Recipe().rl)
+    changed = Recipe().rl
+    changed.filters.thresholds["tags"] = ThresholdConfig(eps_low=0.1)
+    prints = {
+        fingerprint("a", Recipe().rl),
+        fingerprint("b", Recipe().rl),
+        fingerprint("a", changed),
+        fingerprint(Recipe().rl, "a"),
+    }
+    assert len(prints) == 4
+
+
+def test_the_run_directory() -> None:
+    assert run_directory(Recipe(runs_dir="elsewhere", name="mine")) == Path("elsewhere/mine")

@@ -1,0 +1,162 @@
+"""The judge of summaries: golden parts by hand, and no way of gaming it pays."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from lm.answers import Answer, Sentence, TagAnswer
+from lm.phrases import clause, sentences
+from records.config import ScorerConfig
+from records.tags import TAG, TAG_NAMES, TAGS
+from rewards.judge import Claim, RuleJudge, aesthetics, completeness, conciseness, consistency, read_claims
+
+Values = Mapping[str, Sequence[str]]
+
+
+def _answer(summary: Sequence[str], tags: Values) -> Answer:
+    return Answer(
+        think="",
+        tags={name: TagAnswer(values=tuple(values), lines=()) for name, values in tags.items()},
+        summary=tuple(Sentence(text=text, lines=()) for text in summary),
+        dropped_citations=0,
+    )
+
+
+def _judge(**weights: float) -> RuleJudge:
+    return RuleJudge(weights or ScorerConfig().summary_weights)
+
+
+@pytest.mark.parametrize("tag", [tag.name for tag in TAGS if not tag.is_open])
+def test_every_closed_clause_is_read_back_as_its_value_alone(tag: str) -> None:
+    for value in TAG[tag].values:
+        ((text, _),) = sentences({tag: (value,)}).values()
+        assert read_claims(text) == [Claim(tag=tag, values=(value,))]
+
+
+def test_open_clauses_are_read_back() -> None:
+    assert read_claims("Daily life means a liking for chess and hiking, active at night.") == [
+        Claim(tag="chronotype", values=("night",)),
+        Claim(tag="interests", values=("chess", "hiking")),
+    ]
+    assert read_claims("The place is the city of New Haven.") == [
+        Claim(tag="home_city", values=("New Haven",))
+    ]
+
+
+def test_clauses_are_read_as_whole_words() -> None:
+    assert read_claims("A catalogue, unmarried people, a category, single-minded work.") == []
+
+
+GOLD = {"gender": ("female",), "pet": ("cat",), "home_city": ("Lyon",), "fitness": ()}
+
+
+def test_parts_by_hand() -> None:
+    summary = ["The user is a woman.", "The household has a dog."]
+    answer = _answer(summary, {**GOLD, "pet": ("dog",)})
+    claims = read_claims(answer.summary_text)
+    assert len(claims) == 2
+    # Of gender, pet and home_city (fitness is NA) one is stated truly.
+    assert completeness(claims, GOLD) == pytest.approx(1 / 3)
+    # One of two claims is true.
+    assert consistency(claims, GOLD, answer) == pytest.approx(1 / 2)
+    # 5 + 5 words for two claims, which may take 20.
+    assert conciseness(claims, answer.summary_text) == 1.0
+    assert aesthetics(summary) == 1.0
+    # (.4·1/3 + .3·1/2 + .15·1 + .15·1) / 1
+    assert _judge().judge(answer, GOLD) == pytest.approx(0.4 / 3 + 0.15 + 0.15 + 0.15)
+    # Weights are relative: (2·1/3 + 1·1/2) / 3
+    assert _judge(completeness=2, consistency=1).judge(answer, GOLD) == pytest.approx((2 / 3 + 1 / 2) / 3)
+
+
+def test_consistency_by_hand() -> None:
+    own = _answer(["x"], {"gender": ("male",), "pet": ("cat",)})
+    woman, cat = Claim(tag="gender", values=("female",)), Claim(tag="pet", values=("cat",))
+    trained, lyon = Claim(tag="fitness", values=("high",)), Claim(tag="home_city", values=("lyon",))
+    # True, but the answer's own tag says otherwise.
+    assert consistency([woman], GOLD, own) == 0.0
+    assert consistency([cat], GOLD, own) == 1.0
+    # A claim about a tag that is NA is an invention: (1 + 0)/2; the city has no tag of its own to contradict.
+    assert consistency([cat, trained], GOLD, own) == pytest.approx(1 / 2)
+    assert consistency([cat, lyon], GOLD, own) == 1.0
+    # A half-right list earns its F1: 2·1/(1+2).
+    interest = Claim(tag="interests", values=("chess",))
+    assert consistency([interest], {"interests": ("chess", "opera")}, own) == pytest.approx(2 / 3)
+    assert consistency([], GOLD, own) == 0.0
+
+
+def test_completeness_of_a_user_nothing_is_known_of() -> None:
+    assert completeness([], {"pet": ()}) == 1.0
+    assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "score"),
+    [(1, 1.0), (10, 1.0), (15, 0.5), (20, 0.0), (60, 0.0)],  # one claim: 2 − words/10, within 0 and 1
+)
+def test_conciseness_by_hand(words: int, score: float) -> None:
+    claim = Claim(tag="pet", values=("cat",))
+    assert conciseness([claim], " ".join(["word"] * words)) == pytest.approx(score)
+    assert conciseness([], "word") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("texts", "score"),
+    [
+        (["The user is a woman."], 1.0),
+        (["The user is a woman.", "The user is a woman."], 0.5),
+        (["the user is a woman."], 0.0),
+        (["The user is a woman"], 0.0),
+        (["The user is a woman..."], 0.0),
+        (["A woman."], 0.0),
+        ([" ".join(["Word"] * 40) + "."], 1.0),
+        ([" ".join(["Word"] * 41) + "."], 0.0),
+        ([], 0.0),
+    ],
+)
+def test_aesthetics_by_hand(texts: list[str], score: float) -> None:
+    assert aesthetics(texts) == pytest.approx(score)
+
+
+USER: dict[str, tuple[str, ...]] = {
+    name: () if name in ("fitness", "education", "pet") else (TAG[name].values or ("chess",))[-1:]
+    for name in TAG_NAMES
+}
+HONEST = [text for text, _ in sentences(USER).values()]
+
+
+def _dump() -> list[str]:
+    closed = [tag for tag in TAGS if not tag.is_open]
+    return [f"The user may be {', '.join(clause(t.name, (value,)) for value in t.values)}." for t in closed]
+
+
+GAMES = {
+    "empty praise": ["This is a wonderful and very interesting user.", "Everything about them is great."],
+    "dumping many values": HONEST + _dump(),
+    "only the dump": _dump(),
+    "repeating one sentence": HONEST[:1] * 6,
+    "the honest one twice": HONEST * 2,
+    "values for NA tags": [*HONEST, "Daily life means hard training.", "Behind it stand a bachelor degree."],
+    "one line": HONEST[:1],
+    "no structure": [" ".join(HONEST).rstrip(".")],
+    "padding": [
+        *HONEST,
+        *[f"It is worth saying at this point number {n} that this holds." for n in range(20)],
+    ],
+}
+
+
+def test_the_honest_summary_is_perfect() -> None:
+    assert _judge().judge(_answer(HONEST, USER), USER) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("game", list(GAMES))
+def test_gaming_scores_below_honesty(game: str) -> None:
+    honest = _judge().judge(_answer(HONEST, USER), USER)
+    assert _judge().judge(_answer(GAMES[game], USER), USER) < honest - 0.02
+
+
+def test_contradicting_the_own_tags_scores_below_honesty() -> None:
+    silent = dict.fromkeys(TAG_NAMES, ())
+    honest = _judge().judge(_answer(HONEST, USER), USER)
+    # Every claim contradicts a tag answered NA, so that all of consistency (.3) is lost.
+    assert _judge().judge(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.3)

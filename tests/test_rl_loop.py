@@ -1,0 +1,323 @@
+"""The loop itself, with a deterministic world: a small policy that changes with every update.
+
+Texts depend on the seed and on the weights published, so that a resumed run equals an uninterrupted
+one only if learner, weights, prompt cursor and seeds are all restored.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lm.objective import Objective, UpdateReport
+from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
+from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Score, ScoredGroup
+from rl.ledger import ledger_path, read_ledger
+from rl.loop import RLRun, learning_rate, train
+from rl.loss import DFGRPOObjective, RLMicroBatch
+from rl.refill import StarvedError
+
+PROMPTS = [
+    Prompt(
+        prompt_id=f"p{i}", user_id=f"u{i}", task="tags", tags=("pet",), history_lines=1, token_ids=(i, i + 1)
+    )
+    for i in range(5)
+]
+CONFIG = RLConfig(
+    steps=6,
+    groups_per_step=2,
+    group_size=4,
+    save_every=2,
+    probe_every=100,
+    probe_samples=2,
+    warmup_steps=2,
+    lr=0.1,
+    filters=FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.1, eps_high=0.9)}),
+)
+
+
+class InterruptionError(Exception):
+    """Stands for a kill."""
+
+
+class World:
+    """Generator, scorers, learner, publisher and log in one."""
+
+    def __init__(self, directory: Path, *, fail_at_update: int = -1, score: str = "digits") -> None:
+        self.directory = directory
+        self.fail_at_update = fail_at_update
+        self.rule = score
+        self.weight = 1.0
+        self.published = (-1, 0.0)
+        self.updates = 0
+        self.clock = count()
+        self.rates: list[float] = []
+        self.curves: list[tuple[int, dict[str, float]]] = []
+        self.histograms: list[tuple[int, str, list[float]]] = []
+        self.texts: list[tuple[int, str, str]] = []
+
+    # The generator.
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
+        version, weight = self.published
+        assert sampling.max_tokens == CONFIG.max_response_tokens
+        return [
+            [self._rollout(request, index, version, weight) for index in range(request.samples)]
+            for request in requests
+        ]
+
+    def _rollout(self, request: Request, index: int, version: int, weight: float) -> Rollout:
+        rng = np.random.default_rng([request.seed + index, round(weight * 1000)])
+        tokens = tuple(int(i) for i in rng.integers(0, 10, size=int(rng.integers(1, 6))))
+        return Rollout(
+            prompt_id=request.prompt.prompt_id,
+            sample_idx=index,
+            seed=request.seed + index,
+            token_ids=tokens,
+            logprobs=(-1.0,) * len(tokens),
+            text="".join(map(str, tokens)),
+            finish_reason="stop",
+            policy_version=version,
+            gen_seconds=float(next(self.clock)),
+        )
+
+    # The scorers: the mean digit, or nothing that is well formed.
+    def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
+        return [
+            ScoredGroup(group=group, scores=tuple(self._score(rollout.text) for rollout in group.rollouts))
+            for group in groups
+        ]
+
+    def _score(self, text: str) -> Score:
+        if self.rule == "malformed":
+            return Score(format_ok=False, format_reason="no_answer", reward=0.0, atomic=0.0, summary=None)
+        reward = float(np.mean([int(digit) for digit in text])) / 9
+        return Score(format_ok=True, format_reason="", reward=reward, atomic=reward, summary=None)
+
+    # The learner.
+    def update(
+        self,
+        minibatches: Sequence[Sequence[Any]],
+        normalisers: Sequence[float],
+        objective: Objective,
+        lr: float,
+        empty: Any,
+    ) -> UpdateReport:
+        step = self.published[0]
+        assert ledger_path(self.directory / "ledger", step).is_file(), "the ledger comes before the update"
+        if step == self.fail_at_update:
+            raise InterruptionError
+        assert isinstance(objective, DFGRPOObjective)
+        assert isinstance(empty, RLMicroBatch)
+        total = 0.0
+        for micros, normaliser in zip(minibatches, normalisers, strict=True):
+            assert normaliser == sum(len(micro.tokens.positions_N) for micro in micros)
+            total += sum(float((micro.advantages_N * micro.tokens.targets_N).sum()) for micro in micros)
+        self.weight += lr * total + 1.0
+        self.updates += 1
+        self.rates.append(lr)
+        return UpdateReport(optimizer_steps=len(minibatches), grad_norm=1.0, metrics={"loss": total})
+
+    def save(self, directory: Path) -> None:
+        (directory / "weights.json").write_text(json.dumps(self.weight))
+
+    def load(self, directory: Path) -> None:
+        self.weight = json.loads((directory / "weights.json").read_text())
+
+    # The publisher.
+    def __call__(self, version: int) -> Mapping[str, float]:
+        self.published = (version, self.weight)
+        return {"sync/seconds": 0.0}
+
+    # The log.
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self.curves.append((step, dict(values)))
+
+    def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
+        self.histograms.append((step, name, list(values)))
+
+    def text(self, step: int, name: str, text: str) -> None:
+        self.texts.append((step, name, text))
+
+    def curve(self, name: str) -> dict[int, float]:
+        return {step: values[name] for step, values in self.curves if name in values}
+
+
+def _train(world: World, config: RLConfig = CONFIG) -> None:
+    train(
+        RLRun(
+            config=config,
+            directory=world.directory,
+            seed=3,
+            prompts=PROMPTS,
+            probe_prompts=PROMPTS[:2],
+            generator=world,
+            scorers=world,
+            learner=world,
+            publish=world,
+            log=world,
+            micro_batch_tokens=12,
+            pad_id=0,
+        )
+    )
+
+
+def _ledger(directory: Path) -> pl.DataFrame:
+    return read_ledger(directory / "ledger").drop("gen_seconds")
+
+
+def test_a_run_from_start_to_end(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _train(world)
+    assert world.updates == 6
+    # Warm-up over two steps: .05, then .1.
+    assert world.rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert world.published == (6, world.weight)
+    ledger = _ledger(tmp_path)
+    assert ledger["step"].unique().sort().to_list() == [0, 1, 2, 3, 4, 5]
+    # Synchronous: every sample comes from the weights it trains.
+    assert ledger["staleness"].unique().to_list() == [0]
+    assert ledger["policy_version"].to_list() == ledger["step"].to_list()
+    trained = ledger.filter("kept").group_by("step", "group_id").agg(pl.col("advantage").sum())
+    assert trained.group_by("step").len()["len"].max() == 2
+    # Advantages of a group sum to nothing.
+    assert trained["advantage"].abs().max() == pytest.approx(0, abs=1e-9)
+    # Six prompts or more were taken, all five of them in turn.
+    assert ledger["prompt_id"].n_unique() == 5
+
+
+def test_what_a_step_shows(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _train(world)
+    ledger = _ledger(tmp_path)
+    assert sorted(world.curve("learner/lr")) == [1, 2, 3, 4, 5, 6]
+    for step, shown in world.curve("reward/pre_filter").items():
+        # Curves count updates done: the samples of step s stand at s + 1.
+        mine = ledger.filter(pl.col("step") == step - 1)
+        assert shown == pytest.approx(mine["reward"].mean())
+        kept = mine.filter("kept")
+        assert world.curve("reward/post_filter")[step] == pytest.approx(kept["reward"].mean())
+        assert world.curve("learner/samples")[step] == len(kept)
+        assert world.curve("learner/tokens")[step] == kept["response_tokens"].sum()
+        wasted = mine["response_tokens"].sum() - kept["response_tokens"].sum()
+        assert world.curve("filter/tokens_wasted")[step] == wasted
+    assert world.curve("sync/seconds").keys() == set(range(7))
+    assert [(step, name) for step, name, _ in world.histograms] == [
+        (step, "reward/group_mean") for step in range(1, 7)
+    ]
+    assert [step for step, _, _ in world.texts] == list(range(1, 7))
+
+
+def test_checkpoints_are_saved_when_due_and_the_last_few_kept(tmp_path: Path) -> None:
+    _train(World(tmp_path), replace(CONFIG, steps=7))
+    # Due after 2, 4, 6 and at the end (7); two are kept.
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step_000006",
+        "step_000007",
+    ]
+    state = json.loads((tmp_path / "checkpoints" / "step_000007" / "state.json").read_text())
+    assert state["step"] == 7
+    assert state["cursor"] >= 14
+
+
+@pytest.mark.parametrize("fail_at", [0, 1, 2, 3, 5])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path, fail_at: int) -> None:
+    whole = World(tmp_path / "whole")
+    _train(whole)
+    broken = World(tmp_path / "broken", fail_at_update=fail_at)
+    with pytest.raises(InterruptionError):
+        _train(broken)
+    resumed = World(tmp_path / "broken")
+    _train(resumed)
+    # Only the steps since the last checkpoint (every second step) are done again.
+    assert resumed.updates == 6 - fail_at // 2 * 2
+    assert resumed.weight == whole.weight
+    assert _ledger(tmp_path / "broken").equals(_ledger(tmp_path / "whole"))
+    for step in (0, 6):
+        probes = [
+            pl.read_parquet(tmp_path / name / "probe" / f"step_{step:06d}.parquet")
+            for name in ("whole", "broken")
+        ]
+        assert probes[0].equals(probes[1])
+
+
+def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
+    _train(World(tmp_path))
+    before = _ledger(tmp_path)
+    again = World(tmp_path)
+    _train(again)
+    assert again.updates == 0
+    assert again.published[0] == 6
+    assert _ledger(tmp_path).equals(before)
+
+
+def test_a_half_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
+    _train(World(tmp_path), replace(CONFIG, steps=2))
+    (tmp_path / "checkpoints" / "step_000004").mkdir()
+    (tmp_path / "checkpoints" / ".step_000004.part").mkdir()
+    resumed = World(tmp_path)
+    _train(resumed, replace(CONFIG, steps=4))
+    assert resumed.updates == 2
+
+
+def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) -> None:
+    world = World(tmp_path, score="malformed")
+    _train(world, replace(CONFIG, refill=RefillConfig(max_rounds=2, on_starved="short_batch")))
+    assert world.updates == 0
+    assert world.published == (6, 1.0)
+    ledger = _ledger(tmp_path)
+    # Two rounds of two groups of four, at every step.
+    assert len(ledger) == 6 * 2 * 2 * 4
+    assert not ledger["kept"].any()
+    assert set(ledger["drop_reasons"].explode()) == {"format", "too_few_live"}
+    assert json.loads((tmp_path / "checkpoints" / "step_000006" / "state.json").read_text()) == {
+        "step": 6,
+        "cursor": 24,
+    }
+    assert "reward/post_filter" not in world.curves[-2][1]
+
+
+def test_starvation_surfaces_after_the_last_checkpoint(tmp_path: Path) -> None:
+    world = World(tmp_path, score="malformed")
+    with pytest.raises(StarvedError, match="too_few_live"):
+        _train(world, replace(CONFIG, refill=RefillConfig(max_rounds=2, on_starved="raise")))
+    assert world.updates == 0
+
+
+@pytest.mark.parametrize(("every", "steps"), [(100, [0, 6]), (2, [0, 2, 4, 6]), (4, [0, 4, 6])])
+def test_probes_are_written_first_and_last_and_when_due(tmp_path: Path, every: int, steps: list[int]) -> None:
+    world = World(tmp_path)
+    _train(world, replace(CONFIG, probe_every=every))
+    files = sorted((tmp_path / "probe").iterdir())
+    assert [file.name for file in files] == [f"step_{step:06d}.parquet" for step in steps]
+    for file, (step, reward) in zip(files, world.curve("reward/probe").items(), strict=True):
+        frame = pl.read_parquet(file)
+        assert int(file.stem.removeprefix("step_")) == step
+        # Two prompts, two samples each.
+        assert frame["prompt_id"].to_list() == ["p0", "p0", "p1", "p1"]
+        assert frame["reward"].mean() == pytest.approx(reward)
+    # Probe prompts take no turn in the stream, and their samples stand in no ledger of training.
+    assert _ledger(tmp_path)["group_id"].str.starts_with("probe").sum() == 0
+
+
+def test_probing_does_not_change_the_run(tmp_path: Path) -> None:
+    for name, every in (("often", 1), ("seldom", 100)):
+        _train(World(tmp_path / name), replace(CONFIG, probe_every=every))
+    assert _ledger(tmp_path / "often").equals(_ledger(tmp_path / "seldom"))
+
+
+def test_several_optimiser_steps_a_batch(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _train(world, replace(CONFIG, minibatches=2))
+    assert world.updates == 6
+
+
+def test_learning_rate_by_hand() -> None:
+    config = replace(CONFIG, warmup_steps=4, lr=0.4)
+    assert [learning_rate(config, step) for step in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    assert learning_rate(replace(config, warmup_steps=0), 0) == pytest.approx(0.4)

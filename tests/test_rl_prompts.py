@@ -1,0 +1,41 @@
+"""The order of prompts, and seeds that depend on place alone."""
+
+import itertools
+
+from records.prompt import Prompt
+from rl.prompts import PromptStream
+from rl.seeds import derived_seed
+
+PROMPTS = [
+    Prompt(prompt_id=f"p{i}", user_id=f"u{i}", task="tags", tags=("pet",), history_lines=1, token_ids=(i,))
+    for i in range(5)
+]
+
+
+def _ids(prompts: list[Prompt]) -> list[str]:
+    return [prompt.prompt_id for prompt in prompts]
+
+
+def test_every_epoch_is_a_new_permutation() -> None:
+    stream = PromptStream(PROMPTS, seed=1)
+    epochs = [_ids(stream.take(5)) for _ in range(4)]
+    for epoch in epochs:
+        assert sorted(epoch) == ["p0", "p1", "p2", "p3", "p4"]
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert stream.cursor == 20
+
+
+def test_the_cursor_alone_is_the_state() -> None:
+    whole = _ids(PromptStream(PROMPTS, seed=1).take(13))
+    stream = PromptStream(PROMPTS, seed=1)
+    first = _ids(stream.take(4))
+    assert first + _ids(PromptStream(PROMPTS, seed=1, cursor=stream.cursor).take(9)) == whole
+    assert _ids(PromptStream(PROMPTS, seed=2).take(13)) != whole
+
+
+def test_seeds_differ_by_place_and_repeat() -> None:
+    places = list(itertools.product((0, 7), range(6), range(3), range(16)))
+    seeds = {place: derived_seed(*place) for place in places}
+    assert len(set(seeds.values())) == len(places)
+    assert all(derived_seed(*place) == seed for place, seed in seeds.items())
+    assert all(0 <= seed < 2**31 for seed in seeds.values())

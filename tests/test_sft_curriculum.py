@@ -1,0 +1,225 @@
+"""Curriculum data: bands by agreement, and what goes into which stage."""
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lm.answers import Answer, parse_answer
+from records.config import AnswerConfig, SFTConfig, SFTStageConfig
+from records.history import HistoryLine, SemanticHistory
+from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.tags import TAG, TAG_NAMES, GoldTag
+from sft.curriculum import Lesson, build_stage, gold_answer, read_lessons, reasoning, sort_tags, write_lessons
+from sft.teachers import ProgramTeacher
+
+USERS = tuple(f"u{number}" for number in range(6))
+CITIES = ("Lyon", "Oslo", "Turin")
+STANDARD = TAG_NAMES[:8]
+CONTROVERSIAL = TAG_NAMES[8:12]
+
+
+def _gold_tag(user: int, name: str) -> GoldTag:
+    values = TAG[name].values or CITIES
+    return GoldTag(
+        user_id=USERS[user],
+        tag=name,
+        values=() if name == "pet" else (values[user % len(values)],),
+        event_ids=("e1", "e2") if name == "gender" else ("e3",),
+        difficulty="implicit" if name in CONTROVERSIAL else "explicit",
+    )
+
+
+GOLD = {user: {name: _gold_tag(i, name) for name in TAG_NAMES} for i, user in enumerate(USERS)}
+HISTORIES = {
+    user: SemanticHistory(
+        user_id=user,
+        lines=(
+            HistoryLine(number=1, text="#1 a", event_ids=("e1",)),
+            HistoryLine(number=2, text="#2 b", event_ids=("e1", "e2")),
+            HistoryLine(number=3, text="#3 c", event_ids=("e3",)),
+        ),
+    )
+    for user in USERS
+}
+BANDS = pl.DataFrame(
+    [
+        (
+            user,
+            name,
+            "standard" if name in STANDARD else "controversial" if name in CONTROVERSIAL else "dropped",
+        )
+        for user in USERS
+        for name in TAG_NAMES
+    ],
+    schema=["user_id", "tag", "band"],
+    orient="row",
+)
+REPLAY = [Lesson(user_id="old", task=TAGS_TASK, tags=("pet",), answer=str(number)) for number in range(5)]
+
+
+def _build(
+    stage: int,
+    examples: int = 60,
+    composite: float = 0.0,
+    replay_share: float = 0.0,
+    replay: list[Lesson] | None = None,
+    seed: int = 5,
+) -> list[Lesson]:
+    config = SFTStageConfig(examples=examples, composite_share=composite, replay_share=replay_share)
+    return build_stage(stage, config, BANDS, HISTORIES, GOLD, AnswerConfig(), replay or [], seed)
+
+
+def _bands_by_hand(seed: int) -> list[tuple[str, str, str, int, str]]:
+    opens = {"home_city": CITIES, "interests": CITIES}
+    first, second, stronger = (
+        ProgramTeacher(name=name, error_rate=rate, seed=seed)
+        for name, rate in (("first", 0.5), ("second", 0.35), ("stronger", 0.15))
+    )
+    rows = []
+    for user in USERS:
+        gold = GOLD[user]
+        three, two = first.answers(gold, opens, 3), second.answers(gold, opens, 2)
+        judge = stronger.answers(gold, opens, 1)
+        for name in TAG_NAMES:
+            right = gold[name].values
+            agree = (three[name] + two[name]).count(right)
+            if agree >= 4:
+                band = "standard"
+            else:
+                band = "controversial" if agree >= 1 and judge[name] == [right] else "dropped"
+            rows.append((user, name, gold[name].difficulty, agree, band))
+    return rows
+
+
+def test_bands_follow_the_agreement_of_five_samples() -> None:
+    seen = set()
+    for seed in range(12):
+        expected = _bands_by_hand(seed)
+        assert sort_tags(GOLD, USERS, SFTConfig(teacher_error=0.5), seed).rows() == expected
+        seen |= {(agree, band) for *_, agree, band in expected}
+    # Every case of the rule occurred, also 1 to 3 of 5 with a stronger teacher who does not agree.
+    assert {(agree, band) for agree, band in seen if agree > 3} == {(4, "standard"), (5, "standard")}
+    assert {(0, "dropped"), (1, "controversial"), (2, "controversial"), (3, "controversial")} <= seen
+    assert seen & {(1, "dropped"), (2, "dropped"), (3, "dropped")}
+
+
+def test_without_errors_everything_is_standard() -> None:
+    bands = sort_tags(GOLD, USERS, SFTConfig(teacher_error=0.0), 0)
+    assert bands["band"].unique().to_list() == ["standard"]
+    assert bands["agree"].unique().to_list() == [5]
+
+
+def test_stage_1_asks_for_standard_tags_only() -> None:
+    lessons = _build(1)
+    assert len(lessons) == 60
+    assert {lesson.task for lesson in lessons} == {TAGS_TASK}
+    for lesson in lessons:
+        assert lesson.tags
+        assert set(lesson.tags) <= set(STANDARD)
+        assert lesson.tags == tuple(name for name in TAG_NAMES if name in lesson.tags)
+        # A random subset holds at least a third: ⌊8/3⌋ = 2.
+        assert len(lesson.tags) >= 2
+    assert len({lesson.tags for lesson in lessons}) > 5
+    assert sum(lesson.tags == STANDARD for lesson in lessons) >= 15
+
+
+def test_stage_2_contains_every_controversial_tag() -> None:
+    lessons = _build(2)
+    assert len(lessons) == 60
+    for lesson in lessons:
+        assert set(CONTROVERSIAL) <= set(lesson.tags) <= {*STANDARD, *CONTROVERSIAL}
+    assert len({lesson.tags for lesson in lessons}) > 5
+
+
+def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:
+    lessons = _build(3, examples=200, composite=0.6, replay_share=0.1, replay=REPLAY)
+    assert len(lessons) == 200
+    replayed = [lesson for lesson in lessons if lesson.user_id == "old"]
+    fresh = [lesson for lesson in lessons if lesson.user_id != "old"]
+    # 200 · .1
+    assert len(replayed) == 20
+    assert set(replayed) <= set(REPLAY)
+    assert {lesson.tags for lesson in fresh} == {STANDARD + CONTROVERSIAL}
+    # 180 draws at .6: three deviations are ±.11.
+    assert sum(lesson.task == COMPOSITE_TASK for lesson in fresh) / 180 == pytest.approx(0.6, abs=0.11)
+    # Replay is mixed in, not appended.
+    assert any(lesson.user_id == "old" for lesson in lessons[:100])
+    assert any(lesson.user_id == "old" for lesson in lessons[100:])
+
+
+def test_nothing_to_replay_leaves_the_count_as_asked() -> None:
+    assert len(_build(3, replay_share=0.5)) == 60
+
+
+def test_users_take_turns() -> None:
+    counts = Counter(lesson.user_id for lesson in _build(1, examples=62))
+    # 62 lessons over 6 users: 10 each, and two of them once more.
+    assert sorted(counts.values()) == [10, 10, 10, 10, 11, 11]
+
+
+def test_the_same_seed_gives_the_same_lessons() -> None:
+    lessons = _build(3, composite=0.5, replay_share=0.2, replay=REPLAY)
+    assert _build(3, composite=0.5, replay_share=0.2, replay=REPLAY) == lessons
+    assert _build(3, composite=0.5, replay_share=0.2, replay=REPLAY, seed=6) != lessons
+
+
+def test_no_examples_no_lessons() -> None:
+    assert _build(1, examples=0) == []
+
+
+def test_a_user_without_known_tags_is_asked_for_no_summary() -> None:
+    bands = pl.DataFrame({"user_id": ["u0"], "tag": ["pet"], "band": ["standard"]})
+    config = SFTStageConfig(examples=8, composite_share=1.0)
+    lessons = build_stage(3, config, bands, HISTORIES, GOLD, AnswerConfig(), [], 0)
+    assert {lesson.task for lesson in lessons} == {TAGS_TASK}
+
+
+def test_a_gold_answer_is_true_and_cites_its_evidence() -> None:
+    tags = ("gender", "pet", "home_city")
+    text = gold_answer(HISTORIES["u1"], GOLD["u1"], tags, COMPOSITE_TASK, AnswerConfig(max_citations=1))
+    answer = parse_answer(text, tags=tags, summary=True, history_lines=3)
+    assert isinstance(answer, Answer)
+    assert {name: tag.values for name, tag in answer.tags.items()} == {
+        "gender": ("male",),
+        "pet": (),
+        "home_city": ("Oslo",),
+    }
+    # Line 2 stands on both events of gender, line 1 on one; one citation is allowed.
+    assert answer.tags["gender"].lines == (2,)
+    assert [sentence.text for sentence in answer.summary] == [
+        "The user is a man.",
+        "The place is the city of Oslo.",
+    ]
+    assert [sentence.lines for sentence in answer.summary] == [(2,), (3,)]
+    plain = gold_answer(HISTORIES["u1"], GOLD["u1"], ("gender",), TAGS_TASK, AnswerConfig(cite=False))
+    assert plain.endswith('</think><answer>{"gender":{"value":"male"}}</answer>')
+
+
+def test_reasoning_quotes_the_entity_most_of_the_evidence_stands_behind() -> None:
+    history = SemanticHistory(
+        user_id="u1",
+        lines=(
+            # Of the evidence e1, e2, e4 of gender, e1 stands behind Beard Oil, e2 and e4 behind Razor.
+            HistoryLine(
+                number=1, text="#1", event_ids=("e1", "x", "e2"), entities=(("Beard Oil", 2), ("Razor", 1))
+            ),
+            HistoryLine(number=2, text="#2", event_ids=("e4", "e3"), entities=(("Razor", 1), ("Tram", 1))),
+        ),
+    )
+    gold = {
+        "gender": GoldTag(
+            user_id="u1", tag="gender", values=("male",), event_ids=("e1", "e2", "e4"), difficulty="explicit"
+        ),
+        "pet": _gold_tag(1, "pet"),
+        "home_city": _gold_tag(1, "home_city"),
+    }
+    assert reasoning(history, gold, ("gender", "pet", "home_city")) == '"gender": Razor,"home_city": Oslo'
+    assert reasoning(history, gold, ("pet",)) == "No evidence"
+
+
+def test_lessons_survive_the_disk(tmp_path: Path) -> None:
+    lessons = _build(3, examples=7, composite=0.5)
+    write_lessons(tmp_path / "stage3.parquet", lessons)
+    assert read_lessons(tmp_path / "stage3.parquet") == lessons

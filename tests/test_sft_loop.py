@@ -1,0 +1,134 @@
+"""The SFT loop with a learner that only remembers what it was given."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lm.objective import Objective, UpdateReport
+from records.config import SFTConfig, SFTStageConfig
+from sft.loop import FINAL_LR, schedule, train_stage
+from sft.objective import SFTExample, SFTMicroBatch, SFTObjective
+
+
+class Recorder:
+    """A learner, log and progress in one, that notes every call."""
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[Sequence[Sequence[Any]], Sequence[float], Objective, float, Any]] = []
+        self.curves: list[tuple[int, dict[str, float]]] = []
+        self.shown: list[tuple[int, int, float]] = []
+
+    def update(
+        self,
+        minibatches: Sequence[Sequence[Any]],
+        normalisers: Sequence[float],
+        objective: Objective,
+        lr: float,
+        empty: Any,
+    ) -> UpdateReport:
+        self.updates.append((minibatches, normalisers, objective, lr, empty))
+        # Metrics are means by the normaliser: 6/16 nats over 2/16 answer tokens are 3 nats a token.
+        metrics = {
+            "loss": 0.5 * len(self.updates),
+            "answer_loss": 6 / 16 * len(self.updates),
+            "answer_tokens": 2 / 16,
+        }
+        return UpdateReport(optimizer_steps=1, grad_norm=0.25, metrics=metrics)
+
+    def save(self, directory: Path) -> None:
+        raise AssertionError("the loop saves nothing")
+
+    def load(self, directory: Path) -> None:
+        raise AssertionError("the loop loads nothing")
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self.curves.append((step, dict(values)))
+
+    def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
+        raise AssertionError("SFT draws no histogram")
+
+    def text(self, step: int, name: str, text: str) -> None:
+        raise AssertionError("SFT shows no text")
+
+    def progress(self, done: int, total: int, loss: float) -> None:
+        self.shown.append((done, total, loss))
+
+
+def _train(examples: int) -> tuple[float, Recorder]:
+    recorder = Recorder()
+    last = train_stage(
+        "stage1",
+        [SFTExample(prompt_ids=(i, i), response_ids=(i, 9)) for i in range(1, examples + 1)],
+        SFTConfig(batch_size=2, warmup=0.5, answer_weight=4.0),
+        SFTStageConfig(lr=0.1, history_weight=0.0),
+        recorder,
+        recorder,
+        micro_batch_tokens=4,
+        pad_id=0,
+        progress=recorder.progress,
+    )
+    return last, recorder
+
+
+def test_one_optimiser_step_a_batch_in_order() -> None:
+    last, recorder = _train(5)
+    # Five examples in batches of two, each example (4 tokens) a micro-batch of its own.
+    assert [len(minibatches[0]) for minibatches, *_ in recorder.updates] == [2, 2, 1]
+    first_tokens = [
+        int(micro.tokens.input_ids_BT[0, 0])
+        for minibatches, *_ in recorder.updates
+        for micro in minibatches[0]
+    ]
+    assert first_tokens == [1, 2, 3, 4, 5]
+    for minibatches, normalisers, objective, _, empty in recorder.updates:
+        assert len(minibatches) == 1
+        # Two answer tokens an example, at weight 4.
+        assert normalisers == [8.0 * len(minibatches[0])]
+        assert isinstance(objective, SFTObjective)
+        assert isinstance(empty, SFTMicroBatch)
+        assert empty.weights_N.sum() == 0
+    # The third step's report: (3 · 6/16) / (2/16) nats an answer token.
+    assert last == pytest.approx(9.0)
+
+
+def test_curves_and_progress() -> None:
+    _, recorder = _train(5)
+    # Warm-up is round(3 · .5) = 2 steps: .05 and .1; then the cosine starts at its peak.
+    assert [lr for *_, lr, _ in recorder.updates] == pytest.approx([0.05, 0.1, 0.1])
+    assert [step for step, _ in recorder.curves] == [1, 2, 3]
+    assert recorder.curves[1][1] == pytest.approx(
+        {
+            "sft/stage1/loss": 1.0,
+            "sft/stage1/answer_loss": 6.0,
+            "sft/stage1/grad_norm": 0.25,
+            "sft/stage1/lr": 0.1,
+        }
+    )
+    assert recorder.shown == [
+        (1, 3, pytest.approx(3.0)),
+        (2, 3, pytest.approx(6.0)),
+        (3, 3, pytest.approx(9.0)),
+    ]
+
+
+def test_no_examples_no_step() -> None:
+    last, recorder = _train(0)
+    assert math.isnan(last)
+    assert recorder.updates == []
+
+
+def test_schedule_by_hand() -> None:
+    # 10 steps, a fifth of them warm-up: 1/2, 1, then .05 + .95·(1 + cos(π·k/8))/2 for k = 0 … 7.
+    assert [schedule(step, 10, 0.2) for step in range(3)] == pytest.approx([0.5, 1.0, 1.0])
+    # k = 4 is half way: .05 + .95/2
+    assert schedule(6, 10, 0.2) == pytest.approx(0.525)
+    assert schedule(9, 10, 0.2) == pytest.approx(0.05 + 0.95 * (1 + math.cos(math.pi * 7 / 8)) / 2)
+    rates = [schedule(step, 10, 0.2) for step in range(2, 10)]
+    assert rates == sorted(rates, reverse=True)
+    assert schedule(10, 10, 0.2) == pytest.approx(FINAL_LR)
+    # Without warm-up the first step is at the peak at once.
+    assert schedule(0, 10, 0.0) == 1.0
+    assert schedule(0, 1, 0.0) == 1.0
