@@ -24,7 +24,6 @@ from actors.weights import buckets
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shortest_padding
 from records.config import LearnerConfig
 
-
 MUON_LR_SCALE = 7.0
 """Muon's learning rate over AdamW's: its updates are orthogonal matrices, not unit-sized entries."""
 

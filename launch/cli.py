@@ -70,7 +70,7 @@ def _recipe_arguments(command: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 2 for the user's mistake, 1 for ours, 0 otherwise."""
-    arguments = parser().parse_args(argv)
+    arguments = _parsed(argv)
     signal.signal(signal.SIGTERM, _terminate)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
@@ -88,6 +88,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"usergpt: {type(error).__name__}: {error} (--debug shows the traceback)", file=sys.stderr)
         return 1
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; `key=value` may stand before or after options."""
+    top = parser()
+    arguments, unknown = top.parse_known_args(argv)
+    stray = [word for word in unknown if word.startswith("-") or "=" not in word]
+    if stray or (unknown and not hasattr(arguments, "overrides")):
+        top.error(f"unrecognized arguments: {' '.join(stray or unknown)}")
+    if unknown:
+        arguments.overrides = [*arguments.overrides, *unknown]
+    return arguments
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -51,6 +51,8 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
     for name in (*force, *((until,) if until else ())):
         if name not in names:
             raise UserError(f"no stage {name!r}; stages are {', '.join(names)}")
+    if until and any(names.index(name) > names.index(until) for name in force):
+        raise UserError(f"--until {until} stops before a stage named by --force")
     run.directory.mkdir(parents=True, exist_ok=True)
     write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(asdict(run.recipe))))
     manifest_path = run.directory / "manifest.json"

@@ -3,8 +3,9 @@
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from records.config import Recipe
 from records.errors import UserError
 from records.prompt import TASKS
+from rewards.judge import QUALITIES
 from rl.filters import check_filters
 from rl.refill import check_refill
 
@@ -31,7 +33,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{path}: no such recipe file; shipped ones are {names}")
     try:
         given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(given, dict):
         raise UserError(f"{file}: a recipe is a mapping of sections")
@@ -53,6 +55,8 @@ def _recipes_dir() -> Path:
 
 
 def _shipped(path: Path) -> Path | None:
+    if path.parent not in (Path(), Path("recipes")):
+        return None
     candidate = _recipes_dir() / (path.name if path.suffix else f"{path.name}.yaml")
     return candidate if candidate.is_file() else None
 
@@ -67,6 +71,8 @@ def _dotlist(overrides: Sequence[str]) -> Any:
         *parents, leaf = key.split(".")
         for parent in parents:
             place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise UserError(f"{override!r}: {parent} is set to a value by another override")
         try:
             place[leaf] = yaml.safe_load(value)
         except yaml.YAMLError:
@@ -77,13 +83,13 @@ def _dotlist(overrides: Sequence[str]) -> Any:
 
 def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> None:
     """Every key must be a field of `schema`; the error names the nearest one that is."""
-    fields = get_type_hints(schema)
+    known = get_type_hints(schema)
     for key, value in given.items():
         full = f"{prefix}{key}"
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
             raise UserError(f"{where}: unknown key {full!r}; the nearest known one is {prefix}{near[0]!s}")
-        kind = fields[key]
+        kind = known[key]
         if hasattr(kind, "__dataclass_fields__"):
             if not isinstance(value, Mapping):
                 raise UserError(f"{where}: {full} is a section; give it keys of its own")
@@ -103,16 +109,25 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UserError: naming the key and the mend.
     """
+    check_bounds(recipe)
     check_filters(recipe.rl.filters, TASKS)
     check_refill(recipe.rl)
+    if recipe.rl.filters.min_live > recipe.rl.group_size:
+        raise UserError(
+            f"rl.filters.min_live {recipe.rl.filters.min_live} is above rl.group_size "
+            f"{recipe.rl.group_size}: every group would be dropped"
+        )
+    weights = recipe.scorer.summary_weights
+    if set(weights) != set(QUALITIES) or min(weights.values()) < 0 or not any(weights.values()):
+        raise UserError(
+            f"scorer.summary_weights: give {', '.join(QUALITIES)} weights of at least 0, one of them above"
+        )
     ranks = recipe.learner.ranks
-    if ranks < 1:
-        raise UserError(f"learner.ranks is {ranks}; it must be at least 1")
     for key, size in (
         ("rl.groups_per_step", recipe.rl.groups_per_step),
         ("sft.batch_size", recipe.sft.batch_size),
     ):
-        if size < 1 or size % ranks:
+        if size % ranks:
             raise UserError(
                 f"{key} is {size}: it cannot be split over learner.ranks {ranks}; take a multiple"
             )
@@ -121,16 +136,6 @@ def check_recipe(recipe: Recipe) -> None:
             f"rl.groups_per_step {recipe.rl.groups_per_step} is no multiple of rl.minibatches "
             f"{recipe.rl.minibatches}"
         )
-    if recipe.rl.group_size < 2:
-        raise UserError(f"rl.group_size is {recipe.rl.group_size}; a group takes at least 2 samples")
-    for key, temperature, top_p in (
-        ("rl", recipe.rl.temperature, recipe.rl.top_p),
-        ("bench", recipe.bench.temperature, recipe.bench.top_p),
-    ):
-        if temperature <= 0:
-            raise UserError(f"{key}.temperature is {temperature:g}; sampling needs one above 0")
-        if not 0 < top_p <= 1:
-            raise UserError(f"{key}.top_p is {top_p:g}; it must lie in (0, 1]")
     if recipe.sft.optimizer not in ("adamw", "muon"):
         raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
     if recipe.rl.init_from not in ("stage1", "stage2", "stage3"):
@@ -149,8 +154,32 @@ def check_recipe(recipe: Recipe) -> None:
             f"bench.users + sft.rl_users + sft.probe_users = {apart} leave none of simulate.users "
             f"{recipe.simulate.users} to train on"
         )
-    if not recipe.name or Path(recipe.name).name != recipe.name:
+    if recipe.name in ("", "..") or Path(recipe.name).name != recipe.name:
         raise UserError(f"name is {recipe.name!r}; it must be one folder name")
+
+
+def check_bounds(section: Any, prefix: str = "") -> None:
+    """Every number must lie within the bounds its field declares, and be one.
+
+    Raises:
+        UserError: naming the key, the value and the bound.
+    """
+    for item in fields(section):
+        value, key = getattr(section, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            check_bounds(value, f"{key}.")
+        elif isinstance(value, dict):
+            for name, entry in value.items():
+                if is_dataclass(entry):
+                    check_bounds(entry, f"{key}.{name}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            low, high = item.metadata["low"], item.metadata["high"]
+            if math.isnan(value):
+                raise UserError(f"{key} is not a number")
+            if low is not None and value < low:
+                raise UserError(f"{key} is {value:g}; it must be at least {low:g}")
+            if high is not None and value > high:
+                raise UserError(f"{key} is {value:g}; it must be at most {high:g}")
 
 
 def run_directory(recipe: Recipe) -> Path:

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 from records.tags import NA, TAG
 
-_FRAME = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<answer>(?P<body>.*?)</answer>\s*", re.DOTALL)
+SUMMARY_KEY = "summary"
+"""Key of the summary beside the tags' keys."""
+
+_FRAME = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<answer>(?P<body>.*)</answer>\s*", re.DOTALL)
+_MARKS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +70,11 @@ def render_answer(answer: Answer, *, cite: bool = True) -> str:
             value = list(tag.values)
         body[name] = {"value": value, "lines": list(tag.lines)} if cite else {"value": value}
     if answer.summary:
-        body["summary"] = [
+        body[SUMMARY_KEY] = [
             {"text": s.text, "lines": list(s.lines)} if cite else {"text": s.text} for s in answer.summary
         ]
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    # Inside JSON a bracket can be escaped, so no value can be read as a mark of the frame.
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return f"<think>{answer.think}</think><answer>{text}</answer>"
 
 
@@ -86,11 +91,11 @@ def parse_answer(text: str, *, tags: Sequence[str], summary: bool, history_lines
         if "</answer>" not in text:
             return Malformed(reason="truncated_json", detail="<answer> is not closed")
         return Malformed(reason="extra_text", detail="text outside <think>…</think><answer>…</answer>")
-    if any(mark in frame["think"] or mark in frame["body"] for mark in ("<think>", "<answer>")):
-        return Malformed(reason="extra_text", detail="<think> or <answer> opened twice")
+    if any(mark in frame[part] for part in ("think", "body") for mark in _MARKS):
+        return Malformed(reason="extra_text", detail="<think> or <answer> stands twice")
     try:
         body = json.loads(frame["body"], object_pairs_hook=_object_without_duplicates)
-    except (json.JSONDecodeError, _DuplicateKeyError, RecursionError) as error:
+    except (ValueError, _DuplicateKeyError, RecursionError) as error:
         return Malformed(reason="bad_json", detail=str(error))
     try:
         return _read_body(body, frame["think"], tags, summary, history_lines)
@@ -116,7 +121,7 @@ def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, obj
 def _read_body(body: object, think: str, tags: Sequence[str], summary: bool, history_lines: int) -> Answer:
     if not isinstance(body, dict):
         raise _SchemaError("the answer is no JSON object")
-    wanted = set(tags) | ({"summary"} if summary else set())
+    wanted = set(tags) | ({SUMMARY_KEY} if summary else set())
     if body.keys() != wanted:
         missing, extra = sorted(wanted - body.keys()), sorted(body.keys() - wanted)
         raise _SchemaError(f"missing {missing}, not asked for {extra}")
@@ -142,13 +147,13 @@ def _read_body(body: object, think: str, tags: Sequence[str], summary: bool, his
         answers[name] = TagAnswer(values=_read_values(name, entry["value"]), lines=citations(entry))
     sentences = []
     if summary:
-        if not isinstance(body["summary"], list) or not body["summary"]:
+        if not isinstance(body[SUMMARY_KEY], list) or not body[SUMMARY_KEY]:
             raise _SchemaError("summary must be a list of sentences")
-        for value in body["summary"]:
+        for value in body[SUMMARY_KEY]:
             entry = entry_of(value, "text")
-            if not isinstance(entry["text"], str) or not entry["text"].strip():
+            if not _is_text(entry["text"]):
                 raise _SchemaError("a sentence must have text")
-            sentences.append(Sentence(text=entry["text"], lines=citations(entry)))
+            sentences.append(Sentence(text=str(entry["text"]), lines=citations(entry)))
     return Answer(think=think, tags=answers, summary=tuple(sentences), dropped_citations=dropped)
 
 
@@ -162,8 +167,15 @@ def _read_values(name: str, value: object) -> tuple[str, ...]:
     if not values or len(values) > tag.max_values:
         raise _SchemaError(f"{name} takes 1 to {tag.max_values} values")
     for item in values:
-        if not isinstance(item, str) or not item.strip() or item == NA:
+        if not _is_text(item) or item == NA:
             raise _SchemaError(f"{name}: a value must be text")
         if not tag.is_open and item not in tag.values:
             raise _SchemaError(f"{name}: {item!r} is none of {', '.join(tag.values)}")
-    return tuple(dict.fromkeys(values))
+    if len(set(values)) < len(values):
+        raise _SchemaError(f"{name}: a value stands twice")
+    return tuple(values)
+
+
+def _is_text(value: object) -> bool:
+    """Whether `value` is text with something in it that can be written down (no lone surrogate)."""
+    return isinstance(value, str) and bool(value.strip()) and not re.search(r"[\ud800-\udfff]", value)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
+from lm.answers import SUMMARY_KEY
 from lm.tokenizer import ChatTokenizer
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, Prompt
 
 
 def message(history: str, tags: Sequence[str], task: str) -> str:
-    """The user's message: the history, then the question, the task last."""
-    keys = ",".join(f'"{tag}"' for tag in tags)
-    task_text = "tags and a summary" if task == COMPOSITE_TASK else "tags"
-    return f"History:\n{history}\n\nAnswer [{keys}] with {task_text}."
+    """The user's message: the history, then the keys that the answer shall have."""
+    keys = [*tags, SUMMARY_KEY] if task == COMPOSITE_TASK else tags
+    listed = ",".join(f'"{key}"' for key in keys)
+    return f"History:\n{history}\n\nAnswer [{listed}]."
 
 
 def render_prompt(

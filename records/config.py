@@ -4,78 +4,86 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def opt(default: Any, doc: str) -> Any:
-    """A documented config field; lists, dicts and sections are copied for every instance."""
+def opt(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
+    """A documented config field, a number of it between `low` and `high` (both allowed).
+
+    Lists, dicts and sections are copied for every instance.
+    """
+    metadata = {"doc": doc, "low": low, "high": high}
     if isinstance(default, (list, dict)):
-        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc})
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
     if isinstance(default, type):
-        return field(default_factory=default, metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
 class SimulateConfig:
-    users: int = opt(2000, "Number of simulated users.")
+    users: int = opt(2000, "Number of simulated users.", low=1)
     end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
-    min_days: int = opt(120, "Shortest history, days.")
-    max_days: int = opt(540, "Longest history, days.")
-    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.")
-    na_rate: float = opt(0.2, "Probability that a tag leaves no evidence in a user's log.")
-    gift_rate: float = opt(0.03, "Share of events made for somebody else.")
-    misclick_rate: float = opt(0.03, "Share of events with no intent behind them.")
+    min_days: int = opt(120, "Shortest history, days.", low=1)
+    max_days: int = opt(540, "Longest history, days.", low=1)
+    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.", low=0)
+    na_rate: float = opt(0.2, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
+    gift_rate: float = opt(0.03, "Share of events made for somebody else.", low=0, high=1)
+    misclick_rate: float = opt(0.03, "Share of events with no intent behind them.", low=0, high=1)
 
 
 @dataclass
 class SemantizeConfig:
-    token_budget: int = opt(320, "Tokens of a whole history, in the model's own tokenizer.")
-    short_term_days: int = opt(30, "Days before a user's last event told day by day; older ones by month.")
-    top_k: int = opt(5, "Entities kept a line, most frequent first.")
-    max_quarantine_share: float = opt(0.2, "Share of unreadable rows past which a log is refused.")
+    token_budget: int = opt(320, "Tokens of a whole history, in the model's own tokenizer.", low=1)
+    short_term_days: int = opt(
+        30, "Days before a user's last event told day by day; older ones by month.", low=0
+    )
+    top_k: int = opt(5, "Entities kept a line, most frequent first.", low=1)
+    max_quarantine_share: float = opt(
+        0.2, "Share of unreadable rows past which a log is refused.", low=0, high=1
+    )
 
 
 @dataclass
 class ModelConfig:
     init_dir: str = opt("", "Hugging Face model directory to start from; empty: a new Qwen3 network.")
-    vocab_size: int = opt(2048, "Vocabulary of the new byte-level BPE tokenizer.")
-    hidden_size: int = opt(128, "Width of the new network.")
-    layers: int = opt(4, "Layers of the new network.")
-    heads: int = opt(4, "Attention heads of the new network (head size = width / heads).")
-    kv_heads: int = opt(2, "Key/value heads of the new network.")
-    max_length: int = opt(1024, "Longest prompt + response, tokens.")
+    vocab_size: int = opt(2048, "Vocabulary of the new byte-level BPE tokenizer.", low=300)
+    hidden_size: int = opt(128, "Width of the new network.", low=1)
+    layers: int = opt(4, "Layers of the new network.", low=1)
+    heads: int = opt(4, "Attention heads of the new network (head size = width / heads).", low=1)
+    kv_heads: int = opt(2, "Key/value heads of the new network.", low=1)
+    max_length: int = opt(1024, "Longest prompt + response, tokens.", low=16)
 
 
 @dataclass
 class AnswerConfig:
     cite: bool = opt(True, "Answers cite the numbers of the history lines they rest on.")
-    max_citations: int = opt(2, "Lines cited a tag or sentence, at most.")
+    max_citations: int = opt(2, "Lines cited a tag or sentence, at most.", low=0)
 
 
 @dataclass
 class LearnerConfig:
-    ranks: int = opt(1, "DeepSpeed ranks (one actor each).")
-    cpus_per_rank: float = opt(0.5, "Ray CPUs reserved a rank; fractions share a core.")
-    gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.")
-    threads: int = opt(2, "Compute threads a rank on CPU.")
+    ranks: int = opt(1, "DeepSpeed ranks (one actor each).", low=1)
+    cpus_per_rank: float = opt(0.5, "Ray CPUs reserved a rank; fractions share a core.", low=0)
+    gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.", low=0)
+    threads: int = opt(2, "Compute threads a rank on CPU.", low=1)
     zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3.")
-    micro_batch_tokens: int = opt(8192, "Padded tokens a micro-batch, at most.")
-    weight_decay: float = opt(0.0, "AdamW weight decay.")
-    max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.")
+    micro_batch_tokens: int = opt(8192, "Padded tokens a micro-batch, at most.", low=1)
+    weight_decay: float = opt(0.0, "AdamW weight decay.", low=0)
+    max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.", low=0)
 
 
 @dataclass
 class RolloutConfig:
-    actors: int = opt(1, "vLLM engines (one actor each).")
-    cpus_per_actor: float = opt(1.0, "Ray CPUs reserved an engine.")
-    gpus_per_actor: float = opt(0.0, "Ray GPUs reserved an engine; 0 runs on CPU.")
-    threads: int = opt(2, "Compute threads an engine on CPU.")
+    actors: int = opt(1, "vLLM engines (one actor each).", low=1)
+    cpus_per_actor: float = opt(1.0, "Ray CPUs reserved an engine.", low=0)
+    gpus_per_actor: float = opt(0.0, "Ray GPUs reserved an engine; 0 runs on CPU.", low=0)
+    threads: int = opt(2, "Compute threads an engine on CPU.", low=1)
     kv_cache_gib: float = opt(1.0, "Memory for the KV cache of one engine on CPU, GiB (whole number).")
-    max_sequences: int = opt(256, "Sequences an engine decodes at once.")
+    max_sequences: int = opt(256, "Sequences an engine decodes at once.", low=1)
 
 
 @dataclass
 class ScorerConfig:
-    actors: int = opt(1, "Scorer actors.")
-    cpus_per_actor: float = opt(0.5, "Ray CPUs reserved a scorer.")
+    actors: int = opt(1, "Scorer actors.", low=1)
+    cpus_per_actor: float = opt(0.5, "Ray CPUs reserved a scorer.", low=0)
     summary_weights: dict[str, float] = opt(
         {"completeness": 0.4, "consistency": 0.3, "conciseness": 0.15, "aesthetics": 0.15},
         "Weights of the four parts of summary quality.",
@@ -85,29 +93,31 @@ class ScorerConfig:
 @dataclass
 class ClusterConfig:
     address: str = opt("", "Ray address to join; empty starts a Ray of its own on this machine.")
-    cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.")
-    object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.")
-    timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.")
+    cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.", low=0)
+    object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.", low=0.1)
+    timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1)
 
 
 @dataclass
 class SFTStageConfig:
-    examples: int = opt(0, "Examples drawn for the stage, with repetition over epochs; 0 skips it.")
-    lr: float = opt(2e-3, "Peak learning rate.")
-    composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.")
-    replay_share: float = opt(0.0, "Share of examples replayed from the stage before.")
-    history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).")
+    examples: int = opt(0, "Examples drawn for the stage, with repetition over epochs; 0 skips it.", low=0)
+    lr: float = opt(2e-3, "Peak learning rate.", low=0)
+    composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.", low=0, high=1)
+    replay_share: float = opt(0.0, "Share of examples replayed from the stage before.", low=0, high=1)
+    history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
 
 
 @dataclass
 class SFTConfig:
     optimizer: str = opt("adamw", "adamw, or muon, which trains a new network in far fewer steps.")
-    batch_size: int = opt(16, "Examples an optimiser step.")
-    warmup: float = opt(0.05, "Share of all steps over which the learning rate rises.")
-    answer_weight: float = opt(4.0, "Loss weight of answer tokens.")
-    teacher_error: float = opt(0.25, "Error rate of the weaker program teacher on implicit evidence.")
-    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.")
-    probe_users: int = opt(128, "Users set apart for the reward probe.")
+    batch_size: int = opt(16, "Examples an optimiser step.", low=1)
+    warmup: float = opt(0.05, "Share of all steps over which the learning rate rises.", low=0, high=1)
+    answer_weight: float = opt(4.0, "Loss weight of answer tokens.", low=0)
+    teacher_error: float = opt(
+        0.25, "Error rate of the weaker program teacher on implicit evidence.", low=0, high=1
+    )
+    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
+    probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)
     stage1: SFTStageConfig = opt(SFTStageConfig, "Standard cases: at least 4 of 5 teacher samples agree.")
     stage2: SFTStageConfig = opt(SFTStageConfig, "Controversial cases: 1 to 3 of 5 agree.")
     stage3: SFTStageConfig = opt(SFTStageConfig, "Hard cases: composites with a summary, and replay.")
@@ -123,24 +133,26 @@ class ThresholdConfig:
 class FilterConfig:
     sample: bool = opt(True, "Drop truncated and badly formatted samples; off: they have reward 0.")
     group: bool = opt(True, "Drop groups by their mean reward.")
-    min_live: int = opt(2, "Live samples below which a group is dropped.")
-    std_tol: float = opt(1e-6, "Reward deviation up to which a group has no signal and is dropped.")
+    min_live: int = opt(2, "Live samples below which a group is dropped.", low=2)
+    std_tol: float = opt(1e-6, "Reward deviation up to which a group has no signal and is dropped.", low=0)
     mean_over: str = opt("live", "Samples in the group mean: live, or all (failures as 0).")
     thresholds: dict[str, ThresholdConfig] = opt({}, "Thresholds of the group filter by task.")
 
 
 @dataclass
 class RefillConfig:
-    max_rounds: int = opt(3, "Generation rounds a step, the first included.")
+    max_rounds: int = opt(3, "Generation rounds a step, the first included.", low=1)
     on_starved: str = opt("short_batch", "Past max_rounds: raise, short_batch, relax_eps or keep_best.")
 
 
 @dataclass
 class LossConfig:
-    clip_low: float = opt(0.2, "The ratio is clipped below at 1 - clip_low.")
-    clip_high: float = opt(0.2, "The ratio is clipped above at 1 + clip_high (larger: clip-higher).")
-    tis_cap: float = opt(2.0, "Cap C of the truncated importance weight min(proximal / rollout, C).")
-    kl_beta: float = opt(0.0, "Weight of the KL to the reference model; 0 keeps no reference.")
+    clip_low: float = opt(0.2, "The ratio is clipped below at 1 - clip_low.", low=0, high=1)
+    clip_high: float = opt(0.2, "The ratio is clipped above at 1 + clip_high (larger: clip-higher).", low=0)
+    tis_cap: float = opt(
+        2.0, "Cap C of the truncated importance weight min(proximal / rollout, C).", low=1e-06
+    )
+    kl_beta: float = opt(0.0, "Weight of the KL to the reference model; 0 keeps no reference.", low=0)
     kl_bias_correction: bool = opt(False, "Multiply the k3 estimate by the ratio current / proximal.")
     scale_by_std: bool = opt(True, "Divide advantages by the deviation of the group; off is Dr.GRPO.")
 
@@ -148,22 +160,28 @@ class LossConfig:
 @dataclass
 class RLConfig:
     init_from: str = opt("stage3", "SFT stage the policy starts from: stage1, stage2 or stage3.")
-    steps: int = opt(20, "Policy updates.")
-    groups_per_step: int = opt(16, "Groups (prompts) a training batch.")
-    group_size: int = opt(8, "Samples a group.")
-    minibatches: int = opt(1, "Optimiser steps a training batch is split into.")
-    composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.")
-    max_response_tokens: int = opt(384, "Length limit of a response; a response that hits it is truncated.")
-    temperature: float = opt(1.0, "Sampling temperature, the same on every side.")
-    top_p: float = opt(1.0, "Nucleus of sampling, the same on every side.")
-    lr: float = opt(2e-4, "Learning rate, constant after warm-up.")
-    warmup_steps: int = opt(2, "Steps over which the learning rate rises.")
-    probe_every: int = opt(5, "Steps between reward probes; the first and last step are always probed.")
-    probe_samples: int = opt(4, "Samples a probe prompt.")
-    save_every: int = opt(5, "Steps between checkpoints.")
-    keep_checkpoints: int = opt(2, "Checkpoints kept.")
-    sync_tolerance: float = opt(1e-3, "Largest log-prob difference, nats, between learner and engines.")
-    sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.")
+    steps: int = opt(20, "Policy updates.", low=0)
+    groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
+    group_size: int = opt(8, "Samples a group.", low=2)
+    minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
+    composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.", low=0, high=1)
+    max_response_tokens: int = opt(
+        384, "Length limit of a response; a response that hits it is truncated.", low=1
+    )
+    temperature: float = opt(1.0, "Sampling temperature, the same on every side.", low=1e-06)
+    top_p: float = opt(1.0, "Nucleus of sampling, the same on every side.", low=1e-06, high=1)
+    lr: float = opt(2e-4, "Learning rate, constant after warm-up.", low=0)
+    warmup_steps: int = opt(2, "Steps over which the learning rate rises.", low=0)
+    probe_every: int = opt(
+        5, "Steps between reward probes; the first and last step are always probed.", low=1
+    )
+    probe_samples: int = opt(4, "Samples a probe prompt.", low=1)
+    save_every: int = opt(5, "Steps between checkpoints.", low=1)
+    keep_checkpoints: int = opt(2, "Checkpoints kept.", low=1)
+    sync_tolerance: float = opt(
+        1e-3, "Largest log-prob difference, nats, between learner and engines.", low=0
+    )
+    sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.", low=1)
     ledger_text: bool = opt(True, "Keep response texts in the ledger.")
     filters: FilterConfig = opt(FilterConfig, "Sample filter and group filter.")
     refill: RefillConfig = opt(RefillConfig, "What to do until the batch is full.")
@@ -172,11 +190,11 @@ class RLConfig:
 
 @dataclass
 class BenchConfig:
-    users: int = opt(64, "Benchmark users, disjoint from all training.")
-    k: int = opt(10, "Independent runs of the tag track (Avg@k).")
-    temperature: float = opt(0.7, "Sampling temperature.")
-    top_p: float = opt(0.9, "Nucleus of sampling.")
-    max_response_tokens: int = opt(384, "Length limit of a response.")
+    users: int = opt(64, "Benchmark users, disjoint from all training.", low=1)
+    k: int = opt(10, "Independent runs of the tag track (Avg@k).", low=1)
+    temperature: float = opt(0.7, "Sampling temperature.", low=1e-06)
+    top_p: float = opt(0.9, "Nucleus of sampling.", low=1e-06, high=1)
+    max_response_tokens: int = opt(384, "Length limit of a response.", low=1)
 
 
 @dataclass
@@ -185,7 +203,7 @@ class Recipe:
 
     name: str = opt("run", "Run directory below runs_dir.")
     runs_dir: str = opt("runs", "Where run directories live.")
-    seed: int = opt(0, "Every random choice of the run derives from it.")
+    seed: int = opt(0, "Every random choice of the run derives from it.", low=0)
     simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
     semantize: SemantizeConfig = opt(SemantizeConfig, "Logs to histories.")
     model: ModelConfig = opt(ModelConfig, "Tokenizer and network.")

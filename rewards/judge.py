@@ -5,6 +5,7 @@ four functions' docstrings.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _INTERESTS = re.compile(r"a liking for ([^,.]+)")
 _CITY = re.compile(r"the city of ([^,.]+)")
 _WORDS_PER_CLAIM = 10
 
+QUALITIES = ("completeness", "consistency", "conciseness", "aesthetics")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -31,14 +34,14 @@ class Claim:
 
 
 def read_claims(text: str) -> list[Claim]:
-    """Every canonical clause found in `text`, one claim an occurrence's value."""
+    """Every canonical clause found in `text`; saying a thing twice makes no second claim."""
     claims = [Claim(tag=tag, values=(value,)) for tag, value, pattern in _CLOSED if pattern.search(text)]
     claims += [
         Claim(tag="interests", values=tuple(found.group(1).split(" and ")))
         for found in _INTERESTS.finditer(text)
     ]
     claims += [Claim(tag="home_city", values=(found.group(1).strip(),)) for found in _CITY.finditer(text)]
-    return claims
+    return list(dict.fromkeys(claims))
 
 
 class RuleJudge:
@@ -51,7 +54,7 @@ class RuleJudge:
         """Quality of `answer.summary` in [0, 1], given the true values by tag."""
         claims = read_claims(answer.summary_text)
         parts = {
-            "completeness": completeness(claims, gold),
+            "completeness": completeness(claims, gold, answer),
             "consistency": consistency(claims, gold, answer),
             "conciseness": conciseness(claims, answer.summary_text),
             "aesthetics": aesthetics([sentence.text for sentence in answer.summary]),
@@ -60,16 +63,23 @@ class RuleJudge:
         return sum(weight * parts[name] for name, weight in self.weights.items()) / total
 
 
-def completeness(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]]) -> float:
-    """Share of the user's known (non-NA) tags that the summary states truly."""
+def completeness(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]], answer: Answer) -> float:
+    """Share of the user's known (non-NA) tags that the summary states truly.
+
+    A tag with two claims, or with one that the answer's own tags contradict, is not stated at all:
+    naming every value, or hedging between tags and summary, earns nothing.
+    """
     known = [tag for tag, values in gold.items() if values]
     if not known:
         return float(not claims)
-    best = dict.fromkeys(known, 0.0)
-    for claim in claims:
-        if claim.tag in best:
-            best[claim.tag] = max(best[claim.tag], tag_score(claim.tag, claim.values, gold[claim.tag]))
-    return sum(best.values()) / len(known)
+    made = Counter(claim.tag for claim in claims)
+    stated = [claim for claim in claims if made[claim.tag] == 1 and _agrees(claim, answer)]
+    return sum(tag_score(c.tag, c.values, gold[c.tag]) for c in stated if gold.get(c.tag)) / len(known)
+
+
+def _agrees(claim: Claim, answer: Answer) -> bool:
+    own = answer.tags.get(claim.tag)
+    return own is None or tag_score(claim.tag, claim.values, own.values) > 0
 
 
 def consistency(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]], answer: Answer) -> float:
@@ -80,12 +90,7 @@ def consistency(claims: Sequence[Claim], gold: Mapping[str, Sequence[str]], answ
     """
     if not claims:
         return 0.0
-    good = 0.0
-    for claim in claims:
-        truth = tag_score(claim.tag, claim.values, gold.get(claim.tag, ()))
-        own = answer.tags.get(claim.tag)
-        agrees = own is None or tag_score(claim.tag, claim.values, own.values) > 0
-        good += truth if agrees else 0.0
+    good = sum(tag_score(c.tag, c.values, gold.get(c.tag, ())) for c in claims if _agrees(c, answer))
     return good / len(claims)
 
 

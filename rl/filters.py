@@ -17,6 +17,9 @@ from records.prompt import Rollout, Score, ScoredGroup
 SAMPLE_REASONS = ("truncated", "format", "score_error")
 GROUP_REASONS = ("too_few_live", "too_hard", "too_easy", "no_signal")
 
+_ROUNDING = 1e-9
+"""A mean on a threshold stays, be it rounded up or down."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleOutcome:
@@ -130,9 +133,9 @@ def judge_group(samples: Sequence[SampleOutcome], config: FilterConfig, task: st
     if len(live) < config.min_live:
         reasons.append("too_few_live")
     if config.group:
-        if mean < bounds.eps_low:
+        if mean < bounds.eps_low - _ROUNDING:
             reasons.append("too_hard")
-        if mean > bounds.eps_high:
+        if mean > bounds.eps_high + _ROUNDING:
             reasons.append("too_easy")
         if std <= config.std_tol:
             reasons.append("no_signal")

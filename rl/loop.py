@@ -89,9 +89,10 @@ def resume(run: RLRun) -> RLState:
     """The newest checkpoint's state, with the learner restored; later steps' ledgers are redone."""
     newest = checkpoint.latest(run.directory / "checkpoints")
     state = checkpoint.load(newest, run.learner) if newest else RLState(step=0, cursor=0)
-    for stale in (run.directory / "ledger").glob("step_*.parquet"):
-        if int(stale.stem.removeprefix("step_")) >= state.step:
-            stale.unlink()
+    for folder, first in (("ledger", state.step), ("probe", state.step + 1)):
+        for stale in (run.directory / folder).glob("step_*.parquet"):
+            if int(stale.stem.removeprefix("step_")) >= first:
+                stale.unlink()
     return state
 
 

@@ -3,7 +3,7 @@
 Three policies are kept apart: the rollout policy μ that sampled (vLLM's processed log-probs), the
 proximal policy π_old (the learner at the version that began the update) and the current policy π_θ.
 
-    L = − (1/N) Σ_t  w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t
+    L = − (1/N) Σ_t [ w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t ]
     ρ_t = π_θ / π_old,   w_t = stop_gradient(min(π_old / μ, C))
 
 N counts the live tokens of the whole batch (the learner divides). GRPO: arXiv 2402.03300; clip-higher

@@ -1,5 +1,6 @@
 """The reward probe: fixed prompts and seeds, the same at every step, that train nothing."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,18 @@ from records.files import written_whole
 from records.prompt import Prompt, Request, RolloutGroup, Sampling
 from rl.protocols import Generator, Scorers
 from rl.seeds import derived_seed
+
+PROBE_SCHEMA = {
+    "prompt_id": pl.String,
+    "user_id": pl.String,
+    "task": pl.String,
+    "sample_idx": pl.Int64,
+    "format_ok": pl.Boolean,
+    "reward": pl.Float64,
+    "reward_atomic": pl.Float64,
+    "reward_summary": pl.Float64,
+}
+"""Columns of a probe's file, one row a sample whose scoring did not fail."""
 
 
 def probe_path(directory: Path, step: int) -> Path:
@@ -25,9 +38,12 @@ def run_probe(
     sampling: Sampling,
     seed: int,
 ) -> float:
-    """Mean reward over all samples (failures 0, failed scores left out); writes it by prompt and sample."""
+    """Mean reward over all samples: failures 0, failed scores left out, NaN if all failed.
+
+    Rewards go to `path` by prompt and sample.
+    """
     requests = [
-        Request(prompt=prompt, samples=samples, seed=derived_seed(seed, index))
+        Request(prompt=prompt, samples=samples, seed=derived_seed("probe", seed, index))
         for index, prompt in enumerate(prompts)
     ]
     groups = [
@@ -51,9 +67,7 @@ def run_probe(
         for index, score in enumerate(group.scores)
         if not score.error
     ]
-    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame = pl.DataFrame(rows, schema=PROBE_SCHEMA, orient="row")
     with written_whole(path) as aside:
         frame.write_parquet(aside)
-    mean = frame["reward"].mean()
-    assert isinstance(mean, float)
-    return mean
+    return float(frame["reward"].mean() or 0.0) if rows else math.nan  # type: ignore[arg-type]

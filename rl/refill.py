@@ -71,7 +71,7 @@ def collect(
             Request(
                 prompt=prompt,
                 samples=config.group_size,
-                seed=derived_seed(seed, step, rounds, index),
+                seed=derived_seed("train", seed, step, rounds, index),
             )
             for index, prompt in enumerate(prompts)
         ]

@@ -68,7 +68,7 @@ def sweep(
     rows = []
     for low, high in pairs:
         bounds = {name: ThresholdConfig(eps_low=low, eps_high=high) for name in tasks}
-        config = replace(filters, thresholds=bounds)
+        config = replace(filters, group=True, thresholds=bounds)
         groups_kept = samples_kept = tokens_kept = tokens = 0
         for name, outcomes, lengths in groups:
             verdict = judge_group(outcomes, config, name)

@@ -3,6 +3,9 @@
 import numpy as np
 
 
-def derived_seed(*place: int) -> int:
-    """A 31-bit seed from a place such as (run seed, step, round, prompt)."""
-    return int(np.random.SeedSequence(place).generate_state(1)[0]) >> 1
+def derived_seed(use: str, *place: int) -> int:
+    """A 31-bit seed for one `use` (train, probe, bench) from a place such as (run seed, step, round, prompt).
+
+    The use and the length of the place are part of it: seeds of different uses do not meet.
+    """
+    return int(np.random.SeedSequence([*use.encode(), len(place), *place]).generate_state(1)[0]) >> 1

@@ -26,6 +26,7 @@ SAMPLES = (3, 2)
 """Samples of the first and of the second teacher."""
 
 STANDARD, CONTROVERSIAL, DROPPED = "standard", "controversial", "dropped"
+_BANDS = {1: {STANDARD}, 2: {CONTROVERSIAL}, 3: {STANDARD, CONTROVERSIAL}}
 
 Gold = Mapping[str, Mapping[str, GoldTag]]
 
@@ -97,13 +98,17 @@ def gold_answer(
 
 
 def reasoning(history: SemanticHistory, gold: Mapping[str, GoldTag], tags: Sequence[str]) -> str:
-    """For each tag with evidence in the history, what it rests on: `"gender": Beard Oil,"pet": Cat Litter`.
+    """For each tag with evidence in the history, what it rests on and what follows from it.
 
-    Evidence first, value after: which entity speaks of a tag is far easier to learn than the tag's value
-    out of a whole history, and the value follows from the entity.
+    Evidence first, conclusion next, answer last: which entity speaks of a tag is far easier to learn than
+    the tag's value out of a whole history; the value follows from the entity, and the answer copies it.
+
+    Example:
+        "gender": Beard Oil=male,"pet": Cat Litter=cat
     """
     quotes = ((name, _quote(history, gold[name])) for name in tags)
-    return ",".join(f'"{name}": {quote}' for name, quote in quotes if quote) or "No evidence"
+    steps = [f'"{name}": {quote}={"+".join(gold[name].values)}' for name, quote in quotes if quote]
+    return ",".join(steps) or "No evidence"
 
 
 def _quote(history: SemanticHistory, label: GoldTag) -> str:
@@ -117,7 +122,8 @@ def _quote(history: SemanticHistory, label: GoldTag) -> str:
         return ""
     if label.tag == "home_city":
         return label.values[0]
-    return max(sorted(counts), key=lambda entity: counts[entity])
+    # An entity is log text: no bracket of it may be read as a tag of the answer.
+    return max(sorted(counts), key=lambda entity: counts[entity]).translate({60: "‹", 62: "›"})
 
 
 def build_stage(
@@ -130,7 +136,10 @@ def build_stage(
     replay: Sequence[Lesson],
     seed: int,
 ) -> list[Lesson]:
-    """The lessons of one stage, in training order; users take turns, so all are seen about equally often."""
+    """The lessons of one stage, in training order; users take turns, so all are seen about equally often.
+
+    Where no tag of any user belongs to the stage there are none.
+    """
     rng = np.random.default_rng([seed, stage])
     tags_of: dict[tuple[str, str], set[str]] = {}
     for user, tag, band in bands.select("user_id", "tag", "band").iter_rows():
@@ -138,7 +147,8 @@ def build_stage(
     users = sorted(bands["user_id"].unique())
     replayed = round(config.examples * config.replay_share) if replay else 0
     lessons: list[Lesson] = []
-    while len(lessons) < config.examples - replayed:
+    eligible = [band for band in bands["band"].unique() if band in _BANDS[stage]]
+    while eligible and len(lessons) < config.examples - replayed:
         for index in rng.permutation(len(users)):
             user = users[int(index)]
             standard = tags_of.get((user, STANDARD), set())

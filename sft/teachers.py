@@ -62,4 +62,4 @@ def _wrong(
         return ()
     values = TAG[gold.tag].values or open_values[gold.tag]
     others = [value for value in values if value not in gold.values]
-    return (others[int(choice.integers(len(others)))],)
+    return (others[int(choice.integers(len(others)))],) if others else ()

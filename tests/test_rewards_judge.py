@@ -56,7 +56,7 @@ def test_parts_by_hand() -> None:
     claims = read_claims(answer.summary_text)
     assert len(claims) == 2
     # Of gender, pet and home_city (fitness is NA) one is stated truly.
-    assert completeness(claims, GOLD) == pytest.approx(1 / 3)
+    assert completeness(claims, GOLD, answer) == pytest.approx(1 / 3)
     # One of two claims is true.
     assert consistency(claims, GOLD, answer) == pytest.approx(1 / 2)
     # 5 + 5 words for two claims, which may take 20.
@@ -85,8 +85,9 @@ def test_consistency_by_hand() -> None:
 
 
 def test_completeness_of_a_user_nothing_is_known_of() -> None:
-    assert completeness([], {"pet": ()}) == 1.0
-    assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}) == 0.0
+    answer = _answer(["The household has a cat."], {"pet": ()})
+    assert completeness([], {"pet": ()}, answer) == 1.0
+    assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}, answer) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -158,5 +159,5 @@ def test_gaming_scores_below_honesty(game: str) -> None:
 def test_contradicting_the_own_tags_scores_below_honesty() -> None:
     silent = dict.fromkeys(TAG_NAMES, ())
     honest = _judge().judge(_answer(HONEST, USER), USER)
-    # Every claim contradicts a tag answered NA, so that all of consistency (.3) is lost.
-    assert _judge().judge(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.3)
+    # Every claim contradicts a tag answered NA: all of completeness (.4) and consistency (.3) is lost.
+    assert _judge().judge(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.7)

@@ -99,7 +99,7 @@ def _generate(run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: Ro
         Request(
             prompt=render_prompt(tokenizer, benchmark.histories[user], tags=TAG_NAMES, task=task),
             samples=samples,
-            seed=derived_seed(run.recipe.seed, index, samples),
+            seed=derived_seed("bench", run.recipe.seed, index, samples),
         )
         for task, samples in ((TAGS_TASK, config.k), (COMPOSITE_TASK, 1))
         for index, user in enumerate(benchmark.users)
@@ -159,7 +159,7 @@ def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokeniz
     tags = parse_generations(run, model, TAGS_TASK, benchmark)
     composites = parse_generations(run, model, COMPOSITE_TASK, benchmark)
     gold = {user: benchmark.gold[user] for user in benchmark.users}
-    cities = sorted({value for user in gold.values() for value in user["home_city"].values})
+    cities = sorted({v for tags in load_gold(run.directory).values() for v in tags["home_city"].values})
     predictions = {
         user: [None if a is None else {name: tag.values for name, tag in a.tags.items()} for a in answers]
         for user, answers in tags.items()
