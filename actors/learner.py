@@ -272,6 +272,8 @@ class LearnerGroup:
                 "env_vars": {
                     "OMP_NUM_THREADS": str(config.threads),
                     "HF_HUB_OFFLINE": "1",
+                    # Threads that spin at a barrier starve the other actors of the same cores.
+                    "OMP_WAIT_POLICY": "PASSIVE",
                     # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
                     **({} if config.gpus_per_rank else {"TORCHDYNAMO_DISABLE": "1"}),
                 }

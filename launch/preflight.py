@@ -11,6 +11,10 @@ from records.errors import UserError
 from records.files import read_json
 
 
+CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
+"""Head sizes for which vLLM's CPU attention has a kernel."""
+
+
 def cpu_shares(recipe: Recipe) -> dict[str, float]:
     """Ray CPUs of the RL stage, which holds the most actors at once, by kind of actor."""
     return {
@@ -47,6 +51,11 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
             raise UserError(
                 f"model: hidden_size {model.hidden_size} must be a multiple of heads {model.heads}, "
                 f"and heads of kv_heads {model.kv_heads}"
+            )
+        if not recipe.rollout.gpus_per_actor and model.hidden_size // model.heads not in CPU_HEAD_SIZES:
+            raise UserError(
+                f"model: hidden_size / heads is {model.hidden_size // model.heads}; vLLM on CPU takes head sizes "
+                f"{', '.join(map(str, CPU_HEAD_SIZES))}"
             )
         return model.layers, model.kv_heads, model.hidden_size // model.heads
     path = Path(model.init_dir) / "config.json"

@@ -104,6 +104,9 @@ class SFTStageConfig:
     lr: float = opt(2e-3, "Peak learning rate.", low=0)
     composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.", low=0, high=1)
     replay_share: float = opt(0.0, "Share of examples replayed from the stage before.", low=0, high=1)
+    window_lines: int = opt(
+        0, "History lines a lesson shows, a random stretch of the whole; 0 shows all.", low=0
+    )
     history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
 
 

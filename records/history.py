@@ -1,7 +1,7 @@
 """Semantic histories: what the model reads of a user."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -44,6 +44,17 @@ class SemanticHistory:
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)
+
+    def window(self, first: int, count: int) -> "SemanticHistory":
+        """The `count` lines from number `first` on as a history of its own, numbered from 1."""
+        chosen = self.lines[first - 1 : first - 1 + count]
+        return SemanticHistory(
+            user_id=self.user_id,
+            lines=tuple(
+                replace(line, number=number, text=f"#{number}{line.text.removeprefix(f'#{line.number}')}")
+                for number, line in enumerate(chosen, start=1)
+            ),
+        )
 
     def lines_citing(self, event_ids: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers of the lines that stand on at least one of `event_ids`."""

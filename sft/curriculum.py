@@ -9,6 +9,7 @@ that survived, with a summary.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -33,9 +34,14 @@ Gold = Mapping[str, Mapping[str, GoldTag]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """One question and the text to learn as its answer."""
+    """One question and the text to learn as its answer.
+
+    The history shown is the user's `lines` lines from number `first_line` on.
+    """
 
     user_id: str
+    first_line: int
+    lines: int
     task: str
     tags: tuple[str, ...]
     answer: str
@@ -153,13 +159,20 @@ def build_stage(
             user = users[int(index)]
             standard = tags_of.get((user, STANDARD), set())
             controversial = tags_of.get((user, CONTROVERSIAL), set())
-            tags = _choose(stage, standard, controversial, rng)
+            whole = histories[user]
+            count = min(len(whole.lines), config.window_lines or len(whole.lines))
+            first = int(rng.integers(len(whole.lines) - count + 1)) + 1
+            shown = whole.window(first, count)
+            chosen = _choose(stage, standard, controversial, rng)
+            tags = tuple(name for name in chosen if _is_decided(gold[user][name], shown))
             # A composite needs something to say: one sentence takes one known tag.
             sayable = any(not gold[user][tag].is_na for tag in tags)
             task = COMPOSITE_TASK if rng.random() < config.composite_share and sayable else TAGS_TASK
             if tags:
-                text = gold_answer(histories[user], gold[user], tags, task, answer)
-                lessons.append(Lesson(user_id=user, task=task, tags=tags, answer=text))
+                text = gold_answer(shown, gold[user], tags, task, answer)
+                lessons.append(
+                    Lesson(user_id=user, first_line=first, lines=count, task=task, tags=tags, answer=text)
+                )
     lessons = lessons[: config.examples - replayed]
     lessons += [replay[int(i)] for i in rng.integers(len(replay), size=replayed)] if replayed else []
     return [lessons[int(i)] for i in rng.permutation(len(lessons))]
@@ -178,6 +191,14 @@ def _choose(
     return tuple(name for name in TAG_NAMES if name in chosen)
 
 
+def _is_decided(label: GoldTag, history: SemanticHistory) -> bool:
+    """Whether `history` shows evidence for the tag's value, or the whole log has none.
+
+    What the model cannot see it is not taught to guess.
+    """
+    return label.is_na or bool(history.lines_citing(label.event_ids))
+
+
 def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
     """All of `tags` half of the time, else a random subset of at least a third."""
     if rng.random() < 0.5 or len(tags) < 3:
@@ -186,11 +207,22 @@ def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
     return set(rng.permutation(sorted(tags))[:count].tolist())
 
 
+LESSON_SCHEMA: dict[str, Any] = {
+    "user_id": pl.String,
+    "first_line": pl.Int64,
+    "lines": pl.Int64,
+    "task": pl.String,
+    "tags": pl.List(pl.String),
+    "answer": pl.String,
+}
+"""Columns of `sft/data/stageN.parquet`, one row a lesson."""
+
+
 def write_lessons(path: Path, lessons: Sequence[Lesson]) -> None:
     """Write lessons to Parquet, whole, one row each."""
     frame = pl.DataFrame(
-        [(lesson.user_id, lesson.task, list(lesson.tags), lesson.answer) for lesson in lessons],
-        schema={"user_id": pl.String, "task": pl.String, "tags": pl.List(pl.String), "answer": pl.String},
+        [(x.user_id, x.first_line, x.lines, x.task, list(x.tags), x.answer) for x in lessons],
+        schema=LESSON_SCHEMA,
         orient="row",
     )
     with written_whole(path) as aside:
@@ -200,6 +232,6 @@ def write_lessons(path: Path, lessons: Sequence[Lesson]) -> None:
 def read_lessons(path: Path) -> list[Lesson]:
     """Read what `write_lessons` wrote."""
     return [
-        Lesson(user_id=user, task=task, tags=tuple(tags), answer=answer)
-        for user, task, tags, answer in pl.read_parquet(path).iter_rows()
+        Lesson(user_id=user, first_line=first, lines=lines, task=task, tags=tuple(tags), answer=answer)
+        for user, first, lines, task, tags, answer in pl.read_parquet(path).iter_rows()
     ]

@@ -144,8 +144,8 @@ def test_a_prompt_asks_for_its_tags_and_task() -> None:
     )
     prompt = render_prompt(TOKENIZER, history, tags=("pet", "gender"), task=COMPOSITE_TASK)
     assert TOKENIZER.decode(prompt.token_ids) == (
-        'user\nHistory:\n#1 x\n#2 x\n\nAnswer ["pet","gender"] with tags and a summary.\nassistant\n'
+        'user\nHistory:\n#1 x\n#2 x\n\nAnswer ["pet","gender","summary"].\nassistant\n'
     )
     assert (prompt.prompt_id, prompt.user_id, prompt.task) == ("u7/composite", "u7", "composite")
     assert (prompt.tags, prompt.history_lines) == (("pet", "gender"), 2)
-    assert message("h", ("pet",), TAGS_TASK) == 'History:\nh\n\nAnswer ["pet"] with tags.'
+    assert message("h", ("pet",), TAGS_TASK) == 'History:\nh\n\nAnswer ["pet"].'

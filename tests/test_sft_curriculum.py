@@ -56,7 +56,10 @@ BANDS = pl.DataFrame(
     schema=["user_id", "tag", "band"],
     orient="row",
 )
-REPLAY = [Lesson(user_id="old", task=TAGS_TASK, tags=("pet",), answer=str(number)) for number in range(5)]
+REPLAY = [
+    Lesson(first_line=1, lines=2, user_id="old", task=TAGS_TASK, tags=("pet",), answer=str(number))
+    for number in range(5)
+]
 
 
 def _build(
@@ -215,7 +218,9 @@ def test_reasoning_quotes_the_entity_most_of_the_evidence_stands_behind() -> Non
         "pet": _gold_tag(1, "pet"),
         "home_city": _gold_tag(1, "home_city"),
     }
-    assert reasoning(history, gold, ("gender", "pet", "home_city")) == '"gender": Razor,"home_city": Oslo'
+    assert reasoning(history, gold, ("gender", "pet", "home_city")) == (
+        '"gender": Razor=male,"home_city": Oslo=Oslo'
+    )
     assert reasoning(history, gold, ("pet",)) == "No evidence"
 
 

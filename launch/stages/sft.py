@@ -77,7 +77,10 @@ def sft_examples(
     return [
         SFTExample(
             prompt_ids=render_prompt(
-                tokenizer, histories[lesson.user_id], tags=lesson.tags, task=lesson.task
+                tokenizer,
+                histories[lesson.user_id].window(lesson.first_line, lesson.lines),
+                tags=lesson.tags,
+                task=lesson.task,
             ).token_ids,
             response_ids=(*answer, tokenizer.end_id),
         )

@@ -19,7 +19,9 @@ TINY_RECIPE = """
 name: tiny
 simulate: {users: 60, min_days: 60, max_days: 120}
 semantize: {token_budget: 220}
-model: {vocab_size: 1024, hidden_size: 32, layers: 2, heads: 2, kv_heads: 1, max_length: 640}
+model: {vocab_size: 1024, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 640}
+learner: {threads: 1}
+rollout: {threads: 1}
 sft:
   rl_users: 12
   probe_users: 4
