@@ -10,7 +10,6 @@ from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json
 
-
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 """Head sizes for which vLLM's CPU attention has a kernel."""
 
@@ -54,7 +53,7 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
             )
         if not recipe.rollout.gpus_per_actor and model.hidden_size // model.heads not in CPU_HEAD_SIZES:
             raise UserError(
-                f"model: hidden_size / heads is {model.hidden_size // model.heads}; vLLM on CPU takes head sizes "
+                f"model: hidden_size / heads is {model.hidden_size // model.heads}; vLLM on CPU takes "
                 f"{', '.join(map(str, CPU_HEAD_SIZES))}"
             )
         return model.layers, model.kv_heads, model.hidden_size // model.heads

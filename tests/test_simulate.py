@@ -196,10 +196,18 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[Lipstick, Mascara]", "[Lipstick, Lipstick]", "title 'Lipstick' stands twice"),
-        ("[Lipstick, Mascara]", "[Female Lipstick]", "spells the value 'female'"),
-        ("[Lipstick, Mascara]", "['gender=female']", "must be letters, spaces, hyphens, apostrophes"),
-        ("[Lipstick, Mascara]", "Lipstick", "tags.gender.female.Beauty & Care must be a list of titles"),
+        ("Beauty & Care: [Lipstick]", "Beauty & Care: [Lipstick, Lipstick]", "title 'Lipstick' stands twice"),
+        ("Beauty & Care: [Lipstick]", "Beauty & Care: [Female Lipstick]", "spells the value 'female'"),
+        (
+            "Beauty & Care: [Lipstick]",
+            "Beauty & Care: ['gender=female']",
+            "must be letters, spaces, hyphens, apostrophes",
+        ),
+        (
+            "Beauty & Care: [Lipstick]",
+            "Beauty & Care: Lipstick",
+            "tags.gender.female.Beauty & Care must be a list of titles",
+        ),
         (
             "Wellness: [Nail Salon]",
             "Spas: [Nail Salon]",

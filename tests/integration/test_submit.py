@@ -16,8 +16,14 @@ PORT, DASHBOARD = 6391, 8291
 @pytest.fixture(scope="module")
 def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A one-node cluster with its job server on loopback."""
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    ray = [str(Path(sys.executable).parent / "ray")]
+    bin_dir = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PATH": f"{bin_dir}:{os.environ['PATH']}",  # as in an activated environment: jobs run `python`
+    }
+    ray = [str(bin_dir / "ray")]
     start = [
         *ray, "start", "--head", f"--port={PORT}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
         "--dashboard-host=127.0.0.1", f"--dashboard-port={DASHBOARD}", "--object-store-memory=200000000",
@@ -46,7 +52,7 @@ def test_submit_streams_the_log_and_returns_the_exit_status(
     assert (tmp_path / "tiny" / "report.json").is_file()
 
     failed = usergpt(
-        "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}", "rollout.actors=9"
+        "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}", "learner.cpus_per_rank=9"
     )
     assert failed.returncode == 2
     assert "the cluster has 2" in failed.stdout
