@@ -23,8 +23,8 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         UserError: nobody answers at the address.
     """
     address = config.address or os.environ.get("RAY_ADDRESS", "")
-    if ray.is_initialized():
-        yield True
+    if ray.is_initialized():  # an outer block's
+        yield len(ray.nodes()) == 1
         return
     if address:
         check_address(address)

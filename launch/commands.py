@@ -13,12 +13,12 @@ def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]
     """Run a recipe's stages; one Ray serves all of them."""
     recipe = load_recipe(recipe_path, overrides)
     preflight(recipe)
-    from launch.cluster import joined
+    from actors.cluster import ray_cluster
     from launch.stages.all import STAGES
 
     reporter = Reporter()
     run = open_run(recipe, reporter)
-    with joined(recipe):
+    with ray_cluster(recipe.cluster):
         run_stages(run, STAGES, force=force, until=until)
     reporter.say(f"done: {run.directory}")
     return 0

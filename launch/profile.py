@@ -10,9 +10,8 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from actors.cluster import check_cpus
+from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
-from launch.cluster import joined
 from launch.page import write_page
 from launch.progress import Reporter
 from lm.answers import Answer, parse_answer
@@ -102,7 +101,7 @@ def generate(
         for history in histories
     ]
     rollouts: list[Rollout] = []
-    with joined(recipe):
+    with ray_cluster(recipe.cluster):
         check_cpus({"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor}, 0)
         pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
         try:

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import polars as pl
 
-from actors.cluster import check_cpus
+from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.build import Benchmark, load
 from hprbench.extractor import extract
 from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
 from hprbench.report import Row, score_row
-from launch.cluster import joined
 from launch.pipeline import Run
 from launch.stages.data import Splits, load_gold, load_histories, load_splits, raw_log
 from lm.answers import Answer, Malformed, parse_answer
@@ -53,7 +52,7 @@ def run_bench(run: Run) -> None:
     }
     if not missing:
         return
-    with joined(recipe):
+    with ray_cluster(recipe.cluster):
         check_cpus(
             {"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor},
             recipe.rollout.actors * recipe.rollout.gpus_per_actor,

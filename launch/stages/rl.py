@@ -4,12 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.cluster import check_cpus
+from actors.cluster import check_cpus, ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.weights import check_parity
-from launch.cluster import joined
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.stages.data import load_gold, load_histories, load_splits
@@ -105,7 +104,7 @@ def run_rl(run: Run) -> None:
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = int(newest.name.removeprefix("step_")) if newest else 0
     timeout = recipe.cluster.timeout_s
-    with joined(recipe) as local:
+    with ray_cluster(recipe.cluster) as local:
         check_cpus(
             {
                 "rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor,

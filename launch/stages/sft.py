@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from actors.cluster import check_cpus
+from actors.cluster import check_cpus, ray_cluster
 from actors.learner import LearnerGroup
-from launch.cluster import joined
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.stages.data import load_histories
@@ -25,7 +24,7 @@ def run_sft(run: Run) -> None:
     histories = load_histories(directory)
     tokenizer = ChatTokenizer.load(directory / "model")
     done = [name for name in STAGES if _is_done(directory, name)]
-    with joined(recipe) as local:
+    with ray_cluster(recipe.cluster) as local:
         check_cpus(
             {"learner": recipe.learner.ranks * recipe.learner.cpus_per_rank},
             recipe.learner.ranks * recipe.learner.gpus_per_rank,
