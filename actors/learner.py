@@ -24,8 +24,9 @@ from actors.weights import buckets
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shortest_padding
 from records.config import LearnerConfig
 
-MUON_LR_SCALE = 7.0
-"""Muon's learning rate over AdamW's: its updates are orthogonal matrices, not unit-sized entries."""
+MUON_LR_SCALE, EMBEDDING_LR_SCALE = 7.0, 100.0
+"""Learning rates over the output layer's when a new network is trained with Muon: of hidden matrices, whose
+updates are orthogonal, and of embeddings, which have unit scale and whose rows are touched rarely."""
 
 
 class TokenLogits(nn.Module):
@@ -42,6 +43,20 @@ class TokenLogits(nn.Module):
         hidden_BTD = self.network.model(input_ids=input_ids_BT, use_cache=False).last_hidden_state
         logits_NV: torch.Tensor = self.network.lm_head(hidden_BTD.flatten(0, 1)[positions_N]).float()
         return logits_NV
+
+
+def _parameter_groups(module: TokenLogits, optimizer: str) -> list[Any]:
+    if optimizer != "muon":
+        return list(module.parameters())
+    embeddings = list(module.network.get_input_embeddings().parameters())
+    others = [p for p in module.parameters() if all(p is not e for e in embeddings)]
+    return [{"params": embeddings, "name": "embeddings"}, {"params": others, "name": "network"}]
+
+
+def _lr_scale(group: dict[str, Any]) -> float:
+    if group.get("use_muon"):
+        return MUON_LR_SCALE
+    return EMBEDDING_LR_SCALE if str(group.get("name")).startswith("embeddings") else 1.0
 
 
 class LearnerRank:
@@ -79,7 +94,7 @@ class LearnerRank:
         module = TokenLogits(network)
         self.engine, *_ = deepspeed.initialize(
             model=module,
-            model_parameters=list(module.parameters()),
+            model_parameters=_parameter_groups(module, optimizer),
             config={
                 "train_micro_batch_size_per_gpu": 1,
                 "gradient_accumulation_steps": 1,
@@ -142,7 +157,7 @@ class LearnerRank:
         """
         prepared = self._prepare(minibatches, objective)
         for group in self.engine.optimizer.param_groups:
-            group["lr"] = lr * (MUON_LR_SCALE if group.get("use_muon") else 1.0)
+            group["lr"] = lr * _lr_scale(group)
         totals: Metrics = {}
         grad_norm = 0.0
         for minibatch, ready, normaliser in zip(minibatches, prepared, normalisers, strict=True):

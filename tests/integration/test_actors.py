@@ -144,6 +144,16 @@ def test_checkpoint_continues_bit_for_bit(cluster: bool, model_dir: Path, tmp_pa
     }
 
 
+def test_muon_learns_and_keeps_its_learning_rates_apart(cluster: bool, model_dir: Path) -> None:
+    config = LearnerConfig(micro_batch_tokens=100, threads=1)
+    learner = LearnerGroup(model_dir, config, 120, local=cluster, optimizer="muon")
+    try:
+        losses = [one_step(learner, lr=2e-3).metrics["answer_loss"] for _ in range(6)]
+    finally:
+        learner.close()
+    assert losses[-1] < 0.8 * losses[0]
+
+
 def test_dead_actor_is_named_at_once(cluster: bool, model_dir: Path) -> None:
     learner = make_learner(model_dir, cluster)
     try:
