@@ -23,6 +23,14 @@ def cpu_shares(recipe: Recipe) -> dict[str, float]:
     }
 
 
+def gpu_share(recipe: Recipe) -> float:
+    """Ray GPUs of the RL stage."""
+    return (
+        recipe.rollout.actors * recipe.rollout.gpus_per_actor
+        + recipe.learner.ranks * recipe.learner.gpus_per_rank
+    )
+
+
 def preflight(recipe: Recipe) -> None:
     """Refuse what cannot work.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from actors.cluster import check_cpus, ray_cluster
+from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.build import Benchmark, load
@@ -53,10 +53,6 @@ def run_bench(run: Run) -> None:
     if not missing:
         return
     with ray_cluster(recipe.cluster):
-        check_cpus(
-            {"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor},
-            recipe.rollout.actors * recipe.rollout.gpus_per_actor,
-        )
         pool = RolloutPool(
             run.directory / "model", recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s
         )

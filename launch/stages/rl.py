@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.cluster import check_cpus, ray_cluster
+from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
@@ -105,15 +105,6 @@ def run_rl(run: Run) -> None:
     first_step = int(newest.name.removeprefix("step_")) if newest else 0
     timeout = recipe.cluster.timeout_s
     with ray_cluster(recipe.cluster) as local:
-        check_cpus(
-            {
-                "rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor,
-                "learner": recipe.learner.ranks * recipe.learner.cpus_per_rank,
-                "scorer": recipe.scorer.actors * recipe.scorer.cpus_per_actor,
-            },
-            recipe.rollout.actors * recipe.rollout.gpus_per_actor
-            + recipe.learner.ranks * recipe.learner.gpus_per_rank,
-        )
         pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
         learner = LearnerGroup(start, recipe.learner, timeout, local=local)
         scorers = ScorerPool(references, recipe.scorer, timeout)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from actors.cluster import check_cpus, ray_cluster
+from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from launch.curves import RunLog
 from launch.pipeline import Run
@@ -25,10 +25,6 @@ def run_sft(run: Run) -> None:
     tokenizer = ChatTokenizer.load(directory / "model")
     done = [name for name in STAGES if _is_done(directory, name)]
     with ray_cluster(recipe.cluster) as local:
-        check_cpus(
-            {"learner": recipe.learner.ranks * recipe.learner.cpus_per_rank},
-            recipe.learner.ranks * recipe.learner.gpus_per_rank,
-        )
         learner = LearnerGroup(
             directory / "model",
             recipe.learner,
