@@ -130,8 +130,8 @@ def _tokenizer_texts(
     for number, user in enumerate(users):
         tags = {name: gold[user][name].values for name in TAG_NAMES}
         lines = (number % 20 + 1, number % 7 + 3)
-        stub = SemanticHistory(user_id=user, lines=())
-        yield gold_answer(stub, gold[user], TAG_NAMES, COMPOSITE_TASK, recipe.answer)
+        blank = SemanticHistory(user_id=user, lines=())
+        yield gold_answer(blank, gold[user], TAG_NAMES, COMPOSITE_TASK, recipe.answer)
         yield render_answer(
             Answer(
                 think="",
