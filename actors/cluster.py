@@ -1,6 +1,7 @@
 """Joining or starting Ray, and what must hold before any actor is asked for."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
     if ray.is_initialized():  # an outer block's
         yield len(ray.nodes()) == 1
         return
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     if address:
         check_address(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -35,6 +37,7 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         ray_constants.ENABLE_RAY_CLUSTER = False
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(
+            address="local",  # never one that `ray start` left running here
             num_cpus=config.cpus or os.cpu_count(),
             include_dashboard=False,
             log_to_driver=False,
@@ -42,6 +45,8 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
             object_store_memory=int(config.object_store_gib * 2**30),
             _node_ip_address="127.0.0.1",
         )
+    # Ray's own handler leaves the process by SystemExit, which aborts it while it waits for an actor.
+    signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield len(ray.nodes()) == 1
     finally:

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ import ray
 import torch
 from torch import nn
 
-from actors.supervision import wait_for
+from actors.supervision import wait_for, wait_for_all
 from actors.weights import buckets
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shortest_padding
 from records.config import LearnerConfig
@@ -60,17 +59,24 @@ def _lr_scale(group: dict[str, Any]) -> float:
 
 
 class LearnerRank:
-    """One rank; runs inside its actor's process."""
+    """One rank; runs inside its actor's process. Nothing stands before `start`."""
 
-    def __init__(
-        self,
-        model_dir: Path,
-        config: LearnerConfig,
-        optimizer: str,
-        rank: int,
-        store: str,
-        timeout_s: float,
-    ) -> None:
+    def __init__(self, model_dir: Path, config: LearnerConfig, rank: int) -> None:
+        self.model_dir = model_dir
+        self.config = config
+        self.rank = rank
+        self._reference: TokenLogits | None = None
+
+    def address(self) -> str:
+        """HOST:PORT on this rank's machine that is free for the others to meet at."""
+        host = ray.util.get_node_ip_address()
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            return f"{host}:{probe.getsockname()[1]}"
+
+    def start(self, optimizer: str, store: str, timeout_s: float) -> None:
+        """Join the other ranks at `store` (a file, or across machines rank 0's address); load the model."""
+        config, rank = self.config, self.rank
         os.environ.update(
             RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE=str(config.ranks), LOCAL_SIZE=str(config.ranks)
         )
@@ -80,17 +86,18 @@ class LearnerRank:
         self._join(rank, config.ranks, store, timeout_s, "gloo" if on_cpu else "nccl")
         import deepspeed
         from transformers import AutoModelForCausalLM
+        from transformers.utils import is_flash_attn_2_available
 
+        flash = not on_cpu and is_flash_attn_2_available()
         # DeepSpeed would compile a shared-memory collective (30 s and a compiler); gloo does for CPU ranks.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-        self.config = config
-        self.rank = rank
         self.device = torch.device("cpu" if on_cpu else "cuda")
         network = AutoModelForCausalLM.from_pretrained(
-            model_dir, dtype=torch.float32 if on_cpu else torch.bfloat16, local_files_only=True
+            self.model_dir,
+            dtype=torch.float32 if on_cpu else torch.bfloat16,
+            attn_implementation="flash_attention_2" if flash else "sdpa",
+            local_files_only=True,
         )
-        self.model_dir = model_dir
-        self._reference: TokenLogits | None = None
         module = TokenLogits(network)
         self.engine, *_ = deepspeed.initialize(
             model=module,
@@ -123,10 +130,6 @@ class LearnerRank:
         distributed.init_process_group(
             backend, store=rendezvous, rank=rank, world_size=world, timeout=timeout
         )
-
-    def ready(self) -> bool:
-        """Answers once the engine stands."""
-        return True
 
     def _policy(self, batch: TokenBatch) -> torch.Tensor:
         return self.engine(*self._tensors(batch))  # type: ignore[no-any-return]
@@ -251,7 +254,11 @@ class LearnerRank:
         self.engine.save_checkpoint(str(directory), tag="deepspeed", save_latest=False)
 
     def load(self, directory: Path) -> None:
-        """Continue from a checkpoint written by `save`; nothing but tensors and plain values is unpickled."""
+        """Continue from a checkpoint written by `save`; nothing but tensors and plain values is unpickled.
+
+        Raises:
+            RuntimeError: the checkpoint is incomplete.
+        """
         from deepspeed.runtime.fp16.loss_scaler import LossScaler
         from deepspeed.runtime.zero.config import ZeroStageEnum
         from deepspeed.utils.tensor_fragment import fragment_address
@@ -260,12 +267,24 @@ class LearnerRank:
             with torch.serialization.safe_globals([LossScaler, ZeroStageEnum, fragment_address]):
                 return torch.load(path, map_location=map_location, weights_only=True)
 
-        self.engine.checkpoint_engine.load = load_tensors
-        self.engine.load_checkpoint(str(directory), tag="deepspeed")
+        # DeepSpeed fails without a word where there is nothing, and where this rank's shard of the optimiser
+        # is missing it would go on with fresh moments and say nothing.
+        folder = directory / "deepspeed"
+        shard = f"*zero_pp_rank_{self.rank}_*_optim_states.pt"
+        whole = any(folder.glob("*_model_states.pt")) and (
+            self.config.zero_stage == 0 or any(folder.glob(shard))
+        )
+        if whole:
+            self.engine.checkpoint_engine.load = load_tensors
+            whole = self.engine.load_checkpoint(str(directory), tag="deepspeed")[0] is not None
+        if not whole:
+            raise RuntimeError(
+                f"{directory}: the learner's checkpoint is incomplete; remove it to go on from before"
+            )
 
 
 class LearnerGroup:
-    """All ranks as one learner."""
+    """All ranks as one learner. They start in the background; the first call waits for them."""
 
     def __init__(
         self,
@@ -279,7 +298,6 @@ class LearnerGroup:
         self.config = config
         self.timeout_s = timeout_s
         self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
-        store = f"file:{self._store}/store" if local else f"{ray.util.get_node_ip_address()}:{_free_port()}"
         actor = ray.remote(LearnerRank).options(
             num_cpus=config.cpus_per_rank,
             num_gpus=config.gpus_per_rank,
@@ -287,30 +305,34 @@ class LearnerGroup:
                 "env_vars": {
                     "OMP_NUM_THREADS": str(config.threads),
                     "HF_HUB_OFFLINE": "1",
-                    # Threads that spin at a barrier starve the other actors of the same cores.
-                    "OMP_WAIT_POLICY": "PASSIVE",
+                    # Threads that spin long at a barrier starve the other actors of the same cores;
+                    # those that do not spin at all halve the speed of small matrices.
+                    "GOMP_SPINCOUNT": "20000",
                     # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
                     **({} if config.gpus_per_rank else {"TORCHDYNAMO_DISABLE": "1"}),
                 }
             },
         )
-        self.ranks = [
-            actor.remote(model_dir.absolute(), config, optimizer, rank, store, timeout_s)
-            for rank in range(config.ranks)
-        ]
-        self._all("ready")
+        self.ranks = [actor.remote(model_dir.absolute(), config, rank) for rank in range(config.ranks)]
+        store = f"file:{self._store}/store"
+        if not local:
+            store = wait_for(self.ranks[0].address.remote(), "learner rank 0", timeout_s)
+        self._starting = [rank.start.remote(optimizer, store, timeout_s) for rank in self.ranks]
 
     def _all(self, method: str, *args: Any) -> list[Any]:
-        """Call `method` on every rank and wait for all of them; the first failure is raised."""
-        pending = [getattr(rank, method).remote(*args) for rank in self.ranks]
-        return self._wait(pending)
+        """Call `method` on every rank and wait for all of them."""
+        return self._wait([getattr(rank, method).remote(*args) for rank in self.ranks])
 
     def _wait(self, pending: list[ray.ObjectRef]) -> list[Any]:
-        deadline = time.monotonic() + self.timeout_s
-        return [
-            wait_for(ref, f"learner rank {rank}", max(0.1, deadline - time.monotonic()))
-            for rank, ref in enumerate(pending)
-        ]
+        # What a rank cannot do because it never started is not the failure to tell.
+        if self._starting:
+            starting, self._starting = self._starting, []
+            self._answers(starting)
+        return self._answers(pending)
+
+    def _answers(self, pending: list[ray.ObjectRef]) -> list[Any]:
+        names = [f"learner rank {rank}" for rank in range(len(pending))]
+        return wait_for_all(pending, names, self.timeout_s)
 
     def update(
         self,
@@ -365,9 +387,3 @@ class LearnerGroup:
             ray.kill(rank)
         if self._store:
             shutil.rmtree(self._store, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
-from actors.supervision import wait_for
+from actors.supervision import wait_for_all
 from actors.weights import buckets_of
 from lm.tokenizer import ChatTokenizer
 from records.config import RolloutConfig
@@ -48,10 +48,6 @@ class RolloutEngine:
             distributed_executor_backend="uni",
             disable_log_stats=True,
         )
-
-    def ready(self) -> bool:
-        """Answers once the engine stands."""
-        return True
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
         """Sample responses, in the order of `requests`."""
@@ -114,11 +110,12 @@ class RolloutEngine:
             for sequence, output in zip(sequences, outputs, strict=True)
         ]
 
-    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> None:
-        """Replace the weights; nothing computed with the old ones is reused."""
-        self.engine.collective_rpc("receive_weights", args=(buckets,))
+    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
+        """Replace the weights; nothing computed with the old ones is reused. Returns the bytes received."""
+        received = self.engine.collective_rpc("receive_weights", args=(buckets,))
         self.engine.reset_prefix_cache()
         self.version = version
+        return sum(received)
 
 
 def _environment(config: RolloutConfig) -> dict[str, str]:
@@ -141,7 +138,10 @@ def _environment(config: RolloutConfig) -> dict[str, str]:
 
 
 class RolloutPool:
-    """The engines of a run. Prompts go to engines by position, so that a rerun repeats itself."""
+    """The engines of a run. Prompts go to engines by position, so that a rerun repeats itself.
+
+    Engines start in the background; the first call waits for them.
+    """
 
     def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int, timeout_s: float) -> None:
         self.timeout_s = timeout_s
@@ -151,12 +151,10 @@ class RolloutPool:
             runtime_env={"env_vars": _environment(config)},
         )
         self.engines = [actor.remote(model_dir.absolute(), config, max_length) for _ in range(config.actors)]
-        for index, engine in enumerate(self.engines):
-            wait_for(engine.ready.remote(), self._name(index), timeout_s)
 
-    @staticmethod
-    def _name(index: int) -> str:
-        return f"rollout engine {index}"
+    def _wait(self, pending: Sequence[ray.ObjectRef]) -> list[Any]:
+        names = [f"rollout engine {index}" for index in range(len(pending))]
+        return wait_for_all(pending, names, self.timeout_s)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
         """Sample responses on all engines, in the order of `requests`."""
@@ -166,20 +164,19 @@ class RolloutPool:
             for index, engine in enumerate(self.engines)
         ]
         results: list[list[Rollout]] = [[] for _ in requests]
-        for index, ref in enumerate(pending):
-            results[index::count] = wait_for(ref, self._name(index), self.timeout_s)
+        for index, answers in enumerate(self._wait(pending)):
+            results[index::count] = answers
         return results
 
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[list[npt.NDArray[np.float64]]]:
         """Log-probs of `sequences` under every engine."""
         pending = [engine.logprobs.remote(list(sequences)) for engine in self.engines]
-        return [wait_for(ref, self._name(index), self.timeout_s) for index, ref in enumerate(pending)]
+        return self._wait(pending)
 
-    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> None:
-        """Replace the weights of every engine."""
+    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
+        """Replace the weights of every engine; returns the bytes received by all."""
         pending = [engine.update_weights.remote(version, list(buckets)) for engine in self.engines]
-        for index, ref in enumerate(pending):
-            wait_for(ref, self._name(index), self.timeout_s)
+        return sum(self._wait(pending))
 
     def load_weights(self, version: int, model_dir: Path) -> None:
         """Replace the weights of every engine by those of a Hugging Face directory of the same shape."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import ray
 
-from actors.supervision import wait_for
+from actors.supervision import wait_for_all
 from records.config import ScorerConfig
 from records.prompt import Prompt, RolloutGroup, Score, ScoredGroup
 from rewards.judge import RuleJudge
@@ -18,10 +18,6 @@ class Scorer:
         self.references = references
         self.judge = RuleJudge(summary_weights)
 
-    def ready(self) -> bool:
-        """Answers once the scorer stands."""
-        return True
-
     def score(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Score]:
         """Score responses, in order."""
         golds = [self.references[prompt.user_id] for prompt in prompts]
@@ -29,19 +25,13 @@ class Scorer:
 
 
 class ScorerPool:
-    """The scorers of a run; groups go to them by position."""
+    """The scorers of a run; groups go to them by position. They start in the background."""
 
     def __init__(self, references: Mapping[str, Reference], config: ScorerConfig, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         actor = ray.remote(Scorer).options(num_cpus=config.cpus_per_actor)
         shared = ray.put(dict(references))
         self.scorers = [actor.remote(shared, dict(config.summary_weights)) for _ in range(config.actors)]
-        for index, scorer in enumerate(self.scorers):
-            wait_for(scorer.ready.remote(), self._name(index), timeout_s)
-
-    @staticmethod
-    def _name(index: int) -> str:
-        return f"scorer {index}"
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
         """Score every rollout of every group, in order."""
@@ -53,8 +43,9 @@ class ScorerPool:
             texts = [rollout.text for group in mine for rollout in group.rollouts]
             pending.append(scorer.score.remote(prompts, texts))
         scored: list[ScoredGroup | None] = [None] * len(groups)
-        for index, ref in enumerate(pending):
-            scores = iter(wait_for(ref, self._name(index), self.timeout_s))
+        names = [f"scorer {index}" for index in range(count)]
+        for index, answers in enumerate(wait_for_all(pending, names, self.timeout_s)):
+            scores = iter(answers)
             for place in range(index, len(groups), count):
                 group = groups[place]
                 scored[place] = ScoredGroup(group=group, scores=tuple(next(scores) for _ in group.rollouts))

@@ -1,11 +1,19 @@
 """Waiting for actors, with a bound and a name."""
 
+import re
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from records.errors import UserError
+
+GRACE_S = 5.0
+"""How long to look for the death behind a failure, seconds."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ActorError(RuntimeError):
@@ -29,9 +37,43 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
             raise cause from None
         raise ActorError(f"{who} failed: {type(cause).__name__}: {cause}") from error
     except RayActorError as error:
-        raise ActorError(f"{who} died: {_first_lines(str(error))}") from error
+        raise ActorError(f"{who} {_death(error)}") from error
 
 
-def _first_lines(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(lines[:8])[:600]
+def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
+    """The answers of actors that work side by side; `who` names the actor of each reference.
+
+    Actors that depend on each other fail together, so a death is told before the failures it caused.
+
+    Raises:
+        UserError, ActorError: as `wait_for`, for the actor at fault.
+    """
+    deadline = time.monotonic() + timeout_s
+    pending = dict(zip(refs, who, strict=True))
+    answers: dict[Any, Any] = {}
+    failures: list[UserError | ActorError] = []
+    while pending:
+        done, _ = ray.wait(list(pending), timeout=max(0.0, deadline - time.monotonic()))
+        if not done:
+            break
+        ref = done[0]
+        try:
+            answers[ref] = wait_for(ref, pending.pop(ref), timeout_s)
+        except (UserError, ActorError) as error:
+            failures.append(error)
+            deadline = min(deadline, time.monotonic() + GRACE_S)
+    failures.sort(key=lambda error: not isinstance(error.__cause__, RayActorError))
+    if failures:
+        raise failures[0]
+    if pending:
+        names = ", ".join(pending.values())
+        raise ActorError(f"{names} did not answer within {timeout_s:g} s (cluster.timeout_s)")
+    return [answers[ref] for ref in refs]
+
+
+def _death(error: RayActorError) -> str:
+    """Why an actor died, in one line: of a failed start the cause, with which Ray's text ends."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    if getattr(error, "actor_init_failed", False):
+        return f"could not start: {lines[-1][:600]}"
+    return f"died: {' '.join(lines[:8])[:600]}"

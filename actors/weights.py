@@ -1,7 +1,6 @@
 """Weights from the learner to the engines, in buckets, and the check that they arrived."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,6 @@ Bucket = Mapping[str, npt.NDArray[np.float32]]
 
 class StaleWeightsError(RuntimeError):
     """An engine's log-probs differ from the learner's after a publish."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """One publish: seconds and bytes of the transfer, and the parity of log-probs after it (nats)."""
-
-    seconds: float
-    bytes: int
-    max_logprob_diff: float
-    mismatch_kl: float
 
 
 def buckets(weights: Iterator[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[ray.ObjectRef]:
@@ -62,16 +51,20 @@ class WeightReceiver:
 
     model_runner: Any
 
-    def receive_weights(self, buckets: Sequence[ray.ObjectRef]) -> None:
-        """Load all weights, holding one bucket at a time."""
+    def receive_weights(self, buckets: Sequence[ray.ObjectRef]) -> int:
+        """Load all weights, holding one bucket at a time; returns how many bytes came."""
+        received = 0
 
         def tensors() -> Iterator[tuple[str, torch.Tensor]]:
+            nonlocal received
             for ref in buckets:
                 bucket: Bucket = ray.get(ref)
                 for name, array in bucket.items():
+                    received += array.nbytes
                     yield name, torch.from_numpy(array.copy())
 
         self.model_runner.reload_weights(weights_iterator=tensors())
+        return received
 
 
 def check_parity(

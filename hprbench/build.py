@@ -82,7 +82,12 @@ def freeze(path: Path, *, users: Sequence[str], gold: Gold, histories: Mapping[s
         "users": list(users),
         "gold": {
             user: {
-                tag: {"values": g.values, "event_ids": g.event_ids, "difficulty": g.difficulty}
+                tag: {
+                    "values": g.values,
+                    "event_ids": g.event_ids,
+                    "event_values": g.event_values,
+                    "difficulty": g.difficulty,
+                }
                 for tag, g in gold[user].items()
             }
             for user in users
@@ -109,6 +114,7 @@ def load(
                     tag=tag,
                     values=tuple(entry["values"]),
                     event_ids=tuple(entry["event_ids"]),
+                    event_values=tuple(entry["event_values"]),
                     difficulty=entry["difficulty"],
                 )
                 for tag, entry in body["gold"][user].items()

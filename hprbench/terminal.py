@@ -18,16 +18,23 @@ SUMMARY_TRACK = (
     "evidence_recall",
     "compression",
 )
-"""Columns of the second table: side by side all columns would not fit on a screen."""
+"""Columns of the second table, where there are two."""
+
+ONE_TABLE_WIDTH = 155
+"""Columns of a terminal from which all fits side by side."""
 
 
-def tables(report: Report) -> Group:
-    """Tag track and summary track of `report`; a dash for no number, the best of a column in bold.
+def tables(report: Report, width: int) -> Group:
+    """The report as one table, or tag track and summary track one below the other on a narrow screen.
+
+    A dash for no number, the best of a column in bold.
 
     Example:
-        rich.console.Console().print(tables(report))
+        rich.console.Console().print(tables(report, 120))
     """
     shown = columns(report.k)
+    if width >= ONE_TABLE_WIDTH:
+        return Group(_table(report, report.title, shown))
     return Group(
         _table(report, f"{report.title}: tags", [c for c in shown if c.key not in SUMMARY_TRACK]),
         _table(
@@ -38,8 +45,8 @@ def tables(report: Report) -> Group:
 
 def _table(report: Report, title: str, shown: Sequence[Column]) -> Table:
     # Titles and names are Text, never markup: a bracket in a model's name is a bracket.
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("model", overflow="fold")
+    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("model", overflow="fold", min_width=13)
     for column in shown:
         table.add_column(column.heading, justify="right", no_wrap=True)
     best = best_cells(report)

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -28,17 +29,20 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    debug = argparse.ArgumentParser(add_help=False)
+    debug.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run a recipe, stage by stage")
+    run = commands.add_parser("run", parents=[debug], help="run a recipe, stage by stage")
     _recipe_arguments(run)
     run.add_argument(
         "--force", action="append", default=[], metavar="STAGE", help="redo this stage and all after"
     )
     run.add_argument("--until", default="", metavar="STAGE", help="stop after this stage")
 
-    profile = commands.add_parser("profile", help="tags and a summary for every user of a log")
+    profile = commands.add_parser(
+        "profile", parents=[debug], help="tags and a summary for every user of a log"
+    )
     profile.add_argument("input", type=Path, help="log file (Parquet, CSV, TSV, JSON lines; .gz) or folder")
     profile.add_argument("--mapping", default="", help="mapping YAML, or complete_journey or online_retail")
     profile.add_argument("--run", type=Path, default=Path("runs/quickstart"), help="run whose model is used")
@@ -47,18 +51,22 @@ def parser() -> argparse.ArgumentParser:
 
     filters = commands.add_parser("filters", help="look at what the filters of a run did")
     actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
-    sweep = actions.add_parser("sweep", help="replay recorded groups under other thresholds")
+    sweep = actions.add_parser("sweep", parents=[debug], help="replay recorded groups under other thresholds")
     sweep.add_argument("ledger", type=Path, help="rl/ledger directory of a run")
     sweep.add_argument("--eps-low", required=True, metavar="A:B:S", help="grid of lower thresholds")
     sweep.add_argument("--eps-high", required=True, metavar="A:B:S", help="grid of upper thresholds")
     sweep.add_argument("--task", default="", help="only groups of this task: tags or composite")
     sweep.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
-    submit = commands.add_parser("submit", help="run a recipe on a Ray cluster through its job server")
+    submit = commands.add_parser(
+        "submit", parents=[debug], help="run a recipe on a Ray cluster through its job server"
+    )
     _recipe_arguments(submit)
     submit.add_argument("--address", required=True, help="job server, such as http://127.0.0.1:8265")
 
-    doctor = commands.add_parser("doctor", help="say what will not work here, before anything starts")
+    doctor = commands.add_parser(
+        "doctor", parents=[debug], help="say what will not work here, before anything starts"
+    )
     _recipe_arguments(doctor)
     return top
 
@@ -71,7 +79,7 @@ def _recipe_arguments(command: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 2 for the user's mistake, 1 for ours, 0 otherwise."""
     arguments = _parsed(argv)
-    signal.signal(signal.SIGTERM, _terminate)
+    terminated = _treat_sigterm_as_interrupt()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         return _dispatch(arguments)
@@ -82,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("usergpt: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if terminated.is_set() else signal.SIGINT)
     except Exception as error:  # every other failure is ours: one line, the traceback on request
         if arguments.debug:
             raise
@@ -102,9 +110,19 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    # As an exception it unwinds the stack, so that actors and files are cleaned up.
-    raise SystemExit(128 + signum)
+def _treat_sigterm_as_interrupt() -> threading.Event:
+    """From now on SIGTERM unwinds the stack, so that actors and files are cleaned up; sets the event.
+
+    Ray hands on a KeyboardInterrupt raised while it waits for an actor, but aborts on a SystemExit.
+    """
+    terminated = threading.Event()
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        terminated.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    return terminated
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,9 @@ class RunLog:
     def __init__(self, tb_directory: Path, curves: Path, first_step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(tb_directory), purge_step=first_step or None, flush_secs=5)
+        self.writer = SummaryWriter(
+            str(tb_directory), purge_step=first_step + 1 if first_step else 0, flush_secs=5
+        )
         self.curves = curves
         kept = [row for row in read_curves(curves) if row["step"] <= first_step] if first_step else []
         write_text(curves, "".join(json.dumps(row) + "\n" for row in kept))

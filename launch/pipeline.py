@@ -100,6 +100,6 @@ def open_run(recipe: Recipe, reporter: Reporter) -> Run:
 
 
 def stage_seconds(directory: Path) -> dict[str, float]:
-    """Seconds each stage took, over all attempts."""
+    """Seconds each finished stage took, over all attempts."""
     manifest = read_json(directory / "manifest.json")
-    return {name: entry["seconds"] for name, entry in manifest.items()}
+    return {name: entry["seconds"] for name, entry in manifest.items() if entry["done"]}

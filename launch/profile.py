@@ -42,6 +42,8 @@ def profile(log: Path, mapping_name: str, run_directory: Path, out: Path, limit:
     Raises:
         UserError: the log, mapping or run is at fault.
     """
+    if limit < 0:
+        raise UserError(f"--users {limit}: give a number of users, or 0 for all")
     recipe, model = trained_model(run_directory)
     mapping = load_mapping(mapping_name) if mapping_name else None
     tokenizer = ChatTokenizer.load(model)

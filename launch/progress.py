@@ -10,12 +10,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 _LINE_EVERY_S = 10.0
 
+LOG_WIDTH = 160
+"""Columns of tables where the output is not a terminal."""
+
 
 class Reporter:
     """Prints stages and their progress. On a terminal the bar is live; in a log it is plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stdout, soft_wrap=True)
+        # A log has no width of its own; rich would squeeze tables into 80 columns.
+        width = None if sys.stdout.isatty() else LOG_WIDTH
+        self.console = console or Console(file=sys.stdout, soft_wrap=True, width=width)
         self._started = time.monotonic()
         self._last_line = 0.0
         self._bar: Progress | None = None

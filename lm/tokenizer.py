@@ -25,10 +25,12 @@ _BOUNDARIES = "|".join(
         r"</?(?:think|answer)>",
         r'"[a-z_]+"',
         r':\{"value":["\[]?|"?\]?,"lines":\[|\]\},?',
-        r"\]? ?\[[A-Z][A-Za-z]+: |\] \|",
-        r'(?<=[|,:]) [^,\n\[\]|"<.=]+',
+        r'(?<="value":")[^"\n]+',
+        r"\]? ?\[[A-Z][A-Za-z]+:|\] \|",
+        r" ?\d{4}-\d{2}|-\d{2}(?!\d)",
+        r'(?<=[|,:"]) [^,\n\[\]|"<.=#]+',
+        r"[=+][a-z0-9_-]+",
         r"\n#",
-        r"\d{4}-\d{2}|-\d{2}(?!\d)",
         r" ?[\p{L}\p{M}_]+(?:-[\p{L}\p{M}]+)*",
         r" ?\p{N}{1,3}",
         r' ?[^\s\p{L}\p{N}<"]+|<|"',
@@ -144,5 +146,6 @@ class ChatTokenizer:
         return [*self.encode(answer), self.end_id]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of `ids` without control tokens."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        """Text of `ids` without the end of the turn; a control token elsewhere stays to be seen."""
+        shown = list(ids[:-1]) if ids and ids[-1] == self.end_id else list(ids)
+        return str(self.tokenizer.decode(shown, skip_special_tokens=False))

@@ -168,6 +168,9 @@ class RLConfig:
     group_size: int = opt(8, "Samples a group.", low=2)
     minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
     composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.", low=0, high=1)
+    tags_per_prompt: int = opt(
+        0, "Tags a prompt asks for, a random choice; fewer tell better what was right. 0: all.", low=0
+    )
     max_response_tokens: int = opt(
         384, "Length limit of a response; a response that hits it is truncated.", low=1
     )

@@ -1,26 +1,6 @@
-"""Behaviour events, in memory and as a Parquet schema."""
-
-from dataclasses import dataclass
-from datetime import datetime
+"""Parquet schemas of behaviour events, gold labels and histories."""
 
 import polars as pl
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviorEvent:
-    """One thing a user did. Everything after `action` may be empty; `timestamp` is UTC."""
-
-    user_id: str
-    timestamp: datetime
-    source: str
-    action: str
-    content: str = ""
-    category: str = ""
-    location: str = ""
-    count: int = 1
-    value: float | None = None
-    event_id: str = ""
-
 
 EVENT_SCHEMA: dict[str, pl.DataType] = {
     "user_id": pl.String(),
@@ -34,16 +14,18 @@ EVENT_SCHEMA: dict[str, pl.DataType] = {
     "value": pl.Float64(),
     "event_id": pl.String(),
 }
-"""Columns of `events.parquet`, one row an event, sorted by user and time."""
+"""Columns of `events.parquet`, one row an event, sorted by user and time; all after `action` may be empty."""
 
 GOLD_SCHEMA: dict[str, pl.DataType] = {
     "user_id": pl.String(),
     "tag": pl.String(),
     "values": pl.List(pl.String()),
     "event_ids": pl.List(pl.String()),
+    "event_values": pl.List(pl.Int64()),
     "difficulty": pl.String(),
 }
-"""Columns of `gold.parquet`, one row a user and tag; an empty list of values is NA."""
+"""Columns of `gold.parquet`, one row a user and tag; an empty list of values is NA. `event_values[i]` is the
+place in `values` of the value that `event_ids[i]` shows."""
 
 HISTORY_SCHEMA: dict[str, pl.DataType] = {
     "user_id": pl.String(),

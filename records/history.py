@@ -105,7 +105,7 @@ def read_histories(path: Path) -> list[SemanticHistory]:
 def read_gold(path: Path) -> dict[str, dict[str, GoldTag]]:
     """Read `gold.parquet` as user → tag → GoldTag."""
     gold: dict[str, dict[str, GoldTag]] = {}
-    for user_id, tag, values, event_ids, difficulty in (
+    for user_id, tag, values, event_ids, event_values, difficulty in (
         pl.read_parquet(path).select(list(GOLD_SCHEMA)).iter_rows()
     ):
         gold.setdefault(user_id, {})[tag] = GoldTag(
@@ -113,6 +113,7 @@ def read_gold(path: Path) -> dict[str, dict[str, GoldTag]]:
             tag=tag,
             values=tuple(values),
             event_ids=tuple(event_ids),
+            event_values=tuple(event_values),
             difficulty=difficulty,
         )
     return gold

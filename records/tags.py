@@ -64,7 +64,8 @@ TAG_NAMES: tuple[str, ...] = tuple(TAG)
 class GoldTag:
     """The true value of one tag of one user at the end of the history, and what justifies it.
 
-    `values` is empty for NA; `event_ids` are the events that show it; `difficulty` is one of
+    `values` is empty for NA; `event_ids` are the events that show it; `event_values` says for each of
+    them which of the values (its place), and is empty where that is not known; `difficulty` is one of
     explicit, implicit, temporal, trap.
     """
 
@@ -72,8 +73,18 @@ class GoldTag:
     tag: str
     values: tuple[str, ...]
     event_ids: tuple[str, ...]
+    event_values: tuple[int, ...] = ()
     difficulty: str
 
     @property
     def is_na(self) -> bool:
         return not self.values
+
+    def events_of(self, value: str) -> tuple[str, ...]:
+        """Events that show `value`; all of the tag's where it is not known which shows which."""
+        if not self.event_values:
+            return self.event_ids
+        place = self.values.index(value)
+        return tuple(
+            event for event, shows in zip(self.event_ids, self.event_values, strict=True) if shows == place
+        )

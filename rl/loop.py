@@ -9,6 +9,7 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lm.objective import Learner, UpdateReport
@@ -17,7 +18,7 @@ from records.log import Log
 from records.prompt import Prompt, Sampling
 from rl import checkpoint
 from rl.advantages import group_advantages
-from rl.batching import TrainBatch, build_batch, empty_micro_batch
+from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
 from rl.checkpoint import RLState
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
@@ -59,8 +60,15 @@ def train(run: RLRun) -> None:
     probe_if_due(run, state.step)
     while state.step < config.steps:
         started = time.monotonic()
-        collected = collect(state.step, stream.take, run.generator, run.scorers, config, run.seed)
-        record(run, state.step, collected)
+        collected = collect(
+            state.step,
+            stream.take,
+            run.generator,
+            run.scorers,
+            config,
+            run.seed,
+            partial(record, run, state.step),
+        )
         generated = time.monotonic()
         batch = build_batch(
             collected.training,
@@ -89,23 +97,24 @@ def resume(run: RLRun) -> RLState:
     """The newest checkpoint's state, with the learner restored; later steps' ledgers are redone."""
     newest = checkpoint.latest(run.directory / "checkpoints")
     state = checkpoint.load(newest, run.learner) if newest else RLState(step=0, cursor=0)
-    for folder, first in (("ledger", state.step), ("probe", state.step + 1)):
+    # The probe of a checkpoint's own step stands, on disk and in the curves; without one, all begins anew.
+    for folder, first in (("ledger", state.step), ("probe", state.step + 1 if newest else 0)):
         for stale in (run.directory / folder).glob("step_*.parquet"):
             if int(stale.stem.removeprefix("step_")) >= first:
                 stale.unlink()
     return state
 
 
-def record(run: RLRun, step: int, collected: Collected) -> None:
-    """Write the step's ledger, before anything is trained on it."""
+def record(run: RLRun, step: int, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
+    """Write the step's ledger as far as it is known, before its verdicts act."""
     trained = {
         group.scored.group.group_id: list(
             group_advantages(group.verdict, scale_by_std=run.config.loss.scale_by_std)
         )
-        for group in collected.training
+        for group in training
     }
     path = ledger_path(run.directory / "ledger", step)
-    write_step(path, step, collected.judged, trained, text=run.config.ledger_text)
+    write_step(path, step, judged, trained, text=run.config.ledger_text)
 
 
 def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:

@@ -113,7 +113,7 @@ class DFGRPOObjective:
         clipped_N = ratio_N.clamp(1 - config.clip_low, 1 + config.clip_high) * advantages_N
         losses_N = -weight_N * torch.minimum(unclipped_N, clipped_N)
 
-        kl_N = torch.zeros_like(losses_N)
+        kl_N = None
         if prepared.reference_logprobs_N is not None:
             # The KL is of the whole distributions: tempered, but outside the nucleus as well.
             whole_N = current_N if masked_NV is logits_NV else _picked(logits_NV, targets_N)
@@ -126,12 +126,13 @@ class DFGRPOObjective:
         with torch.no_grad():
             drift_N = current_N - rollout_N
             metrics = {
-                "kl": float((kl_N * counts_N).sum()),
                 "clip_frac": float(((clipped_N < unclipped_N) * counts_N).sum()),
                 "tis_clip_frac": float(((importance_N > config.tis_cap) * counts_N).sum()),
                 "rollout_mismatch_kl": float(((torch.exp(drift_N) - 1 - drift_N) * counts_N).sum()),
                 "entropy": float((_entropy(logits_NV.detach()) * counts_N).sum()),
             }
+            if kl_N is not None:
+                metrics["kl"] = float((kl_N * counts_N).sum())
         return (losses_N * counts_N).sum(), metrics
 
 

@@ -11,6 +11,9 @@ from rl.filters import judge
 from rl.protocols import Generator, Scorers
 from rl.seeds import derived_seed
 
+Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
+"""Takes all judged groups of a step so far, and those that will train."""
+
 STARVATION_POLICIES = ("raise", "short_batch", "relax_eps", "keep_best")
 
 
@@ -49,9 +52,11 @@ def collect(
     scorers: Scorers,
     config: RLConfig,
     seed: int,
+    record: Recorder,
 ) -> Collected:
     """Groups for one step: as many new prompts a round as kept groups are missing.
 
+    `record` is given all groups judged so far and those that will train, each time before that acts.
     Past `max_rounds` the declared policy acts:
 
     - `raise`: StarvedError, with the reasons counted;
@@ -91,10 +96,13 @@ def collect(
             for scored in scorers.score(groups)
         ]
         judged += fresh
-        kept += [group for group in fresh if group.verdict.kept]
+        fresh_kept = [group for group in fresh if group.verdict.kept]
+        record(judged, [*kept, *fresh_kept])
+        kept += fresh_kept
         rounds += 1
     if len(kept) < config.groups_per_step:
         kept += _rescue(judged, config, config.groups_per_step - len(kept))
+        record(judged, kept)
     return Collected(judged=tuple(judged), training=tuple(kept), rounds=rounds)
 
 

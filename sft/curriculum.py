@@ -7,20 +7,19 @@ that survived, with a summary.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from lm.answers import Answer, Sentence, TagAnswer, render_answer
-from lm.phrases import sentences
 from records.config import AnswerConfig, SFTConfig, SFTStageConfig
 from records.files import written_whole
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG_NAMES, TAGS, GoldTag
+from sft.demonstration import gold_answer
 from sft.teachers import ProgramTeacher
 
 SAMPLES = (3, 2)
@@ -76,62 +75,6 @@ def sort_tags(gold: Gold, users: Sequence[str], config: SFTConfig, seed: int) ->
     return pl.DataFrame(rows, schema=["user_id", "tag", "difficulty", "agree", "band"], orient="row")
 
 
-def gold_answer(
-    history: SemanticHistory,
-    gold: Mapping[str, GoldTag],
-    tags: Sequence[str],
-    task: str,
-    config: AnswerConfig,
-) -> str:
-    """The text of the true answer about `tags`, citing the lines that stand on gold evidence."""
-
-    def cited(*names: str) -> tuple[int, ...]:
-        events = tuple(event for name in names for event in gold[name].event_ids)
-        return history.best_lines(events, config.max_citations)
-
-    answer = Answer(
-        think=reasoning(history, gold, tags),
-        tags={name: TagAnswer(values=gold[name].values, lines=cited(name)) for name in tags},
-        summary=tuple(
-            Sentence(text=text, lines=cited(*names))
-            for text, names in sentences({name: gold[name].values for name in tags}).values()
-        )
-        if task == COMPOSITE_TASK
-        else (),
-        dropped_citations=0,
-    )
-    return render_answer(answer, cite=config.cite)
-
-
-def reasoning(history: SemanticHistory, gold: Mapping[str, GoldTag], tags: Sequence[str]) -> str:
-    """For each tag with evidence in the history, what it rests on and what follows from it.
-
-    Evidence first, conclusion next, answer last: which entity speaks of a tag is far easier to learn than
-    the tag's value out of a whole history; the value follows from the entity, and the answer copies it.
-
-    Example:
-        "gender": Beard Oil=male,"pet": Cat Litter=cat
-    """
-    quotes = ((name, _quote(history, gold[name])) for name in tags)
-    steps = [f'"{name}": {quote}={"+".join(gold[name].values)}' for name, quote in quotes if quote]
-    return ",".join(steps) or "No evidence"
-
-
-def _quote(history: SemanticHistory, label: GoldTag) -> str:
-    """The entity most of the evidence stands behind (for a city, its name); empty without evidence."""
-    evidence = frozenset(label.event_ids)
-    counts: dict[str, int] = {}
-    for line in history.lines:
-        for entity, count in line.shown_for(evidence).items():
-            counts[entity] = counts.get(entity, 0) + count
-    if not counts or not label.values:
-        return ""
-    if label.tag == "home_city":
-        return label.values[0]
-    # An entity is log text: no bracket of it may be read as a tag of the answer.
-    return max(sorted(counts), key=lambda entity: counts[entity]).translate({60: "‹", 62: "›"})
-
-
 def build_stage(
     stage: int,
     config: SFTStageConfig,
@@ -154,7 +97,10 @@ def build_stage(
     replayed = round(config.examples * config.replay_share) if replay else 0
     lessons: list[Lesson] = []
     eligible = [band for band in bands["band"].unique() if band in _BANDS[stage]]
-    while eligible and len(lessons) < config.examples - replayed:
+    drawn = -1
+    # A pass over all users that finds nothing to teach is the last.
+    while eligible and drawn < len(lessons) < config.examples - replayed:
+        drawn = len(lessons)
         for index in rng.permutation(len(users)):
             user = users[int(index)]
             standard = tags_of.get((user, STANDARD), set())
@@ -164,12 +110,14 @@ def build_stage(
             first = int(rng.integers(len(whole.lines) - count + 1)) + 1
             shown = whole.window(first, count)
             chosen = _choose(stage, standard, controversial, rng)
-            tags = tuple(name for name in chosen if _is_decided(gold[user][name], shown))
+            seen = {name: _as_seen(gold[user][name], shown) for name in chosen}
+            # What the model cannot see it is not taught to guess.
+            tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
             # A composite needs something to say: one sentence takes one known tag.
-            sayable = any(not gold[user][tag].is_na for tag in tags)
+            sayable = any(not seen[tag].is_na for tag in tags)
             task = COMPOSITE_TASK if rng.random() < config.composite_share and sayable else TAGS_TASK
             if tags:
-                text = gold_answer(shown, gold[user], tags, task, answer)
+                text = gold_answer(shown, seen, tags, task, answer)
                 lessons.append(
                     Lesson(user_id=user, first_line=first, lines=count, task=task, tags=tags, answer=text)
                 )
@@ -191,12 +139,22 @@ def _choose(
     return tuple(name for name in TAG_NAMES if name in chosen)
 
 
-def _is_decided(label: GoldTag, history: SemanticHistory) -> bool:
-    """Whether `history` shows evidence for the tag's value, or the whole log has none.
-
-    What the model cannot see it is not taught to guess.
-    """
-    return label.is_na or bool(history.lines_citing(label.event_ids))
+def _as_seen(label: GoldTag, history: SemanticHistory) -> GoldTag:
+    """`label` with those of its values and events alone that `history` shows."""
+    shown = {event for line in history.lines for event in line.event_ids}.intersection(label.event_ids)
+    values = tuple(value for value in label.values if shown.intersection(label.events_of(value)))
+    places = label.event_values or (0,) * len(label.event_ids)
+    kept = [
+        (event, values.index(label.values[place]) if label.event_values else 0)
+        for event, place in zip(label.event_ids, places, strict=True)
+        if event in shown
+    ]
+    return replace(
+        label,
+        values=values,
+        event_ids=tuple(event for event, _ in kept),
+        event_values=tuple(place for _, place in kept) if label.event_values else (),
+    )
 
 
 def _some(tags: set[str], rng: np.random.Generator) -> set[str]:

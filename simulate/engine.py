@@ -143,7 +143,14 @@ def _event_frame(logs: dict[str, UserLog], catalogue: Catalogue) -> pl.DataFrame
 def _gold_frame(gold: dict[str, list[GoldRow]]) -> pl.DataFrame:
     """Rows of GOLD_SCHEMA; positions become event ids."""
     rows = [
-        (user, row.tag, list(row.values), [f"{user}-{i:05d}" for i in row.positions], row.difficulty)
+        (
+            user,
+            row.tag,
+            list(row.values),
+            [f"{user}-{i:05d}" for i in row.positions],
+            list(row.position_values),
+            row.difficulty,
+        )
         for user, found in gold.items()
         for row in found
     ]

@@ -1,5 +1,6 @@
 """Gold labels of one user: the final value of every tag, the events that show it, how hard it is to see."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,16 @@ EXPLICIT_EVENTS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldRow:
-    """One tag: `values` is empty for NA; `positions` are places of the evidence in the user's log."""
+    """One tag: `values`, the most evident first, is empty for NA.
+
+    `positions` are places of the evidence in the user's log, `position_values` which value (its place in
+    `values`) each of them shows.
+    """
 
     tag: str
     values: tuple[str, ...]
     positions: tuple[int, ...]
+    position_values: tuple[int, ...]
     difficulty: str
 
 
@@ -35,27 +41,22 @@ def gold_rows(persona: Persona, log: UserLog, catalogue: Catalogue) -> list[Gold
             role_E = np.where(log.tag_E == number, log.role_E, Role.NOTHING)
             clear = int(((role_E == Role.SHOWS) & clear_E).sum())
         positions = np.flatnonzero(role_E == Role.SHOWS)
-        values: tuple[str, ...] = ()
-        if len(positions):
-            values = _hobbies(log, positions, catalogue) if tag == "interests" else (persona.final(tag),)
+        if tag == "interests":
+            shown = [catalogue.entities[entity].values[0] for entity in log.entity_E[positions].tolist()]
+        else:
+            shown = [persona.final(tag)] * len(positions)
+        counts = Counter(shown)
+        values = tuple(sorted(counts, key=lambda value: (-counts[value], value)))
         rows.append(
             GoldRow(
                 tag=tag,
                 values=values,
                 positions=tuple(positions.tolist()),
+                position_values=tuple(values.index(value) for value in shown),
                 difficulty=_difficulty(set(role_E.tolist()), clear, bool(values)),
             )
         )
     return rows
-
-
-def _hobbies(log: UserLog, positions: np.ndarray, catalogue: Catalogue) -> tuple[str, ...]:
-    """Hobbies with evidence, the most evident first."""
-    counts: dict[str, int] = {}
-    for entity in log.entity_E[positions].tolist():
-        hobby = catalogue.entities[entity].values[0]
-        counts[hobby] = counts.get(hobby, 0) + 1
-    return tuple(sorted(counts, key=lambda hobby: (-counts[hobby], hobby)))
 
 
 def _difficulty(roles: set[int], clear: int, known: bool) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def test_wheel_holds_rooms_and_recipes_but_no_tests_and_shows_its_help(tmp_path:
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
+    rooms = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    modules = {str(path.relative_to(ROOT)) for room in rooms for path in (ROOT / room).rglob("*.py")}
+    assert modules <= set(names)
     assert "recipes/quickstart.yaml" in names
+    assert "semantize/mappings/complete_journey.yaml" in names
     assert "simulate/catalogue.yaml" in names
     assert "hprbench/templates/report.html.j2" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "runs/"))]
@@ -56,5 +61,6 @@ def test_wheel_holds_rooms_and_recipes_but_no_tests_and_shows_its_help(tmp_path:
     help_text = subprocess.run(
         [sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
+    assert help_text.returncode == 0, help_text.stderr
     assert str(unpacked) in help_text.stdout
     assert "usergpt run recipes/quickstart.yaml" in help_text.stdout

@@ -198,7 +198,7 @@ def test_page_and_terminal_cope_with_missing_data(rows):
     assert ("No model was scored yet." in page.text) is (not rows)
     assert report_json(bare)["seconds"] is None
     console = Console(width=120, record=True)
-    console.print(tables(bare))
+    console.print(tables(bare, 200))
     assert ("majority" in console.export_text()) is bool(rows)
 
 
@@ -211,7 +211,7 @@ def test_terminal_tables_show_numbers_and_plain_names():
         title="[red]t", k=10, rows=[Row(model="a[bold]", avg_at_k=0.5, intervals={"avg_at_k": (0.4, 0.6)})]
     )
     console = Console(width=120, record=True)
-    console.print(tables(named))
+    console.print(tables(named, 80))
     text = console.export_text()
     assert "a[bold]" in text
     assert "[red]t" in text

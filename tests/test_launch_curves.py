@@ -51,16 +51,20 @@ def test_a_resumed_run_drops_what_lies_ahead(tmp_path: Path) -> None:
         (2, 2),
         (3, 33),
     ]
-    points = _points(tmp_path / "tb", "reward/probe")
-    assert points[3] == 33.0
-    assert 4 not in points
+    assert _points(tmp_path / "tb", "reward/probe") == {0: 0.0, 1: 1.0, 2: 2.0, 3: 33.0}
 
 
 def test_a_run_from_the_start_begins_an_empty_file(tmp_path: Path) -> None:
     curves = tmp_path / "curves.jsonl"
-    curves.write_text('{"step": 1, "a": 2.0}\n')
-    RunLog(tmp_path / "tb", curves).close()
+    stopped = RunLog(tmp_path / "tb", curves)
+    stopped.scalars(0, {"reward/probe": 1.0})
+    stopped.scalars(1, {"reward/probe": 2.0})
+    stopped.close()
+    again = RunLog(tmp_path / "tb", curves)
     assert read_curves(curves) == []
+    again.scalars(0, {"reward/probe": 5.0})
+    again.close()
+    assert _points(tmp_path / "tb", "reward/probe") == {0: 5.0}
 
 
 @pytest.mark.parametrize("end", ['{"step": 2, "a":', "{"])

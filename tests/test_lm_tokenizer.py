@@ -137,6 +137,13 @@ def test_a_tokenizer_without_a_chat_template_is_refused() -> None:
         ChatTokenizer(tokenizer)
 
 
+def test_decoding_hides_the_end_of_the_turn_and_nothing_else() -> None:
+    start = TOKENIZER.tokenizer.convert_tokens_to_ids("<|im_start|>")
+    ids = [*TOKENIZER.encode("a"), start, TOKENIZER.end_id, *TOKENIZER.encode("b"), TOKENIZER.end_id]
+    assert TOKENIZER.decode(ids) == "a<|im_start|><|im_end|>b"
+    assert TOKENIZER.decode([]) == ""
+
+
 def test_a_prompt_asks_for_its_tags_and_task() -> None:
     history = SemanticHistory(
         user_id="u7",
@@ -144,7 +151,8 @@ def test_a_prompt_asks_for_its_tags_and_task() -> None:
     )
     prompt = render_prompt(TOKENIZER, history, tags=("pet", "gender"), task=COMPOSITE_TASK)
     assert TOKENIZER.decode(prompt.token_ids) == (
-        'user\nHistory:\n#1 x\n#2 x\n\nAnswer ["pet","gender","summary"].\nassistant\n'
+        "<|im_start|>user\nHistory:\n#1 x\n#2 x\n\n"
+        'Answer ["pet","gender","summary"].<|im_end|>\n<|im_start|>assistant\n'
     )
     assert (prompt.prompt_id, prompt.user_id, prompt.task) == ("u7/composite", "u7", "composite")
     assert (prompt.tags, prompt.history_lines) == (("pet", "gender"), 2)

@@ -56,6 +56,7 @@ class World:
         self.weight = 1.0
         self.published = (-1, 0.0)
         self.updates = 0
+        self.minibatches: list[int] = []
         self.clock = count()
         self.rates: list[float] = []
         self.curves: list[tuple[int, dict[str, float]]] = []
@@ -120,6 +121,7 @@ class World:
             total += sum(float((micro.advantages_N * micro.tokens.targets_N).sum()) for micro in micros)
         self.weight += lr * total + 1.0
         self.updates += 1
+        self.minibatches.append(len(minibatches))
         self.rates.append(lr)
         return UpdateReport(optimizer_steps=len(minibatches), grad_norm=1.0, metrics={"loss": total})
 
@@ -287,6 +289,8 @@ def test_starvation_surfaces_after_the_last_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(StarvedError, match="too_few_live"):
         _train(world, replace(CONFIG, refill=RefillConfig(max_rounds=2, on_starved="raise")))
     assert world.updates == 0
+    # The step that starved is in the ledger, both rounds of it, for a sweep to look at.
+    assert _ledger(tmp_path)["round"].unique().sort().to_list() == [0, 1]
 
 
 @pytest.mark.parametrize(("every", "steps"), [(100, [0, 6]), (2, [0, 2, 4, 6]), (4, [0, 4, 6])])
@@ -314,7 +318,7 @@ def test_probing_does_not_change_the_run(tmp_path: Path) -> None:
 def test_several_optimiser_steps_a_batch(tmp_path: Path) -> None:
     world = World(tmp_path)
     _train(world, replace(CONFIG, minibatches=2))
-    assert world.updates == 6
+    assert world.minibatches == [2] * 6
 
 
 def test_learning_rate_by_hand() -> None:

@@ -80,7 +80,6 @@ def test_on_policy_loss_and_gradient() -> None:
     second = -(0.2 * math.log(0.2) + 0.3 * math.log(0.3) + 0.5 * math.log(0.5))
     assert metrics == pytest.approx(
         {
-            "kl": 0.0,
             "clip_frac": 0.0,
             "tis_clip_frac": 0.0,
             "rollout_mismatch_kl": 0.0,

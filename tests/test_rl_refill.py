@@ -7,6 +7,7 @@ import pytest
 from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Score, ScoredGroup
+from rl.batching import JudgedGroup
 from rl.refill import STARVATION_POLICIES, Collected, StarvedError, check_refill, collect
 
 KEPT = (0.3, 0.7)
@@ -28,6 +29,11 @@ class World:
         self.requests: list[list[Request]] = []
         self.sampling: list[Sampling] = []
         self.taken = 0
+        self.recorded: list[tuple[int, list[str], list[str]]] = []
+
+    def record(self, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
+        names = [[group.scored.group.prompt.prompt_id for group in groups] for groups in (judged, training)]
+        self.recorded.append((len(self.asked), names[0], names[1]))
 
     def next_prompts(self, count: int) -> list[Prompt]:
         self.asked.append(count)
@@ -93,7 +99,7 @@ def _config(policy: str = "short_batch", groups: int = 3, max_rounds: int = 3) -
 
 
 def _collect(world: World, config: RLConfig, step: int = 4) -> Collected:
-    return collect(step, world.next_prompts, world, world, config, seed=9)
+    return collect(step, world.next_prompts, world, world, config, seed=9, record=world.record)
 
 
 def _names(collected: Collected) -> list[str]:
@@ -121,6 +127,23 @@ def test_refill_asks_only_for_what_is_missing() -> None:
     assert [group.scored.group.round for group in collected.judged] == [0, 0, 0, 1, 1, 2]
     ids = [group.scored.group.group_id for group in collected.judged]
     assert len(set(ids)) == 6
+
+
+def test_every_round_is_recorded_before_the_next_is_asked_for() -> None:
+    world = World([KEPT, HARD, EASY, FLAT, KEPT, KEPT])
+    _collect(world, _config())
+    # (rounds asked for by then, groups judged, groups that will train)
+    assert world.recorded == [
+        (1, list("012"), ["0"]),
+        (2, list("01234"), ["0", "4"]),
+        (3, list("012345"), ["0", "4", "5"]),
+    ]
+
+
+def test_what_a_starvation_policy_takes_in_is_recorded() -> None:
+    world = World(STARVED)
+    _collect(world, _config("relax_eps", groups=7, max_rounds=1))
+    assert [training for _, _, training in world.recorded] == [["0"], ["0", "6", "3", "5", "2"]]
 
 
 def test_no_round_past_the_bound() -> None:
@@ -165,8 +188,10 @@ def test_keep_best_adds_the_largest_deviation() -> None:
 
 
 def test_raise_counts_the_reasons() -> None:
+    world = World(STARVED)
     with pytest.raises(StarvedError, match="6 of 7 groups are missing") as caught:
-        _collect(World(STARVED), _config("raise", groups=7, max_rounds=1))
+        _collect(world, _config("raise", groups=7, max_rounds=1))
+    assert [len(judged) for _, judged, _ in world.recorded] == [7]
     # HARD, NEARLY, MUTE and WIDE are too hard.
     assert "no_signal 1, too_easy 1, too_few_live 1, too_hard 4" in str(caught.value)
     assert "rl.refill.max_rounds" in str(caught.value)

@@ -6,12 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lm.answers import Answer, parse_answer
 from records.config import AnswerConfig, SFTConfig, SFTStageConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG, TAG_NAMES, GoldTag
-from sft.curriculum import Lesson, build_stage, gold_answer, read_lessons, reasoning, sort_tags, write_lessons
+from sft.curriculum import Lesson, build_stage, read_lessons, sort_tags, write_lessons
 from sft.teachers import ProgramTeacher
 
 USERS = tuple(f"u{number}" for number in range(6))
@@ -179,49 +178,29 @@ def test_a_user_without_known_tags_is_asked_for_no_summary() -> None:
     assert {lesson.task for lesson in lessons} == {TAGS_TASK}
 
 
-def test_a_gold_answer_is_true_and_cites_its_evidence() -> None:
-    tags = ("gender", "pet", "home_city")
-    text = gold_answer(HISTORIES["u1"], GOLD["u1"], tags, COMPOSITE_TASK, AnswerConfig(max_citations=1))
-    answer = parse_answer(text, tags=tags, summary=True, history_lines=3)
-    assert isinstance(answer, Answer)
-    assert {name: tag.values for name, tag in answer.tags.items()} == {
-        "gender": ("male",),
-        "pet": (),
-        "home_city": ("Oslo",),
-    }
-    # Line 2 stands on both events of gender, line 1 on one; one citation is allowed.
-    assert answer.tags["gender"].lines == (2,)
-    assert [sentence.text for sentence in answer.summary] == [
-        "The user is a man.",
-        "The place is the city of Oslo.",
-    ]
-    assert [sentence.lines for sentence in answer.summary] == [(2,), (3,)]
-    plain = gold_answer(HISTORIES["u1"], GOLD["u1"], ("gender",), TAGS_TASK, AnswerConfig(cite=False))
-    assert plain.endswith('</think><answer>{"gender":{"value":"male"}}</answer>')
-
-
-def test_reasoning_quotes_the_entity_most_of_the_evidence_stands_behind() -> None:
-    history = SemanticHistory(
-        user_id="u1",
-        lines=(
-            # Of the evidence e1, e2, e4 of gender, e1 stands behind Beard Oil, e2 and e4 behind Razor.
-            HistoryLine(
-                number=1, text="#1", event_ids=("e1", "x", "e2"), entities=(("Beard Oil", 2), ("Razor", 1))
-            ),
-            HistoryLine(number=2, text="#2", event_ids=("e4", "e3"), entities=(("Razor", 1), ("Tram", 1))),
-        ),
+def test_a_lesson_teaches_only_values_whose_evidence_it_shows() -> None:
+    interests = GoldTag(
+        user_id="u0",
+        tag="interests",
+        values=("hiking", "cycling"),
+        event_ids=("e1", "e3"),
+        event_values=(0, 1),
+        difficulty="explicit",
     )
-    gold = {
-        "gender": GoldTag(
-            user_id="u1", tag="gender", values=("male",), event_ids=("e1", "e2", "e4"), difficulty="explicit"
-        ),
-        "pet": _gold_tag(1, "pet"),
-        "home_city": _gold_tag(1, "home_city"),
-    }
-    assert reasoning(history, gold, ("gender", "pet", "home_city")) == (
-        '"gender": Razor=male,"home_city": Oslo=Oslo'
+    lessons = build_stage(
+        1,
+        SFTStageConfig(examples=20, window_lines=1),
+        pl.DataFrame([("u0", "interests", "standard")], schema=["user_id", "tag", "band"], orient="row"),
+        {"u0": HISTORIES["u0"]},
+        {"u0": {**GOLD["u0"], "interests": interests}},
+        AnswerConfig(),
+        [],
+        seed=3,
     )
-    assert reasoning(history, gold, ("pet",)) == "No evidence"
+    # Lines 1 and 2 show e1 (hiking), line 3 shows e3 (cycling).
+    values = {1: '["hiking"]', 2: '["hiking"]', 3: '["cycling"]'}
+    assert {lesson.first_line for lesson in lessons} == {1, 2, 3}
+    assert all(f'"value":{values[lesson.first_line]}' in lesson.answer for lesson in lessons)
 
 
 def test_lessons_survive_the_disk(tmp_path: Path) -> None:

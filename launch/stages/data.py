@@ -23,7 +23,8 @@ from records.prompt import COMPOSITE_TASK
 from records.tags import TAG_NAMES, GoldTag
 from semantize.corpus import build_slices, fit
 from semantize.refine import RuleRefiner
-from sft.curriculum import Lesson, build_stage, gold_answer, sort_tags, write_lessons
+from sft.curriculum import Lesson, build_stage, sort_tags, write_lessons
+from sft.demonstration import gold_answer
 from simulate.engine import simulate
 
 TOKENIZER_USERS = 600

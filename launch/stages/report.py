@@ -1,5 +1,6 @@
 """Stage report: the table, report.json and report.html."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ from launch.stages.bench import (
 from launch.stages.sft import STAGES
 from lm.tokenizer import ChatTokenizer
 from records.prompt import COMPOSITE_TASK
-from rl.filters import GROUP_REASONS, SAMPLE_REASONS
+from rl.ledger import read_ledger
 from rl.probe import probe_path
 
 EXAMPLES = 5
@@ -60,7 +61,7 @@ def run_report(run: Run) -> None:
         extra={"seed": run.recipe.seed, "probe_difference": comparison},
     )
     write_report(report, run.directory)
-    run.reporter.console.print(tables(report))
+    run.reporter.console.print(tables(report, run.reporter.console.width))
     run.reporter.say(f"report: {run.directory / 'report.html'}")
 
 
@@ -95,9 +96,6 @@ def curves(run: Run) -> Curves:
     steps: dict[int, dict[str, float]] = {}
     for row in read_curves(run.directory / "rl" / "curves.jsonl"):
         steps.setdefault(row["step"], {}).update(row)
-    reasons = {f"filter/sample/{r}": r for r in SAMPLE_REASONS}
-    reasons |= {f"filter/group/{r}": f"group {r}" for r in GROUP_REASONS}
-    size = run.recipe.rl.group_size
     return Curves(
         reward=[
             {
@@ -106,18 +104,7 @@ def curves(run: Run) -> Curves:
             }
             for step, row in sorted(steps.items())
         ],
-        filter_reasons=[
-            {
-                "step": step,
-                # A dropped group drops all of its samples.
-                **{
-                    label: row.get(name, 0.0) * (size if name.startswith("filter/group/") else 1)
-                    for name, label in reasons.items()
-                },
-            }
-            for step, row in sorted(steps.items())
-            if "filter/rounds" in row
-        ],
+        filter_reasons=dropped_samples(run.directory / "rl" / "ledger"),
         sft_loss={
             name: [
                 row[f"sft/{name}/answer_loss"] for row in read_curves(run.directory / "sft" / f"{name}.jsonl")
@@ -125,3 +112,15 @@ def curves(run: Run) -> Curves:
             for name in STAGES
         },
     )
+
+
+def dropped_samples(ledger: Path) -> list[dict[str, float]]:
+    """Per step, how many samples each reason dropped; one with several counts under its first."""
+    samples = read_ledger(ledger).with_columns(reason=pl.col("drop_reasons").list.first())
+    dropped = samples.filter(~pl.col("kept")).group_by("step", "reason").len()
+    steps: dict[int, dict[str, float]] = {
+        step: {"step": step + 1} for step in samples["step"].unique().sort()
+    }
+    for step, reason, count in dropped.sort("step", "reason").iter_rows():
+        steps[step][reason] = count
+    return list(steps.values())

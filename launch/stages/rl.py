@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
@@ -14,6 +16,7 @@ from launch.pipeline import Run
 from launch.stages.data import load_gold, load_histories, load_splits
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
+from records.config import RLConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
 from records.tags import TAG_NAMES
@@ -37,7 +40,7 @@ class CheckedPublisher:
             StaleWeightsError: an engine does not agree with the learner afterwards.
         """
         started = time.monotonic()
-        self.pool.update_weights(version, self.learner.publish())
+        received = self.pool.update_weights(version, self.learner.publish())
         seconds = time.monotonic() - started
         ours = self.learner.logprobs(self.probe)
         parity = [
@@ -46,6 +49,7 @@ class CheckedPublisher:
         ]
         return {
             "sync/seconds": seconds,
+            "sync/bytes": float(received),
             "sync/probe_seconds": time.monotonic() - started - seconds,
             "sync/max_logprob_diff": max(worst for worst, _ in parity),
             "sync/mismatch_kl": max(kl for _, kl in parity),
@@ -79,14 +83,21 @@ def rl_prompts(
     users: Sequence[str],
     histories: Mapping[str, SemanticHistory],
     tokenizer: ChatTokenizer,
-    composite_share: float,
+    config: RLConfig,
+    seed: int,
 ) -> list[Prompt]:
-    """One question a user about all tags; evenly over users, `composite_share` of them want a summary."""
+    """One question a user, about `tags_per_prompt` of the tags chosen by `seed`.
+
+    Evenly over users, `composite_share` of the questions want a summary.
+    """
     prompts = []
     for place, user in enumerate(users):
-        composite = int((place + 1) * composite_share) > int(place * composite_share)
+        composite = int((place + 1) * config.composite_share) > int(place * config.composite_share)
         task = COMPOSITE_TASK if composite else TAGS_TASK
-        prompts.append(render_prompt(tokenizer, histories[user], tags=TAG_NAMES, task=task))
+        drawn = np.random.default_rng([seed, place]).permutation(len(TAG_NAMES))
+        chosen = sorted(drawn[: config.tags_per_prompt or None])
+        tags = tuple(TAG_NAMES[number] for number in chosen)
+        prompts.append(render_prompt(tokenizer, histories[user], tags=tags, task=task))
     return prompts
 
 
@@ -99,8 +110,8 @@ def run_rl(run: Run) -> None:
     references = {
         user: {name: tag.values for name, tag in gold[user].items()} for user in (*splits.rl, *splits.probe)
     }
-    prompts = rl_prompts(splits.rl, histories, tokenizer, recipe.rl.composite_share)
-    probe_prompts = rl_prompts(splits.probe, histories, tokenizer, recipe.rl.composite_share)
+    prompts = rl_prompts(splits.rl, histories, tokenizer, recipe.rl, recipe.seed)
+    probe_prompts = rl_prompts(splits.probe, histories, tokenizer, recipe.rl, recipe.seed)
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = int(newest.name.removeprefix("step_")) if newest else 0
     timeout = recipe.cluster.timeout_s

@@ -1,9 +1,13 @@
 """Learner, engines and scorers on the real stack."""
 
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import ray
 
@@ -12,13 +16,15 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
-from actors.weights import StaleWeightsError, check_parity
+from actors.weights import StaleWeightsError
+from launch.stages.rl import CheckedPublisher
 from lm.objective import UpdateReport
 from records.config import ClusterConfig, LearnerConfig, RolloutConfig, ScorerConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
+from tests.integration.conftest import ray_processes
 
 SEQUENCES = [tuple(np.random.default_rng(i).integers(5, 250, 40 + i).tolist()) for i in range(4)]
 EXAMPLES = [SFTExample(prompt_ids=s[:20], response_ids=s[20:]) for s in SEQUENCES]
@@ -40,24 +46,34 @@ def one_step(learner: LearnerGroup, lr: float = 1e-2) -> UpdateReport:
     return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch(0))
 
 
-def test_engine_follows_learner_and_a_stale_layer_is_caught(cluster: bool, model_dir: Path) -> None:
+class OneLayerStale(RolloutPool):
+    """A pool whose updates leave one layer as it was."""
+
+    def __init__(self, pool: RolloutPool, before: dict[str, Any]) -> None:
+        self.engines, self.timeout_s = pool.engines, pool.timeout_s
+        name = next(name for name in before if "layers.1" in name and "mlp" in name)
+        self.stale = {name: before[name]}
+
+    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
+        fresh = {name: array for ref in buckets for name, array in ray.get(ref).items()}
+        assert fresh.keys() >= self.stale.keys()
+        return super().update_weights(version, [ray.put({**fresh, **self.stale})])
+
+
+def test_engine_follows_learner_and_a_stale_layer_stops_the_run(cluster: bool, model_dir: Path) -> None:
     learner = make_learner(model_dir, cluster)
     pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    publish = CheckedPublisher(learner=learner, pool=pool, probe=SEQUENCES, tolerance=1e-4)
     try:
-        check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
-        before = {k: v for ref in learner.publish() for k, v in ray.get(ref).items()}
+        before = {name: array for ref in learner.publish() for name, array in ray.get(ref).items()}
         one_step(learner)
-        fresh = {k: v for ref in learner.publish() for k, v in ray.get(ref).items()}
-        assert fresh.keys() == before.keys()
+        with pytest.raises(StaleWeightsError, match=r"rollout engine 0 .* stale"):
+            replace(publish, pool=OneLayerStale(pool, before))(1)
 
-        stale = next(name for name in fresh if "layers.1" in name and "mlp" in name)
-        pool.update_weights(1, [ray.put({**fresh, stale: before[stale]})])
-        with pytest.raises(StaleWeightsError, match="engine 0 .* stale"):
-            check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
-
-        pool.update_weights(2, learner.publish())
-        worst, _ = check_parity(learner.logprobs(SEQUENCES), pool.logprobs(SEQUENCES)[0], 1e-4, "engine 0")
-        assert worst < 1e-4
+        metrics = publish(2)
+        assert metrics["sync/max_logprob_diff"] < 1e-4
+        assert metrics["sync/mismatch_kl"] < 1e-6
+        assert metrics["sync/bytes"] == sum(array.nbytes for array in before.values())
 
         prompt = Prompt(
             prompt_id="p", user_id="u", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=SEQUENCES[0]
@@ -162,6 +178,46 @@ def test_dead_actor_is_named_at_once(cluster: bool, model_dir: Path) -> None:
             learner.logprobs(SEQUENCES)
     finally:
         learner.close()
+
+
+def test_of_ranks_that_fail_together_the_dead_one_is_named(cluster: bool, model_dir: Path) -> None:
+    learner = make_learner(model_dir, cluster, ranks=2)
+    try:
+        one_step(learner)
+        ray.kill(learner.ranks[1])
+        with pytest.raises(ActorError, match="learner rank 1 died"):
+            one_step(learner)
+    finally:
+        learner.close()
+
+
+def test_an_engine_that_cannot_start_says_why(cluster: bool, tmp_path: Path) -> None:
+    pool = RolloutPool(tmp_path, RolloutConfig(threads=1), 256, 120)
+    try:
+        with pytest.raises(ActorError, match=r"^rollout engine 0 could not start: .*no tokenizer\.json"):
+            pool.logprobs(SEQUENCES)
+    finally:
+        pool.close()
+
+
+def test_an_incomplete_checkpoint_is_refused(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
+    learner = make_learner(model_dir, cluster)
+    try:
+        with pytest.raises(ActorError, match="learner rank 0 failed: .*checkpoint is incomplete"):
+            learner.load(tmp_path)
+    finally:
+        learner.close()
+
+
+def test_nothing_listens_beyond_loopback(cluster: bool) -> None:
+    ours = ray_processes()
+    listening = {
+        ipaddress.ip_address(socket.laddr.ip.removeprefix("::ffff:"))  # an IPv4 address of an IPv6 socket
+        for socket in psutil.net_connections("inet")
+        if socket.pid in ours and socket.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert all(address.is_loopback for address in listening), listening
 
 
 def test_scorer_that_lacks_a_user_is_named(cluster: bool) -> None:

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rl.ledger import LEDGER_SCHEMA, read_ledger
-from tests.integration.conftest import ROOT, TINY_RECIPE, usergpt
+from tests.integration.conftest import ROOT, TINY_RECIPE, ray_processes, usergpt
 
 REPORT_ROW = {
     "model",
@@ -104,32 +105,71 @@ def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path
     assert all(row["tokens_kept"] + row["tokens_wasted"] == tokens for row in rows)
 
 
-def test_killed_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: Path) -> None:
-    """SIGKILL after the first checkpoint; the continued run's ledger equals the uninterrupted one's."""
+def _signalled_after(
+    checkpoint: int, command: list[str], run: Path, number: signal.Signals
+) -> tuple[int, str]:
+    """Start `command`, send the signal once the RL checkpoint is there; returns exit status and stderr."""
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    state = run / "rl" / "checkpoints" / f"step_{checkpoint:06d}" / "state.json"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.05)
+    assert state.exists()
+    running.send_signal(number)
+    _, errors = running.communicate(timeout=60)
+    assert not (run / "rl" / "policy").exists()
+    return running.returncode, errors
+
+
+def test_stopped_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: Path) -> None:
+    """SIGTERM after the first checkpoint, SIGKILL after the second; the ledger is the uninterrupted one's."""
     shutil.copytree(tiny_run, tmp_path / "tiny")
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(TINY_RECIPE)
     command = [
-        sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}",
-        "--force", "rl", "--until", "rl",
+        sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl",
     ]  # fmt: skip
     shutil.rmtree(tmp_path / "tiny" / "rl")
-    running = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy()
-    )
-    checkpoint = tmp_path / "tiny" / "rl" / "checkpoints" / "step_000001" / "state.json"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGKILL)
-    running.wait(timeout=30)
-    assert checkpoint.exists()
-    assert not (tmp_path / "tiny" / "rl" / "policy").exists()
+    before = ray_processes()
+    status, errors = _signalled_after(1, command, tmp_path / "tiny", signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM
+    assert errors.strip().splitlines()[-1] == "usergpt: interrupted; run the same command again to go on"
+    assert ray_processes() <= before
+    _signalled_after(2, command, tmp_path / "tiny", signal.SIGKILL)
 
     resumed = usergpt("run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl")
     assert resumed.returncode == 0, resumed.stderr
     uninterrupted = read_ledger(tiny_run / "rl" / "ledger").drop("gen_seconds")
     assert read_ledger(tmp_path / "tiny" / "rl" / "ledger").drop("gen_seconds").equals(uninterrupted)
+
+
+def test_an_engine_killed_in_rl_ends_the_run_with_its_name(tiny_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run, tmp_path / "tiny")
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(TINY_RECIPE)
+    shutil.rmtree(tmp_path / "tiny" / "rl")
+    command = [sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}", "rl.steps=500"]
+    before = ray_processes()
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    first = tmp_path / "tiny" / "rl" / "ledger" / "step_000000.parquet"
+    deadline = time.monotonic() + 120
+    while not first.exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.05)
+    engines = [
+        process
+        for process in psutil.Process(running.pid).children(recursive=True)
+        if "RolloutEngine" in " ".join(process.cmdline())
+    ]
+    assert len(engines) == 1
+    engines[0].kill()
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "usergpt: ActorError: rollout engine 0 died: " in errors
+    assert ray_processes() <= before
 
 
 def test_profile_shows_the_events_behind_every_claim(tiny_run: Path, tmp_path: Path) -> None:
@@ -204,6 +244,6 @@ def test_bad_input_gets_one_clear_line(arguments: list[str], message: str, tmp_p
     extra = [f"runs_dir={tmp_path}"] if arguments[0] == "run" else []
     done = usergpt(*arguments, *extra)
     assert done.returncode == 2, done.stdout + done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("usergpt:")]
-    assert len(lines) == 1
-    assert message in lines[0]
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("usergpt: ")
+    assert message in line

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +29,29 @@ def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     start = [
         *ray, "start", "--head", f"--port={PORT}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
         "--dashboard-host=127.0.0.1", f"--dashboard-port={DASHBOARD}", "--object-store-memory=200000000",
+        "--block",
     ]  # fmt: skip
-    subprocess.run(start, check=True, capture_output=True, env=environment, timeout=120)
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    yield f"http://127.0.0.1:{DASHBOARD}"
-    subprocess.run([*ray, "stop", "--force"], check=True, capture_output=True, env=environment, timeout=120)
+    address = f"http://127.0.0.1:{DASHBOARD}"
+    # Blocking, it ends what it started; `ray stop` would end every Ray of the machine.
+    head = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(address) and time.monotonic() < deadline and head.poll() is None:
+            time.sleep(0.5)
+        assert _answers(address)
+        yield address
+    finally:
+        head.terminate()
+        head.wait(timeout=60)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/api/version", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -56,6 +76,13 @@ def test_submit_streams_the_log_and_returns_the_exit_status(
     )
     assert failed.returncode == 2
     assert "the cluster has 2" in failed.stdout
+
+
+def test_a_local_run_beside_a_started_cluster_has_a_ray_of_its_own(
+    job_server: str, recipe: Path, tmp_path: Path
+) -> None:
+    done = usergpt("run", str(recipe), f"runs_dir={tmp_path}", "cluster.cpus=3", "--until", "simulate")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
