@@ -16,7 +16,7 @@ from records.errors import UserError
 
 @contextmanager
 def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
-    """Join the cluster at `config.address`, or start a Ray on loopback that ends with the block.
+    """Join the cluster at `config.address`; empty or local starts a Ray on loopback that ends with the block.
 
     Inside a submitted job the job's own cluster is joined. Yields whether all actors share this machine.
 
@@ -25,12 +25,16 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
     """
     address = config.address or os.environ.get("RAY_ADDRESS", "")
     if ray.is_initialized():  # an outer block's
-        yield len(ray.nodes()) == 1
+        yield _one_machine()
         return
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    if address:
+    if address not in ("", "local"):
         check_address(address)
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"Ray address {address!r}: no cluster to join there ({reason})") from None
     else:
         # Ray turns 127.0.0.1 into the machine's outward address where it might form a cluster; this one
         # is alone, and nothing of it shall listen beyond loopback.
@@ -48,9 +52,13 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
     # Ray's own handler leaves the process by SystemExit, which aborts it while it waits for an actor.
     signal.signal(signal.SIGTERM, on_sigterm)
     try:
-        yield len(ray.nodes()) == 1
+        yield _one_machine()
     finally:
         ray.shutdown()
+
+
+def _one_machine() -> bool:
+    return sum(bool(node["Alive"]) for node in ray.nodes()) == 1
 
 
 def check_address(address: str, timeout_s: float = 5.0) -> None:
@@ -59,7 +67,7 @@ def check_address(address: str, timeout_s: float = 5.0) -> None:
     Raises:
         UserError: it has no port, or nobody answers.
     """
-    if address in ("auto", "local"):
+    if address == "auto":
         return
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:

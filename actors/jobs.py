@@ -1,17 +1,24 @@
 """Ray's job server, seen from outside the cluster."""
 
 import asyncio
+import http.client
 import os
 import shlex
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from ray.exceptions import RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from records.errors import UserError
 
 EXCLUDES = ["runs/", ".venv/", ".git/", "dist/", "build/", "**/__pycache__/"]
 """Never uploaded (what .gitignore names is left out as well)."""
+
+ANSWER_S = 20.0
+"""How long the job server may take to answer at all, seconds."""
 
 
 def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
@@ -22,6 +29,7 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
     Raises:
         UserError: the job server refuses.
     """
+    _check_server(address)
     if (Path.home() / ".ray" / "auth_token").exists():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
@@ -30,7 +38,7 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
             entrypoint=shlex.join(command),
             runtime_env={"working_dir": str(working_dir), "excludes": EXCLUDES},
         )
-    except (RuntimeError, ConnectionError) as error:
+    except (RuntimeError, OSError, ValueError, RayError) as error:
         raise UserError(f"Ray job server {address!r}: {str(error).splitlines()[0]}") from None
     print(f"submitted {job} to {address}", flush=True)
     try:
@@ -43,6 +51,16 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
     if info.driver_exit_code is not None:
         return int(info.driver_exit_code)
     return 0 if info.status == JobStatus.SUCCEEDED else 1
+
+
+def _check_server(address: str) -> None:
+    """Ray's client waits for ever for a server that takes the connection and says nothing."""
+    try:
+        urllib.request.urlopen(f"{address.rstrip('/')}/api/version", timeout=ANSWER_S).close()
+    except urllib.error.HTTPError:
+        return  # it answers, be it that it wants a token
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise UserError(f"{address!r} is no Ray job server: {error}") from None
 
 
 async def _print_log(client: JobSubmissionClient, job: str) -> None:

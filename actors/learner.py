@@ -200,7 +200,7 @@ class LearnerRank:
         if self.config.ranks == 1:
             return totals
         names = sorted(totals)
-        values = torch.tensor([totals[name] for name in names], dtype=torch.float64)
+        values = torch.tensor([totals[name] for name in names], dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(values)
         return dict(zip(names, values.tolist(), strict=True))
 

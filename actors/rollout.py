@@ -10,7 +10,6 @@ import numpy.typing as npt
 import ray
 
 from actors.supervision import wait_for_all
-from actors.weights import buckets_of
 from lm.tokenizer import ChatTokenizer
 from records.config import RolloutConfig
 from records.errors import UserError
@@ -113,7 +112,8 @@ class RolloutEngine:
     def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
         """Replace the weights; nothing computed with the old ones is reused. Returns the bytes received."""
         received = self.engine.collective_rpc("receive_weights", args=(buckets,))
-        self.engine.reset_prefix_cache()
+        if not self.engine.reset_prefix_cache():
+            raise RuntimeError("the prefix cache was in use during a weight update and holds old weights")
         self.version = version
         return sum(received)
 
@@ -124,6 +124,9 @@ def _environment(config: RolloutConfig) -> dict[str, str]:
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
+        # An engine is one process: nothing of it has to be reached from elsewhere.
+        "VLLM_HOST_IP": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": "lo",
     }
     if config.gpus_per_actor == 0:
         variables |= {
@@ -177,10 +180,6 @@ class RolloutPool:
         """Replace the weights of every engine; returns the bytes received by all."""
         pending = [engine.update_weights.remote(version, list(buckets)) for engine in self.engines]
         return sum(self._wait(pending))
-
-    def load_weights(self, version: int, model_dir: Path) -> None:
-        """Replace the weights of every engine by those of a Hugging Face directory of the same shape."""
-        self.update_weights(version, buckets_of(model_dir))
 
     def close(self) -> None:
         """End the engines' processes."""

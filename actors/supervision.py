@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from records.errors import UserError
 
@@ -38,6 +38,8 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
         raise ActorError(f"{who} failed: {type(cause).__name__}: {cause}") from error
     except RayActorError as error:
         raise ActorError(f"{who} {_death(error)}") from error
+    except RayError as error:
+        raise ActorError(f"{who} failed: {type(error).__name__}: {str(error).splitlines()[0]}") from error
 
 
 def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:

@@ -1,14 +1,12 @@
 """Weights from the learner to the engines, in buckets, and the check that they arrived."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
 import torch
-from safetensors import safe_open
 
 BUCKET_BYTES = 64 * 2**20
 """A bucket is closed once it holds this much; a single larger tensor is a bucket of its own."""
@@ -32,18 +30,6 @@ def buckets(weights: Iterator[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[
             bucket, size = {}, 0
     if bucket:
         yield ray.put(bucket)
-
-
-def buckets_of(model_dir: Path) -> list[ray.ObjectRef]:
-    """The weights of a Hugging Face directory (safetensors), in the object store."""
-
-    def arrays() -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        for file in sorted(model_dir.glob("*.safetensors")):
-            with safe_open(file, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118  (a file, no dict)
-                    yield name, tensors.get_tensor(name).float().numpy()
-
-    return list(buckets(arrays()))
 
 
 class WeightReceiver:

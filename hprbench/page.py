@@ -26,7 +26,11 @@ _CHARTS = (
         plots.reward_curves,
         "Every generated sample, those trained on, and the probe.",
     ),
-    ("What the filters dropped", plots.reason_areas, "A sample that fails for two reasons counts for each."),
+    (
+        "What the filters dropped",
+        plots.reason_areas,
+        "A sample that fails for several reasons counts under the first.",
+    ),
     ("SFT loss by stage", plots.sft_loss, "Thin: each step; bold: mean of the last steps."),
     ("Where the time went", plots.stage_bars, "Wall-clock seconds of each stage."),
 )

@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     profile.add_argument("--run", type=Path, default=Path("runs/quickstart"), help="run whose model is used")
     profile.add_argument("--out", type=Path, default=Path("runs/profiles"), help="folder to write to")
     profile.add_argument("--users", type=int, default=0, help="only the first so many users (0: all)")
+    profile.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="fields of the run's recipe to change"
+    )
 
     filters = commands.add_parser("filters", help="look at what the filters of a run did")
     actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -134,7 +137,14 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "profile":
         from launch.profile import profile
 
-        return profile(arguments.input, arguments.mapping, arguments.run, arguments.out, arguments.users)
+        return profile(
+            arguments.input,
+            arguments.mapping,
+            arguments.run,
+            arguments.out,
+            limit=arguments.users,
+            overrides=arguments.overrides,
+        )
     if arguments.command == "filters":
         from launch.filters import show_sweep
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from launch.preflight import cpu_shares, preflight
 from launch.recipe import load_recipe, run_directory
 from records.config import Recipe
 from records.errors import UserError
@@ -26,7 +25,7 @@ def doctor(recipe_path: Path, overrides: Sequence[str]) -> int:
     for check in (_packages, _cpus, _disk, _preflight):
         try:
             console.print(f"ok    {check(recipe)}", markup=False, highlight=False)
-        except UserError as error:
+        except (UserError, ImportError) as error:
             failed = True
             console.print(f"FAIL  {error}", markup=False, highlight=False)
     return 2 if failed else 0
@@ -50,8 +49,10 @@ def _packages(recipe: Recipe) -> str:
 
 
 def _cpus(recipe: Recipe) -> str:
-    if recipe.cluster.address:
+    if recipe.cluster.address not in ("", "local"):
         return f"CPUs are checked on {recipe.cluster.address} when the run joins it"
+    from launch.preflight import cpu_shares  # it needs the packages, which may be what is missing
+
     have, wanted = float(recipe.cluster.cpus or os.cpu_count() or 1), sum(cpu_shares(recipe).values())
     if wanted > have:
         raise UserError(f"actors ask for {wanted:g} CPUs, there are {have:g}; lower the number of actors")
@@ -71,5 +72,7 @@ def _disk(recipe: Recipe) -> str:
 
 
 def _preflight(recipe: Recipe) -> str:
+    from launch.preflight import preflight
+
     preflight(recipe)
     return f"memory: {psutil.virtual_memory().available / 2**30:.1f} GiB free"

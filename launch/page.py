@@ -31,7 +31,8 @@ Values are a model's claims; unfold one to see the history lines it cited and th
 {% macro evidence(lines) %}{% if lines %}<details><summary>{{ lines|length }} line(s) cited</summary>
 {% for line in lines %}<p><code>{{ line.text }}</code></p><ul>
 {% for event in line.events[:20] %}<li>{{ event.time }} {{ event.source }} {{ event.action }}
-{{ event.content or "" }} {{ event.location or "" }} <code>{{ event.event_id }}</code></li>{% endfor %}
+{{ event.content or event.category or "" }} {{ event.location or "" }}
+<code>{{ event.event_id }}</code></li>{% endfor %}
 {% if line.events|length > 20 %}<li>and {{ line.events|length - 20 }} more</li>{% endif %}</ul>
 {% endfor %}</details>{% else %}<span class="none">no line cited</span>{% endif %}{% endmacro %}
 {% for profile in shown %}<article><h2>{{ profile.user_id }}</h2>

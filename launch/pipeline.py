@@ -30,7 +30,7 @@ class Stage:
     """One stage: what it does, the config it reads, and what it owns in the run directory.
 
     A stage that was interrupted finds what it wrote before and goes on; one whose inputs changed
-    starts with its `outputs` removed.
+    starts with its `outputs`, and those of all stages after it, removed.
     """
 
     name: str
@@ -66,11 +66,11 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
             run.reporter.say(f"{stage.name}: unchanged, skipped")
         else:
             if not same or entry.get("done"):
-                for output in stage.outputs:
-                    _remove(run.directory / output)
                 # What later stages made rests on what is about to be replaced.
-                for later in names[names.index(stage.name) + 1 :]:
-                    manifest.pop(later, None)
+                for later in stages[names.index(stage.name) :]:
+                    manifest.pop(later.name, None)
+                    for output in later.outputs:
+                        _remove(run.directory / output)
                 entry = {"fingerprint": before, "done": False, "seconds": 0.0}
             manifest[stage.name] = entry
             write_json(manifest_path, manifest)

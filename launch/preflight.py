@@ -37,7 +37,7 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         UserError: the first problem found, with its mend.
     """
-    if recipe.cluster.address:
+    if recipe.cluster.address not in ("", "local"):
         check_address(recipe.cluster.address)
     layers, kv_heads, head_dim = _shape(recipe)
     check_kv_cache(
@@ -70,10 +70,19 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
         raise UserError(
             f"model.init_dir {model.init_dir!r}: no config.json; name a Hugging Face model directory"
         )
-    config = read_json(path)
-    heads = config["num_attention_heads"]
-    return (
-        config["num_hidden_layers"],
-        config.get("num_key_value_heads", heads),
-        config.get("head_dim") or config["hidden_size"] // heads,
-    )
+    try:
+        config = read_json(path)
+        heads = config["num_attention_heads"]
+        shape = (
+            config["num_hidden_layers"],
+            config.get("num_key_value_heads", heads),
+            config.get("head_dim") or config["hidden_size"] // heads,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no readable model config ({error!r})") from None
+    if config.get("tie_word_embeddings") and not recipe.rollout.gpus_per_actor:
+        raise UserError(
+            f"{path}: tied embeddings; vLLM on CPU keeps a copy of them that weight updates leave stale. "
+            "Save the model with tie_word_embeddings false"
+        )
+    return shape

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
 from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
 from launch.page import write_page
+from launch.preflight import preflight
 from launch.progress import Reporter
+from launch.recipe import load_recipe
 from lm.answers import Answer, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -26,25 +27,33 @@ from records.tags import NA, TAG, TAG_NAMES
 from semantize.mapping import load_mapping
 from semantize.pipeline import semantize_log
 from semantize.refine import RuleRefiner
+from semantize.text import clean
 
 BATCH = 256
 """Users generated for at once; progress is shown in between."""
+
+SHOWN = ("source", "action", "content", "category", "location", "count", "value")
+"""Fields of an event that are shown beside its time."""
 
 GREEDY = 0.0
 """Profiles are the model's most likely answer, the same every time."""
 
 
-def profile(log: Path, mapping_name: str, run_directory: Path, out: Path, limit: int) -> int:
-    """Profile every user of `log` with the model of `run_directory`, into `out`.
+def profile(
+    log: Path, mapping_name: str, run_directory: Path, out: Path, *, limit: int, overrides: Sequence[str]
+) -> int:
+    """Profile every user of `log` (with `limit`, the first so many) with the model of `run_directory`.
 
-    Writes events, histories and quarantine (Parquet), profiles.jsonl and profiles.html.
+    Writes events, histories and quarantine (Parquet), profiles.jsonl and profiles.html into `out`;
+    `overrides` (`key=value`) change the run's recipe.
 
     Raises:
         UserError: the log, mapping or run is at fault.
     """
     if limit < 0:
         raise UserError(f"--users {limit}: give a number of users, or 0 for all")
-    recipe, model = trained_model(run_directory)
+    recipe, model = trained_model(run_directory, overrides)
+    preflight(recipe)
     mapping = load_mapping(mapping_name) if mapping_name else None
     tokenizer = ChatTokenizer.load(model)
     reporter = Reporter()
@@ -70,7 +79,7 @@ def profile(log: Path, mapping_name: str, run_directory: Path, out: Path, limit:
     return 0
 
 
-def trained_model(run_directory: Path) -> tuple[Recipe, Path]:
+def trained_model(run_directory: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Path]:
     """The recipe of a finished run and its best model: the RL policy, else the last SFT stage.
 
     Raises:
@@ -79,8 +88,7 @@ def trained_model(run_directory: Path) -> tuple[Recipe, Path]:
     config = run_directory / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run_directory}: no run there; run `usergpt run quickstart` or name one with --run")
-    recipe = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.load(config)))
-    assert isinstance(recipe, Recipe)
+    recipe = load_recipe(config, overrides)
     for model in (run_directory / "rl" / "policy", run_directory / "sft" / "stage3"):
         if (model / "config.json").is_file():
             return recipe, model
@@ -104,7 +112,10 @@ def generate(
     ]
     rollouts: list[Rollout] = []
     with ray_cluster(recipe.cluster):
-        check_cpus({"rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor}, 0)
+        engines = recipe.rollout
+        check_cpus(
+            {"rollout": engines.actors * engines.cpus_per_actor}, engines.actors * engines.gpus_per_actor
+        )
         pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
         try:
             for first in range(0, len(requests), BATCH):
@@ -133,7 +144,7 @@ def describe(
         row["event_id"]: {
             "event_id": row["event_id"],
             "time": row["timestamp"].isoformat(),
-            **{name: row[name] for name in ("source", "action", "content", "location") if row[name]},
+            **{name: row[name] for name in SHOWN if row[name]},
         }
         for row in events.filter(pl.col("event_id").is_in(list(cited))).iter_rows(named=True)
     }
@@ -189,7 +200,7 @@ def show(console: Console, profile: dict[str, Any] | None) -> None:
     """Print one user as an example."""
     if profile is None:
         return
-    lines = [f"User {profile['user_id']}"]
+    lines = [f"User {clean(profile['user_id'], 80)}"]
     for sentence in profile["summary"]:
         cited = ", ".join(f"#{line['line']}" for line in sentence["evidence"]) or "no line cited"
         lines.append(f"  {sentence['text']}  [{cited}]")

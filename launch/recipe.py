@@ -118,7 +118,8 @@ def check_recipe(recipe: Recipe) -> None:
             f"{recipe.rl.group_size}: every group would be dropped"
         )
     weights = recipe.scorer.summary_weights
-    if set(weights) != set(QUALITIES) or min(weights.values()) < 0 or not any(weights.values()):
+    amounts = list(weights.values())
+    if set(weights) != set(QUALITIES) or not 0 < sum(amounts) < math.inf or min(amounts) < 0:
         raise UserError(
             f"scorer.summary_weights: give {', '.join(QUALITIES)} weights of at least 0, one of them above"
         )
@@ -136,6 +137,9 @@ def check_recipe(recipe: Recipe) -> None:
             f"rl.groups_per_step {recipe.rl.groups_per_step} is no multiple of rl.minibatches "
             f"{recipe.rl.minibatches}"
         )
+    for stage in (recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3):
+        if recipe.sft.answer_weight == stage.history_weight == 0:
+            raise UserError("sft.answer_weight and history_weight of a stage are both 0; nothing is learned")
     if recipe.sft.optimizer not in ("adamw", "muon"):
         raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
     if recipe.rl.init_from not in ("stage1", "stage2", "stage3"):
@@ -174,8 +178,9 @@ def check_bounds(section: Any, prefix: str = "") -> None:
                     check_bounds(entry, f"{key}.{name}.")
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             low, high = item.metadata["low"], item.metadata["high"]
-            if math.isnan(value):
-                raise UserError(f"{key} is not a number")
+            bounded = low is not None or high is not None
+            if math.isnan(value) or (bounded and math.isinf(value)):
+                raise UserError(f"{key} is {value}; give a number")
             if low is not None and value < low:
                 raise UserError(f"{key} is {value:g}; it must be at least {low:g}")
             if high is not None and value > high:

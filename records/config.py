@@ -33,7 +33,7 @@ class SimulateConfig:
 class SemantizeConfig:
     token_budget: int = opt(320, "Tokens of a whole history, in the model's own tokenizer.", low=1)
     short_term_days: int = opt(
-        30, "Days before a user's last event told day by day; older ones by month.", low=0
+        30, "Days up to a user's last event told day by day; older ones by month.", low=1
     )
     top_k: int = opt(5, "Entities kept a line, most frequent first.", low=1)
     max_quarantine_share: float = opt(
@@ -55,7 +55,9 @@ class ModelConfig:
 @dataclass
 class AnswerConfig:
     cite: bool = opt(True, "Answers cite the numbers of the history lines they rest on.")
-    max_citations: int = opt(2, "Lines cited a tag or sentence, at most.", low=0)
+    max_citations: int = opt(
+        2, "Lines cited a tag, at most; a sentence cites those of all tags it states.", low=0
+    )
 
 
 @dataclass
@@ -95,7 +97,7 @@ class ClusterConfig:
     address: str = opt("", "Ray address to join; empty starts a Ray of its own on this machine.")
     cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.", low=0)
     object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.", low=0.1)
-    timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1)
+    timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1, high=1e6)
 
 
 @dataclass
@@ -105,7 +107,7 @@ class SFTStageConfig:
     composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.", low=0, high=1)
     replay_share: float = opt(0.0, "Share of examples replayed from the stage before.", low=0, high=1)
     window_lines: int = opt(
-        0, "History lines a lesson shows, a random stretch of the whole; 0 shows all.", low=0
+        0, "A lesson shows a random stretch of at most so many history lines; 0 shows all.", low=0
     )
     history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
 
@@ -163,7 +165,7 @@ class LossConfig:
 @dataclass
 class RLConfig:
     init_from: str = opt("stage3", "SFT stage the policy starts from: stage1, stage2 or stage3.")
-    steps: int = opt(20, "Policy updates.", low=0)
+    steps: int = opt(20, "Policy updates.", low=1)
     groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
     group_size: int = opt(8, "Samples a group.", low=2)
     minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
@@ -185,7 +187,10 @@ class RLConfig:
     save_every: int = opt(5, "Steps between checkpoints.", low=1)
     keep_checkpoints: int = opt(2, "Checkpoints kept.", low=1)
     sync_tolerance: float = opt(
-        1e-3, "Largest log-prob difference, nats, between learner and engines.", low=0
+        1e-4,
+        "Largest log-prob difference, nats, between learner and engines. In float32 they agree to about "
+        "1e-6; bfloat16 engines need far more, such as 0.1.",
+        low=0,
     )
     sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.", low=1)
     ledger_text: bool = opt(True, "Keep response texts in the ledger.")

@@ -46,15 +46,8 @@ class SemanticHistory:
         return "\n".join(line.text for line in self.lines)
 
     def window(self, first: int, count: int) -> "SemanticHistory":
-        """The `count` lines from number `first` on as a history of its own, numbered from 1."""
-        chosen = self.lines[first - 1 : first - 1 + count]
-        return SemanticHistory(
-            user_id=self.user_id,
-            lines=tuple(
-                replace(line, number=number, text=f"#{number}{line.text.removeprefix(f'#{line.number}')}")
-                for number, line in enumerate(chosen, start=1)
-            ),
-        )
+        """The `count` lines from number `first` on, which keep their numbers."""
+        return replace(self, lines=self.lines[first - 1 : first - 1 + count])
 
     def lines_citing(self, event_ids: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers of the lines that stand on at least one of `event_ids`."""

@@ -120,7 +120,7 @@ def _check_columns(mapping: Mapping, path: Path, table: Table) -> None:
             guess = nearest(name, table.names)
             raise UserError(f"{path}: no column {name!r}; did you mean {guess!r}? Mend it in the mapping")
     for name, kind in table.frame.schema.items():
-        if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration):
             raise UserError(f"{path}: column {name!r} holds {kind}; map a column of plain values")
 
 

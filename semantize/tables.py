@@ -71,7 +71,7 @@ def read_table(path: Path, wanted: Collection[str]) -> Table:
         else:
             with _open_text(path) as lines:
                 table = _read_json_lines(lines, wanted)
-    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
+    except (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"{path}: not a readable {kind} file ({reason}); export it again") from error
     if not table.rows:

@@ -3,7 +3,7 @@
 The unit is (history, tag set) and agreement is counted per tag: of five samples from two teachers,
 at least four that agree with the label make a tag *standard* (stage 1), one to three make it
 *controversial* (stage 2, if a stronger teacher agrees), none drops it. Stage 3 asks for everything
-that survived, with a summary.
+that survived, with a summary, or for some of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Lesson:
 def sort_tags(gold: Gold, users: Sequence[str], config: SFTConfig, seed: int) -> pl.DataFrame:
     """Agreement of the teachers with the label, one row a user and tag: `agree` of 5 and its `band`."""
     open_values = {
-        tag.name: tuple(sorted({v for tags in gold.values() for v in tags[tag.name].values}))
+        tag.name: tuple(sorted({value for user in users for value in gold[user][tag.name].values}))
         for tag in TAGS
         if tag.is_open
     }
@@ -106,7 +106,9 @@ def build_stage(
             standard = tags_of.get((user, STANDARD), set())
             controversial = tags_of.get((user, CONTROVERSIAL), set())
             whole = histories[user]
-            count = min(len(whole.lines), config.window_lines or len(whole.lines))
+            count = len(whole.lines)
+            if config.window_lines:
+                count = int(rng.integers(min(count, config.window_lines))) + 1
             first = int(rng.integers(len(whole.lines) - count + 1)) + 1
             shown = whole.window(first, count)
             chosen = _choose(stage, standard, controversial, rng)
@@ -135,7 +137,7 @@ def _choose(
     elif stage == 2:
         chosen = controversial | (_some(standard, rng) if controversial else set())
     else:
-        chosen = standard | controversial
+        chosen = _some(standard | controversial, rng)
     return tuple(name for name in TAG_NAMES if name in chosen)
 
 
@@ -158,10 +160,10 @@ def _as_seen(label: GoldTag, history: SemanticHistory) -> GoldTag:
 
 
 def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
-    """All of `tags` half of the time, else a random subset of at least a third."""
-    if rng.random() < 0.5 or len(tags) < 3:
+    """All of `tags` half of the time, else a random subset of any size: a question may ask for few."""
+    if rng.random() < 0.5 or len(tags) < 2:
         return tags
-    count = int(rng.integers(len(tags) // 3, len(tags) + 1))
+    count = int(rng.integers(1, len(tags) + 1))
     return set(rng.permutation(sorted(tags))[:count].tolist())
 
 

@@ -118,6 +118,14 @@ def test_a_redone_stage_leaves_nothing_after_it_trusted(toy: Toy) -> None:
     assert toy.run() == ["two", "three"]
 
 
+def test_what_a_redone_stage_made_stale_is_gone_at_once(toy: Toy) -> None:
+    toy.run()
+    toy.run(force=["one"], until="one")
+    assert (toy.directory / "one").exists()
+    assert not (toy.directory / "two").exists()
+    assert not (toy.directory / "three").exists()
+
+
 def test_missing_outputs_are_made_again(toy: Toy) -> None:
     toy.run()
     (toy.directory / "two" / "part").unlink()

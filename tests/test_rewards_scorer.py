@@ -1,6 +1,7 @@
 """From response to score: gates, sums, and failures that are no zeros."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -86,6 +87,23 @@ def test_a_scorer_that_raises_marks_an_error_and_spares_the_others() -> None:
     assert math.isnan(broken.reward)
     assert math.isnan(broken.atomic)
     assert not broken.format_ok
+
+
+def test_a_reward_that_is_no_number_is_an_error() -> None:
+    class Undecided(RuleJudge):
+        def judge(self, answer: Answer, gold: Mapping[str, Sequence[str]]) -> float:
+            return math.nan
+
+    text = _text("female", "", "The user is a woman.")
+    (score,) = score_batch([_prompt(COMPOSITE_TASK)], [text], [GOLD], Undecided({"completeness": 1.0}))
+    assert score.error == "the reward is nan"
+
+
+def test_a_summary_answers_for_the_tags_asked_alone() -> None:
+    text = _text("female", "", "The user is a woman.")
+    known = {**GOLD, "home_city": ("Oslo",)}
+    asked = score_response(_prompt(COMPOSITE_TASK), text, GOLD, JUDGE)
+    assert score_response(_prompt(COMPOSITE_TASK), text, known, JUDGE) == asked
 
 
 def test_a_failed_score_is_never_a_zero() -> None:

@@ -121,9 +121,7 @@ def test_stage_1_asks_for_standard_tags_only() -> None:
         assert lesson.tags
         assert set(lesson.tags) <= set(STANDARD)
         assert lesson.tags == tuple(name for name in TAG_NAMES if name in lesson.tags)
-        # A random subset holds at least a third: ⌊8/3⌋ = 2.
-        assert len(lesson.tags) >= 2
-    assert len({lesson.tags for lesson in lessons}) > 5
+    assert {len(lesson.tags) for lesson in lessons} >= {1, 2, 4}
     assert sum(lesson.tags == STANDARD for lesson in lessons) >= 15
 
 
@@ -135,7 +133,7 @@ def test_stage_2_contains_every_controversial_tag() -> None:
     assert len({lesson.tags for lesson in lessons}) > 5
 
 
-def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:
+def test_stage_3_asks_for_what_survived_with_summaries_and_replay() -> None:
     lessons = _build(3, examples=200, composite=0.6, replay_share=0.1, replay=REPLAY)
     assert len(lessons) == 200
     replayed = [lesson for lesson in lessons if lesson.user_id == "old"]
@@ -143,7 +141,10 @@ def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:
     # 200 · .1
     assert len(replayed) == 20
     assert set(replayed) <= set(REPLAY)
-    assert {lesson.tags for lesson in fresh} == {STANDARD + CONTROVERSIAL}
+    # All of it half of the time, else a random choice: 180 draws at .5, three deviations are ±.11.
+    assert {tag for lesson in fresh for tag in lesson.tags} == set(STANDARD + CONTROVERSIAL)
+    whole = sum(lesson.tags == STANDARD + CONTROVERSIAL for lesson in fresh)
+    assert whole / 180 == pytest.approx(0.5, abs=0.15)
     # 180 draws at .6: three deviations are ±.11.
     assert sum(lesson.task == COMPOSITE_TASK for lesson in fresh) / 180 == pytest.approx(0.6, abs=0.11)
     # Replay is mixed in, not appended.
@@ -201,6 +202,20 @@ def test_a_lesson_teaches_only_values_whose_evidence_it_shows() -> None:
     values = {1: '["hiking"]', 2: '["hiking"]', 3: '["cycling"]'}
     assert {lesson.first_line for lesson in lessons} == {1, 2, 3}
     assert all(f'"value":{values[lesson.first_line]}' in lesson.answer for lesson in lessons)
+
+
+def test_windows_are_stretches_of_every_length_up_to_the_limit_and_keep_their_numbers() -> None:
+    config = SFTStageConfig(examples=60, window_lines=2)
+    lessons = build_stage(1, config, BANDS, HISTORIES, GOLD, AnswerConfig(), [], seed=3)
+    assert {(lesson.first_line, lesson.lines) for lesson in lessons} == {
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (1, 2),
+        (2, 2),
+    }
+    assert HISTORIES["u0"].window(2, 2).text == "#2 b\n#3 c"
+    assert not any('"lines":[1]' in lesson.answer for lesson in lessons if lesson.first_line > 1)
 
 
 def test_lessons_survive_the_disk(tmp_path: Path) -> None:

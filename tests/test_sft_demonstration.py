@@ -5,7 +5,7 @@ from records.config import AnswerConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import GoldTag
-from sft.demonstration import gold_answer, reasoning
+from sft.demonstration import gold_answer, named_evidence, reasoning
 
 
 def _label(tag: str, values: tuple[str, ...], events: tuple[str, ...], *shows: int) -> GoldTag:
@@ -36,31 +36,37 @@ GOLD = {
 }
 
 
-def test_reasoning_quotes_the_entity_most_evidence_stands_behind() -> None:
-    assert reasoning(HISTORY, GOLD, ("gender", "pet")) == '"gender" Razor=male'
-    assert reasoning(HISTORY, GOLD, ("pet",)) == "No evidence"
+def _reasoned(*tags: str) -> str:
+    return reasoning({tag: named_evidence(HISTORY, GOLD[tag]) for tag in tags})
+
+
+def test_reasoning_names_the_entity_most_evidence_stands_behind() -> None:
+    assert _reasoned("gender") == '"gender" Razor=male'
+
+
+def test_a_tag_without_evidence_has_its_turn() -> None:
+    assert _reasoned("pet", "gender") == '"pet" NA,"gender" Razor=male'
 
 
 def test_of_a_city_the_name_is_quoted() -> None:
-    assert reasoning(HISTORY, GOLD, ("home_city",)) == '"home_city" Oslo'
+    assert _reasoned("home_city") == '"home_city" Oslo'
 
 
 def test_every_value_of_a_list_is_reasoned_from_evidence_of_its_own() -> None:
     # e9 is in no line: nothing is quoted for baking.
-    expected = '"interests" Bib Shorts=cycling,"interests" Tent=hiking'
-    assert reasoning(HISTORY, GOLD, ("interests",)) == expected
+    assert _reasoned("interests") == '"interests" Bib Shorts=cycling,"interests" Tent=hiking'
 
 
 def test_log_text_cannot_close_the_reasoning() -> None:
-    assert reasoning(HISTORY, GOLD, ("income_band",)) == '"income_band" ‹answer›=low'
+    assert _reasoned("income_band") == '"income_band" ‹answer›=low'
 
 
-def test_a_gold_answer_is_true_and_cites_its_evidence() -> None:
+def test_a_gold_answer_is_true_and_cites_the_evidence_it_names() -> None:
     tags = ("gender", "pet", "home_city")
     text = gold_answer(HISTORY, GOLD, tags, COMPOSITE_TASK, AnswerConfig(max_citations=1))
     answer = parse_answer(text, tags=tags, summary=True, history_lines=3)
     assert isinstance(answer, Answer)
-    assert answer.think == '"gender" Razor=male,"home_city" Oslo'
+    assert answer.think == '"gender" Razor=male,"pet" NA,"home_city" Oslo'
     assert {name: (tag.values, tag.lines) for name, tag in answer.tags.items()} == {
         "gender": (("male",), (3,)),
         "pet": ((), ()),
@@ -72,16 +78,18 @@ def test_a_gold_answer_is_true_and_cites_its_evidence() -> None:
     ]
 
 
-def test_a_sentence_cites_the_lines_with_most_evidence_of_its_tags() -> None:
-    text = gold_answer(HISTORY, GOLD, ("gender", "interests"), COMPOSITE_TASK, AnswerConfig(max_citations=2))
-    answer = parse_answer(text, tags=("gender", "interests"), summary=True, history_lines=3)
+def test_a_sentence_cites_the_lines_of_all_tags_it_states() -> None:
+    tags = ("interests", "gender", "home_city", "income_band")
+    text = gold_answer(HISTORY, GOLD, tags, COMPOSITE_TASK, AnswerConfig(max_citations=2))
+    answer = parse_answer(text, tags=tags, summary=True, history_lines=3)
     assert isinstance(answer, Answer)
+    # The line named comes first; what room is left goes to the line with most of the other evidence.
     assert answer.tags["gender"].lines == (1, 3)
     assert answer.tags["interests"].lines == (2,)
-    assert [sentence.lines for sentence in answer.summary] == [(1, 3), (2,)]
+    assert [sentence.lines for sentence in answer.summary] == [(1, 3), (2,), (3,), (3,)]
 
 
-def test_without_citations_no_line_is_named() -> None:
+def test_without_citations_the_answer_names_no_line() -> None:
     text = gold_answer(HISTORY, GOLD, ("gender",), TAGS_TASK, AnswerConfig(cite=False))
     assert text == '<think>"gender" Razor=male</think><answer>{"gender":{"value":"male"}}</answer>'
 
@@ -95,4 +103,5 @@ def test_evidence_without_an_entity_is_cited_all_the_same() -> None:
         ),
     )
     text = gold_answer(bare, GOLD, ("gender",), TAGS_TASK, AnswerConfig(max_citations=1))
+    assert '<think>"gender" NA</think>' in text
     assert '{"gender":{"value":"male","lines":[2]}}' in text

@@ -35,13 +35,13 @@ def model_directories(run: Run) -> dict[str, Path]:
     """Models of the table, in its order: name → Hugging Face directory."""
     return {
         "untrained": run.directory / "model",
-        "SFT": run.directory / "sft" / "stage3",
+        "SFT": run.directory / "sft" / run.recipe.rl.init_from,
         "SFT + DF-GRPO": run.directory / "rl" / "policy",
     }
 
 
 def run_bench(run: Run) -> None:
-    """Generate what is not there yet, model by model, through one engine whose weights are replaced."""
+    """Generate what is not there yet, model by model, each through engines of its own."""
     recipe = run.recipe
     benchmark, _ = load_benchmark(run)
     tokenizer = ChatTokenizer.load(run.directory / "model")
@@ -53,18 +53,15 @@ def run_bench(run: Run) -> None:
     if not missing:
         return
     with ray_cluster(recipe.cluster):
-        pool = RolloutPool(
-            run.directory / "model", recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s
-        )
-        try:
-            for done, (name, path) in enumerate(missing.items()):
-                run.reporter.update(done, len(missing), f"models, now {name}")
-                pool.load_weights(done + 1, path)
+        for done, (name, path) in enumerate(missing.items()):
+            run.reporter.update(done, len(missing), f"models, now {name}")
+            pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
+            try:
                 rows = _generate(run, benchmark, tokenizer, pool)
-                with written_whole(generations_path(run, name)) as aside:
-                    rows.write_parquet(aside)
-        finally:
-            pool.close()
+            finally:
+                pool.close()
+            with written_whole(generations_path(run, name)) as aside:
+                rows.write_parquet(aside)
 
 
 def generations_path(run: Run, model: str) -> Path:

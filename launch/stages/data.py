@@ -14,9 +14,10 @@ from launch.pipeline import Run
 from lm.answers import Answer, TagAnswer, render_answer
 from lm.model import create_model
 from lm.phrases import sentences
-from lm.prompts import message
+from lm.prompts import message, render_prompt
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import Recipe
+from records.errors import UserError
 from records.files import read_json, write_json
 from records.history import SemanticHistory, read_gold, read_histories, write_histories
 from records.prompt import COMPOSITE_TASK
@@ -103,6 +104,7 @@ def run_semantize(run: Run) -> None:
             f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens"
         )
     histories = fit(slices, recipe.semantize, tokenizer.count)
+    check_room(histories, tokenizer, recipe)
     write_histories(directory / "histories" / "histories.parquet", iter(histories))
     freeze(
         directory / "bench" / "users.json",
@@ -115,6 +117,25 @@ def run_semantize(run: Run) -> None:
         f"semantize: {len(histories)} histories, {np.mean(tokens):.0f} tokens and "
         f"{np.mean([len(history.lines) for history in histories]):.0f} lines each on average"
     )
+
+
+def check_room(histories: Sequence[SemanticHistory], tokenizer: ChatTokenizer, recipe: Recipe) -> None:
+    """Refuse histories whose prompt leaves no room for the longest response.
+
+    Raises:
+        UserError: naming the key to raise.
+    """
+    longest = max(histories, key=lambda history: len(history.text))
+    prompt = len(render_prompt(tokenizer, longest, tags=TAG_NAMES, task=COMPOSITE_TASK).token_ids)
+    around = prompt - tokenizer.count([longest.text])[0]
+    response = max(recipe.rl.max_response_tokens, recipe.bench.max_response_tokens)
+    needed = recipe.semantize.token_budget + around + response
+    if needed > recipe.model.max_length:
+        raise UserError(
+            f"model.max_length is {recipe.model.max_length}: a history of semantize.token_budget "
+            f"{recipe.semantize.token_budget} tokens, {around} around it and a response of {response} need "
+            f"{needed}; raise it"
+        )
 
 
 def _tokenizer_texts(

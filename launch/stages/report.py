@@ -1,5 +1,6 @@
 """Stage report: the table, report.json and report.html."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def curves(run: Run) -> Curves:
         filter_reasons=dropped_samples(run.directory / "rl" / "ledger"),
         sft_loss={
             name: [
-                row[f"sft/{name}/answer_loss"] for row in read_curves(run.directory / "sft" / f"{name}.jsonl")
+                row.get(f"sft/{name}/answer_loss", math.nan)
+                for row in read_curves(run.directory / "sft" / f"{name}.jsonl")
             ]
             for name in STAGES
         },

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from launch.pipeline import Run
 from launch.stages.data import load_gold, load_histories, load_splits
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
-from records.config import RLConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
 from records.tags import TAG_NAMES
@@ -83,19 +83,21 @@ def rl_prompts(
     users: Sequence[str],
     histories: Mapping[str, SemanticHistory],
     tokenizer: ChatTokenizer,
-    config: RLConfig,
+    *,
+    composite_share: float,
+    tags_per_prompt: int,
     seed: int,
 ) -> list[Prompt]:
-    """One question a user, about `tags_per_prompt` of the tags chosen by `seed`.
+    """One question a user, about `tags_per_prompt` of the tags (0: all), chosen by `seed`.
 
     Evenly over users, `composite_share` of the questions want a summary.
     """
     prompts = []
     for place, user in enumerate(users):
-        composite = int((place + 1) * config.composite_share) > int(place * config.composite_share)
+        composite = int((place + 1) * composite_share) > int(place * composite_share)
         task = COMPOSITE_TASK if composite else TAGS_TASK
         drawn = np.random.default_rng([seed, place]).permutation(len(TAG_NAMES))
-        chosen = sorted(drawn[: config.tags_per_prompt or None])
+        chosen = sorted(drawn[: tags_per_prompt or None])
         tags = tuple(TAG_NAMES[number] for number in chosen)
         prompts.append(render_prompt(tokenizer, histories[user], tags=tags, task=task))
     return prompts
@@ -110,8 +112,15 @@ def run_rl(run: Run) -> None:
     references = {
         user: {name: tag.values for name, tag in gold[user].items()} for user in (*splits.rl, *splits.probe)
     }
-    prompts = rl_prompts(splits.rl, histories, tokenizer, recipe.rl, recipe.seed)
-    probe_prompts = rl_prompts(splits.probe, histories, tokenizer, recipe.rl, recipe.seed)
+    ask = partial(
+        rl_prompts,
+        histories=histories,
+        tokenizer=tokenizer,
+        composite_share=recipe.rl.composite_share,
+        seed=recipe.seed,
+    )
+    prompts = ask(splits.rl, tags_per_prompt=recipe.rl.tags_per_prompt)
+    probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = int(newest.name.removeprefix("step_")) if newest else 0
     timeout = recipe.cluster.timeout_s

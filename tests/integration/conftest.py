@@ -1,5 +1,6 @@
 """A small recipe and a small model for tests on the real stack: Ray, vLLM and DeepSpeed on CPU."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ name: tiny
 simulate: {users: 60, min_days: 60, max_days: 120}
 semantize: {token_budget: 220}
 model: {vocab_size: 1024, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 640}
-learner: {threads: 1}
+learner: {threads: 1, weight_decay: 0.5}
 rollout: {threads: 1}
 sft:
   rl_users: 12
@@ -33,13 +34,18 @@ rl:
   groups_per_step: 4
   group_size: 2
   max_response_tokens: 64
+  lr: 0.02
   probe_samples: 2
   save_every: 1
   filters: {sample: false, group: false}
   refill: {max_rounds: 1}
 bench: {users: 6, k: 2, max_response_tokens: 64}
 """
-"""So small a model, so little trained, writes nothing well formed: filters off, all else is real."""
+"""So small a model, so little trained, writes nothing well formed: filters off, all else is real. All
+rewards are 0, so it is the weight decay that moves the policy from step to step."""
+
+MARK = "USERGPT_TEST_SESSION"
+os.environ[MARK] = str(os.getpid())
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +83,14 @@ def usergpt(*arguments: str, timeout: float = 280) -> subprocess.CompletedProces
 
 
 def ray_processes() -> set[int]:
-    """Ids of Ray's processes on this machine."""
+    """Ids of the Ray processes on this machine that these tests started, directly or not."""
     found = set()
-    for process in psutil.process_iter(["name", "cmdline"]):
+    for process in psutil.process_iter(["cmdline"]):
         words = " ".join(process.info["cmdline"] or [])
         if any(mark in words for mark in ("raylet", "gcs_server", "ray::", "dashboard/agent.py")):
-            found.add(process.pid)
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK) == os.environ[MARK]:
+                    found.add(process.pid)
     return found
 
 

@@ -209,13 +209,21 @@ def test_an_incomplete_checkpoint_is_refused(cluster: bool, model_dir: Path, tmp
         learner.close()
 
 
-def test_nothing_listens_beyond_loopback(cluster: bool) -> None:
-    ours = ray_processes()
-    listening = {
-        ipaddress.ip_address(socket.laddr.ip.removeprefix("::ffff:"))  # an IPv4 address of an IPv6 socket
-        for socket in psutil.net_connections("inet")
-        if socket.pid in ours and socket.status == psutil.CONN_LISTEN
-    }
+def test_nothing_listens_beyond_loopback(cluster: bool, model_dir: Path) -> None:
+    learner = make_learner(model_dir, cluster, ranks=2)
+    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    try:
+        one_step(learner)
+        pool.logprobs(SEQUENCES)
+        ours = ray_processes()
+        listening = {
+            ipaddress.ip_address(socket.laddr.ip.removeprefix("::ffff:"))  # IPv4 on an IPv6 socket
+            for socket in psutil.net_connections("inet")
+            if socket.pid in ours and socket.status == psutil.CONN_LISTEN
+        }
+    finally:
+        learner.close()
+        pool.close()
     assert listening
     assert all(address.is_loopback for address in listening), listening
 

@@ -64,6 +64,7 @@ def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:
     scalars = set(events.Tags()["scalars"])
     assert scalars >= {
         "reward/pre_filter",
+        "reward/post_filter",
         "reward/probe",
         "filter/sample/truncated",
         "filter/sample/format",
@@ -143,6 +144,16 @@ def test_stopped_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: P
     assert resumed.returncode == 0, resumed.stderr
     uninterrupted = read_ledger(tiny_run / "rl" / "ledger").drop("gen_seconds")
     assert read_ledger(tmp_path / "tiny" / "rl" / "ledger").drop("gen_seconds").equals(uninterrupted)
+    weights = [
+        (run / model / "model.safetensors").read_bytes()
+        for run, model in (
+            (tmp_path / "tiny", "rl/policy"),
+            (tiny_run, "rl/policy"),
+            (tiny_run, "sft/stage3"),
+        )
+    ]
+    assert weights[0] == weights[1]
+    assert weights[1] != weights[2], "the policy never moved: nothing could have been lost"
 
 
 def test_an_engine_killed_in_rl_ends_the_run_with_its_name(tiny_run: Path, tmp_path: Path) -> None:

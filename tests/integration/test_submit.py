@@ -85,12 +85,36 @@ def test_a_local_run_beside_a_started_cluster_has_a_ray_of_its_own(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
-    command = [
+def _ray_job_submit(job_server: str, *command: str) -> subprocess.CompletedProcess[str]:
+    submit = [
         str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", job_server,
-        "--working-dir", ".", "--", "python", "-m", "launch.cli", "run", f"recipes/{recipe.name}",
-        f"runs_dir={tmp_path}", "--until", "semantize",
+        "--working-dir", ".", "--", *command,
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(submit, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+
+
+def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
+    done = _ray_job_submit(
+        job_server, "python", "-m", "launch.cli", "run", f"recipes/{recipe.name}",
+        f"runs_dir={tmp_path}", "--until", "sft",
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "tiny" / "histories" / "histories.parquet").is_file()
+    assert (tmp_path / "tiny" / "sft" / "stage3" / "model.safetensors").is_file()
+
+
+def test_a_job_and_its_actors_run_what_was_uploaded_and_no_run_is(job_server: str) -> None:
+    """The tests' own environment has the project installed; neither the driver nor a worker may use that."""
+    (ROOT / "runs").mkdir(exist_ok=True)
+    where = (
+        "import launch.cli, ray, os; ray.init(log_to_driver=False, logging_level='ERROR'); "
+        "place = lambda: __import__('actors.weights').weights.__file__; "
+        "print('FOUND', launch.cli.__file__, ray.get(ray.remote(place).remote()), sorted(os.listdir('.')))"
+    )
+    done = _ray_job_submit(job_server, "python", "-c", f'"{where}"')
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
+    driver, worker, listed = line.split(maxsplit=3)[1:]
+    assert "working_dir_files" in driver
+    assert "working_dir_files" in worker
+    assert "'records'" in listed
+    assert not {"'runs'", "'.venv'", "'.git'"} & set(listed.strip("[]").split(", "))

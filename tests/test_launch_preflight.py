@@ -1,0 +1,74 @@
+"""What is refused before anything starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launch.preflight import preflight
+from launch.stages.data import check_room
+from lm.tokenizer import ChatTokenizer, train_tokenizer
+from records.config import Recipe
+from records.errors import UserError
+from records.history import HistoryLine, SemanticHistory
+
+CONFIG = {"num_attention_heads": 4, "num_hidden_layers": 2, "hidden_size": 256}
+
+
+def _started_from(directory: Path, config: Any) -> Recipe:
+    (directory / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    recipe = Recipe()
+    recipe.model.init_dir = str(directory)
+    return recipe
+
+
+def test_a_readable_model_passes(tmp_path: Path) -> None:
+    preflight(_started_from(tmp_path, CONFIG))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "no readable model config"),
+        ([1], "no readable model config"),
+        ({"num_hidden_layers": 2}, "no readable model config .*num_attention_heads"),
+        ({**CONFIG, "tie_word_embeddings": True}, "tied embeddings"),
+    ],
+)
+def test_a_model_that_cannot_be_served_is_refused(tmp_path: Path, config: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        preflight(_started_from(tmp_path, config))
+
+
+def test_a_missing_model_is_refused() -> None:
+    recipe = Recipe()
+    recipe.model.init_dir = "nowhere"
+    with pytest.raises(UserError, match="nowhere"):
+        preflight(recipe)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("hidden_size", 130, "multiple of heads"),
+        ("hidden_size", 64, "vLLM on CPU takes 32"),
+    ],
+)
+def test_a_shape_that_no_kernel_serves_is_refused(key: str, value: int, message: str) -> None:
+    recipe = Recipe()
+    setattr(recipe.model, key, value)
+    with pytest.raises(UserError, match=message):
+        preflight(recipe)
+
+
+def test_the_question_counts_towards_the_room_of_a_prompt() -> None:
+    tokenizer = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Milk"], 300))
+    line = HistoryLine(number=1, text="#1 [Source: Shop] | Milk", event_ids=("e1",))
+    history = SemanticHistory(user_id="u", lines=(line,))
+    recipe = Recipe()
+    recipe.model.max_length = 4096
+    check_room([history], tokenizer, recipe)
+    recipe.model.max_length = recipe.semantize.token_budget + recipe.rl.max_response_tokens + 10
+    with pytest.raises(UserError, match=r"model\.max_length is \d+: .* tokens, \d+ around it"):
+        check_room([history], tokenizer, recipe)

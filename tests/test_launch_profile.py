@@ -1,0 +1,97 @@
+"""Profiles show what the model cited and the events behind it, and nothing else."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from launch.page import write_page
+from launch.profile import describe
+from lm.answers import Answer, Sentence, TagAnswer, render_answer
+from records.events import EVENT_SCHEMA
+from records.history import HistoryLine, SemanticHistory
+from records.prompt import Rollout
+from records.tags import TAG_NAMES
+
+HISTORY = SemanticHistory(
+    user_id="<b>anna</b>",
+    lines=(
+        HistoryLine(number=1, text="#1 [Source: Shop] | Lipstick", event_ids=("e1", "e2")),
+        HistoryLine(number=2, text="#2 [Source: Shop] | Beard Oil", event_ids=("e3",)),
+        HistoryLine(number=3, text="#3 [Source: Shop] | Tent", event_ids=("e4",)),
+    ),
+)
+EVENTS = pl.DataFrame(
+    [
+        ("anna", datetime(2026, 1, day, tzinfo=UTC), "Shop", "Buy", title, "Things", "", 1, None, event)
+        for day, title, event in (
+            (1, "Lipstick", "e1"), (2, "Lipstick!", "e2"), (3, "<script>", "e3"), (4, "Tent", "e4"),
+        )
+    ],
+    schema=EVENT_SCHEMA,
+    orient="row",
+)  # fmt: skip
+
+
+def _rollout(text: str, finish_reason: str = "stop") -> Rollout:
+    return Rollout(
+        prompt_id="p",
+        sample_idx=0,
+        seed=0,
+        token_ids=(1,),
+        logprobs=(0.0,),
+        text=text,
+        finish_reason=finish_reason,
+        policy_version=0,
+        gen_seconds=0.0,
+    )
+
+
+def _answer(**cited: tuple[int, ...]) -> str:
+    tags = {name: TagAnswer(values=(), lines=()) for name in TAG_NAMES}
+    tags |= {"gender": TagAnswer(values=("female",), lines=cited["gender"])}
+    summary = (Sentence(text="The user is a woman.", lines=cited["sentence"]),)
+    return render_answer(Answer(think="", tags=tags, summary=summary, dropped_citations=0))
+
+
+def test_a_claim_shows_the_lines_cited_and_exactly_the_events_behind_them() -> None:
+    (profile,) = describe([HISTORY], [_rollout(_answer(gender=(1,), sentence=(2, 1)))], EVENTS)
+    assert profile["error"] is None
+    (line,) = profile["tags"]["gender"]["evidence"]
+    assert (line["line"], line["text"]) == (1, "#1 [Source: Shop] | Lipstick")
+    assert [(event["event_id"], event["content"]) for event in line["events"]] == [
+        ("e1", "Lipstick"),
+        ("e2", "Lipstick!"),
+    ]
+    assert line["events"][0]["category"] == "Things"
+    assert [line["line"] for line in profile["summary"][0]["evidence"]] == [1, 2]
+    assert profile["tags"]["pet"] == {"value": "NA", "evidence": []}
+
+
+def test_a_line_that_does_not_exist_is_dropped_and_counted() -> None:
+    (profile,) = describe([HISTORY], [_rollout(_answer(gender=(3, 9), sentence=()))], EVENTS)
+    assert [line["line"] for line in profile["tags"]["gender"]["evidence"]] == [3]
+    assert profile["summary"][0]["evidence"] == []
+    assert profile["dropped_citations"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rollout", "error"),
+    [
+        (_rollout("no tags here"), "no_answer"),
+        (_rollout(_answer(gender=(), sentence=()), finish_reason="length"), "truncated"),
+    ],
+)
+def test_what_is_no_answer_claims_nothing(rollout: Rollout, error: str) -> None:
+    (profile,) = describe([HISTORY], [rollout], EVENTS)
+    assert profile == {"user_id": "<b>anna</b>", "error": error, "tags": {}, "summary": []}
+
+
+def test_the_page_escapes_what_the_log_says(tmp_path: Path) -> None:
+    profiles = describe([HISTORY], [_rollout(_answer(gender=(2,), sentence=(2,)))], EVENTS)
+    write_page(tmp_path / "page.html", profiles, "<i>title</i>")
+    page = (tmp_path / "page.html").read_text()
+    assert "&lt;script&gt;" in page
+    for hostile in ("<script>", "<b>anna", "<i>title"):
+        assert hostile not in page
