@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import os
 import shlex
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from records.errors import UserError
 
 EXCLUDES = ["runs/", ".venv/", ".git/", "dist/", "build/", "**/__pycache__/"]
 """Never uploaded (what .gitignore names is left out as well)."""
+
+AGENT_S = 60.0
+"""How long a cluster may take to be ready for jobs, seconds."""
 
 ANSWER_S = 20.0
 """How long the job server may take to answer at all, seconds."""
@@ -34,10 +38,7 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         client = JobSubmissionClient(address)
-        job = client.submit_job(
-            entrypoint=shlex.join(command),
-            runtime_env={"working_dir": str(working_dir), "excludes": EXCLUDES},
-        )
+        job = _submitted(client, shlex.join(command), working_dir)
     except (RuntimeError, OSError, ValueError, RayError) as error:
         raise UserError(f"Ray job server {address!r}: {str(error).splitlines()[0]}") from None
     print(f"submitted {job} to {address}", flush=True)
@@ -51,6 +52,22 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
     if info.driver_exit_code is not None:
         return int(info.driver_exit_code)
     return 0 if info.status == JobStatus.SUCCEEDED else 1
+
+
+def _submitted(client: JobSubmissionClient, entrypoint: str, working_dir: Path) -> str:
+    """Submit; a cluster that has just started gets AGENT_S to bring up what takes jobs."""
+    deadline = time.monotonic() + AGENT_S
+    while True:
+        try:
+            job = client.submit_job(
+                entrypoint=entrypoint,
+                runtime_env={"working_dir": str(working_dir), "excludes": EXCLUDES},
+            )
+            return str(job)
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(2.0)
 
 
 def _check_server(address: str) -> None:

@@ -90,7 +90,12 @@ def _ray_job_submit(job_server: str, *command: str) -> subprocess.CompletedProce
         str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", job_server,
         "--working-dir", ".", "--", *command,
     ]  # fmt: skip
-    return subprocess.run(submit, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    deadline = time.monotonic() + 60
+    while True:
+        done = subprocess.run(submit, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+        if "No available agent" not in done.stderr or time.monotonic() > deadline:
+            return done
+        time.sleep(2)
 
 
 def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_a_job_and_its_actors_run_what_was_uploaded_and_no_run_is(job_server: st
         "place = lambda: __import__('actors.weights').weights.__file__; "
         "print('FOUND', launch.cli.__file__, ray.get(ray.remote(place).remote()), sorted(os.listdir('.')))"
     )
-    done = _ray_job_submit(job_server, "python", "-c", f'"{where}"')
+    done = _ray_job_submit(job_server, "python", "-c", where)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
     driver, worker, listed = line.split(maxsplit=3)[1:]
