@@ -3,7 +3,7 @@
 The unit is (history, tag set) and agreement is counted per tag: of five samples from two teachers,
 at least four that agree with the label make a tag *standard* (stage 1), one to three make it
 *controversial* (stage 2, if a stronger teacher agrees), none drops it. Stage 3 asks for everything
-that survived, with a summary, or for some of it.
+that survived, with a summary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -137,7 +137,7 @@ def _choose(
     elif stage == 2:
         chosen = controversial | (_some(standard, rng) if controversial else set())
     else:
-        chosen = _some(standard | controversial, rng)
+        chosen = standard | controversial
     return tuple(name for name in TAG_NAMES if name in chosen)
 
 
@@ -160,10 +160,10 @@ def _as_seen(label: GoldTag, history: SemanticHistory) -> GoldTag:
 
 
 def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
-    """All of `tags` half of the time, else a random subset of any size: a question may ask for few."""
-    if rng.random() < 0.5 or len(tags) < 2:
+    """All of `tags` half of the time, else a random subset of at least a third."""
+    if rng.random() < 0.5 or len(tags) < 3:
         return tags
-    count = int(rng.integers(1, len(tags) + 1))
+    count = int(rng.integers(len(tags) // 3, len(tags) + 1))
     return set(rng.permutation(sorted(tags))[:count].tolist())
 
 

@@ -121,7 +121,9 @@ def test_stage_1_asks_for_standard_tags_only() -> None:
         assert lesson.tags
         assert set(lesson.tags) <= set(STANDARD)
         assert lesson.tags == tuple(name for name in TAG_NAMES if name in lesson.tags)
-    assert {len(lesson.tags) for lesson in lessons} >= {1, 2, 4}
+        # A random subset holds at least a third: ⌊8/3⌋ = 2.
+        assert len(lesson.tags) >= 2
+    assert len({lesson.tags for lesson in lessons}) > 5
     assert sum(lesson.tags == STANDARD for lesson in lessons) >= 15
 
 
@@ -133,7 +135,7 @@ def test_stage_2_contains_every_controversial_tag() -> None:
     assert len({lesson.tags for lesson in lessons}) > 5
 
 
-def test_stage_3_asks_for_what_survived_with_summaries_and_replay() -> None:
+def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:
     lessons = _build(3, examples=200, composite=0.6, replay_share=0.1, replay=REPLAY)
     assert len(lessons) == 200
     replayed = [lesson for lesson in lessons if lesson.user_id == "old"]
@@ -141,10 +143,7 @@ def test_stage_3_asks_for_what_survived_with_summaries_and_replay() -> None:
     # 200 · .1
     assert len(replayed) == 20
     assert set(replayed) <= set(REPLAY)
-    # All of it half of the time, else a random choice: 180 draws at .5, three deviations are ±.11.
-    assert {tag for lesson in fresh for tag in lesson.tags} == set(STANDARD + CONTROVERSIAL)
-    whole = sum(lesson.tags == STANDARD + CONTROVERSIAL for lesson in fresh)
-    assert whole / 180 == pytest.approx(0.5, abs=0.15)
+    assert {lesson.tags for lesson in fresh} == {STANDARD + CONTROVERSIAL}
     # 180 draws at .6: three deviations are ±.11.
     assert sum(lesson.task == COMPOSITE_TASK for lesson in fresh) / 180 == pytest.approx(0.6, abs=0.11)
     # Replay is mixed in, not appended.
