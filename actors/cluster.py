@@ -33,7 +33,7 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("\n")[0]
             raise UserError(f"Ray address {address!r}: no cluster to join there ({reason})") from None
     else:
         # Ray turns 127.0.0.1 into the machine's outward address where it might form a cluster; this one

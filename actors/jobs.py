@@ -40,7 +40,8 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
         client = JobSubmissionClient(address)
         job = _submitted(client, shlex.join(command), working_dir)
     except (RuntimeError, OSError, ValueError, RayError) as error:
-        raise UserError(f"Ray job server {address!r}: {str(error).splitlines()[0]}") from None
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"Ray job server {address!r}: {reason}") from None
     print(f"submitted {job} to {address}", flush=True)
     try:
         asyncio.run(_print_log(client, job))

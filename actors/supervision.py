@@ -39,7 +39,8 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
     except RayActorError as error:
         raise ActorError(f"{who} {_death(error)}") from error
     except RayError as error:
-        raise ActorError(f"{who} failed: {type(error).__name__}: {str(error).splitlines()[0]}") from error
+        reason = str(error).partition("\n")[0]
+        raise ActorError(f"{who} failed: {type(error).__name__}: {reason}") from error
 
 
 def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
