@@ -8,8 +8,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 from ray.exceptions import RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -23,6 +25,12 @@ AGENT_S = 60.0
 
 ANSWER_S = 20.0
 """How long the job server may take to answer at all, seconds."""
+
+SILENCE_S = 60.0
+"""How long the server of a running job may be away before the job is given up, seconds."""
+
+RETRY_S = 2.0
+"""Between two attempts, seconds."""
 
 
 def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
@@ -44,7 +52,7 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
         raise UserError(f"Ray job server {address!r}: {reason}") from None
     print(f"submitted {job} to {address}", flush=True)
     try:
-        asyncio.run(_print_log(client, job))
+        _follow(client, job)
     except BaseException:
         client.stop_job(job)
         raise
@@ -68,7 +76,7 @@ def _submitted(client: JobSubmissionClient, entrypoint: str, working_dir: Path) 
         except RuntimeError as error:
             if "No available agent" not in str(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(2.0)
+        time.sleep(RETRY_S)
 
 
 def _check_server(address: str) -> None:
@@ -81,6 +89,46 @@ def _check_server(address: str) -> None:
         raise UserError(f"{address!r} is no Ray job server: {error}") from None
 
 
-async def _print_log(client: JobSubmissionClient, job: str) -> None:
+def _follow(client: JobSubmissionClient, job: str) -> None:
+    """Print the job's log until the job has ended; a connection that drops is taken up where it was.
+
+    Raises:
+        RuntimeError, OSError: the server stays away for SILENCE_S.
+    """
+    printed = _Printed()
+    ended = False
+    while not ended:
+        # One more look at the log of a job that has ended meanwhile.
+        ended = _status(client, job).is_terminal()
+        try:
+            asyncio.run(_print_log(client, job, printed))
+        except (RuntimeError, OSError, aiohttp.ClientError):
+            time.sleep(RETRY_S)
+
+
+def _status(client: JobSubmissionClient, job: str) -> JobStatus:
+    """The job's status; a server that does not answer gets SILENCE_S to come back."""
+    deadline = time.monotonic() + SILENCE_S
+    while True:
+        try:
+            return client.get_job_status(job)
+        except (RuntimeError, OSError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_S)
+
+
+@dataclass
+class _Printed:
+    """How many characters of a log were printed."""
+
+    characters: int = 0
+
+
+async def _print_log(client: JobSubmissionClient, job: str, printed: _Printed) -> None:
+    """Print what is new of the log, which the server tells from its beginning."""
+    told = 0
     async for text in client.tail_job_logs(job):
-        print(text, end="", flush=True)
+        print(text[max(0, printed.characters - told) :], end="", flush=True)
+        told += len(text)
+        printed.characters = max(printed.characters, told)
