@@ -196,3 +196,9 @@ def fingerprint(*parts: Any) -> str:
     """A short hash of config sections and of the fingerprints of stages before."""
     plain = [asdict(part) if hasattr(part, "__dataclass_fields__") else part for part in parts]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def directory_state(directory: str) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of change (ns) of every file in `directory`: what tells that it was replaced."""
+    files = sorted(path for path in Path(directory).iterdir() if path.is_file()) if directory else []
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]

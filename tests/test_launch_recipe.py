@@ -1,5 +1,6 @@
 """Recipes: every mistake is answered with its key and its mend."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from launch.recipe import fingerprint, load_recipe, run_directory
+from launch.recipe import directory_state, fingerprint, load_recipe, run_directory
 from records.config import Recipe, ThresholdConfig
 from records.errors import UserError
 
@@ -230,3 +231,15 @@ def test_fingerprints_follow_values_and_order() -> None:
 
 def test_the_run_directory() -> None:
     assert run_directory(Recipe(runs_dir="elsewhere", name="mine")) == Path("elsewhere/mine")
+
+
+def test_a_replaced_model_is_told_from_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    before = directory_state(str(tmp_path))
+    assert before == directory_state(str(tmp_path))
+    aside = tmp_path.with_name("aside")
+    aside.write_bytes(b"others!")
+    os.utime(aside, ns=(1, 1))
+    aside.rename(tmp_path / "model.safetensors")
+    assert directory_state(str(tmp_path)) != before
+    assert directory_state("") == []

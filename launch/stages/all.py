@@ -1,6 +1,7 @@
 """The stages of a run, in order, with what each of them reads and owns."""
 
 from launch.pipeline import Stage
+from launch.recipe import directory_state
 from launch.stages.bench import run_bench
 from launch.stages.data import run_curriculum, run_semantize, run_simulate
 from launch.stages.report import run_report
@@ -20,6 +21,7 @@ STAGES: tuple[Stage, ...] = (
         reads=lambda recipe: [
             recipe.semantize,
             recipe.model,
+            directory_state(recipe.model.init_dir),
             recipe.answer,
             recipe.bench.users,
             recipe.sft.rl_users,
