@@ -77,13 +77,14 @@ CLAUSES: dict[str, dict[str, str]] = {
 }
 """Clause of every closed value, by tag; open tags have their own wording in `clause`."""
 
-_OPENINGS = {
+OPENINGS = {
     "LS": "The user is",
     "HC": "The household has",
     "LI": "Daily life means",
     "EP": "Behind it stand",
     "GC": "The place is",
 }
+"""How the sentence about a dimension begins; clauses follow."""
 
 
 def clause(tag: str, values: Sequence[str]) -> str:
@@ -106,7 +107,7 @@ def sentences(tags: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, tuple[s
             stated.setdefault(tag.dimension, []).append(tag.name)
     return {
         dimension: (
-            f"{_OPENINGS[dimension]} {', '.join(clause(name, tags[name]) for name in names)}.",
+            f"{OPENINGS[dimension]} {', '.join(clause(name, tags[name]) for name in names)}.",
             tuple(names),
         )
         for dimension, names in stated.items()

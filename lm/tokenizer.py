@@ -1,5 +1,6 @@
 """The tokenizer of a model: a new byte-level BPE one, and the one door through which text enters."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from lm.phrases import OPENINGS
 from records.errors import UserError
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -19,7 +21,9 @@ CHAT_TEMPLATE = (
 # BPE merges never cross these boundaries; within them a frequent phrase can become one token. Kept
 # whole are the fixed parts of answers (a key, what stands between key and value) and of history lines
 # (a field's name), and whatever stands between commas: an entity of a line, a clause of a sentence.
-# A tag key reads the same in the question and in the answer, so that it can be copied.
+# A tag key reads the same in the question and in the answer, so that it can be copied; a clause reads the
+# same wherever in a sentence it stands.
+_OPENING = "|".join(map(re.escape, OPENINGS.values()))
 _BOUNDARIES = "|".join(
     (
         r"</?(?:think|answer)>",
@@ -28,7 +32,7 @@ _BOUNDARIES = "|".join(
         r'(?<="value":")[^"\n]+',
         r"\]? ?\[[A-Z][A-Za-z]+:|\] \|",
         r" ?\d{4}-\d{2}|-\d{2}(?!\d)",
-        r'(?<=[|,:"]) [^,\n\[\]|"<.=#]+',
+        rf'(?<=[|,:"]|{_OPENING}) [^,\n\[\]|"<.=#]+',
         r"[=+][a-z0-9_-]+",
         r"#\d{1,3}",
         r" ?[\p{L}\p{M}_]+(?:-[\p{L}\p{M}]+)*",

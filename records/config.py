@@ -55,8 +55,9 @@ class ModelConfig:
 @dataclass
 class AnswerConfig:
     cite: bool = opt(True, "Answers cite the numbers of the history lines they rest on.")
-    max_citations: int = opt(
-        2, "Lines cited a tag, at most; a sentence cites those of all tags it states.", low=0
+    max_citations: int = opt(2, "Lines cited a tag, at most.", low=0)
+    sentence_citations: int = opt(
+        8, "Lines cited a sentence, at most: those of the tags it states, in their order.", low=0
     )
 
 

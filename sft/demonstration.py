@@ -39,7 +39,8 @@ def gold_answer(
     """The text of the true answer about `tags`.
 
     A tag cites the lines its reasoning names, then those that stand on most of its other evidence, at most
-    `max_citations`; a sentence cites the lines of all tags it states.
+    `max_citations`; a sentence cites the lines of the tags it states, those of the first tag first, at most
+    `sentence_citations`.
     """
     evidence = {name: named_evidence(history, gold[name]) for name in tags}
     cited = {}
@@ -52,12 +53,17 @@ def gold_answer(
         think=reasoning(evidence),
         tags={name: TagAnswer(values=gold[name].values, lines=cited[name]) for name in tags},
         summary=tuple(
-            Sentence(text=text, lines=tuple(sorted({line for name in names for line in cited[name]})))
+            Sentence(text=text, lines=_of_sentence([cited[name] for name in names], config))
             for text, names in said.values()
         ),
         dropped_citations=0,
     )
     return render_answer(answer, cite=config.cite)
+
+
+def _of_sentence(lines_of_tags: Sequence[Sequence[int]], config: AnswerConfig) -> tuple[int, ...]:
+    lines = dict.fromkeys(line for lines in lines_of_tags for line in lines)
+    return tuple(sorted(list(lines)[: config.sentence_citations]))
 
 
 def reasoning(evidence: Mapping[str, Sequence[Evidence]]) -> str:

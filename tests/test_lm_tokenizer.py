@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm.answers import Answer, TagAnswer, render_answer
+from lm.phrases import OPENINGS, clause, sentences
 from lm.prompts import message, render_prompt
 from lm.tokenizer import END, PAD, START, ChatTokenizer, train_tokenizer
 from records.errors import UserError
@@ -157,3 +158,19 @@ def test_a_prompt_asks_for_its_tags_and_task() -> None:
     assert (prompt.prompt_id, prompt.user_id, prompt.task) == ("u7/composite", "u7", "composite")
     assert (prompt.tags, prompt.history_lines) == (("pet", "gender"), 2)
     assert message("h", ("pet",), TAGS_TASK) == 'History:\nh\n\nAnswer ["pet"].'
+
+
+def test_a_clause_is_one_token_at_the_start_of_a_sentence_and_within() -> None:
+    known = {tag.name: tag.values[:1] for tag in TAGS if tag.values}
+    first = [text for text, _ in sentences(known).values()]
+    tokenizer = ChatTokenizer(train_tokenizer([*first, *first] * 8, 900))
+    for tag in TAGS:
+        if tag.values:
+            alone = sentences({tag.name: tag.values[:1]})[tag.dimension][0]
+            (opening,) = [o for o in OPENINGS.values() if alone.startswith(o)]
+            said = clause(tag.name, tag.values[:1])
+            (end,) = tokenizer.encode(".")
+            (whole,) = tokenizer.encode(alone)[len(tokenizer.encode(opening)) : -1]
+            assert tokenizer.encode(alone)[-1] == end
+            assert tokenizer.decode([whole]) == f" {said}"
+            assert whole in tokenizer.encode(sentences(known)[tag.dimension][0])

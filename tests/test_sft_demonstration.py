@@ -89,6 +89,16 @@ def test_a_sentence_cites_the_lines_of_all_tags_it_states() -> None:
     assert [sentence.lines for sentence in answer.summary] == [(1, 3), (2,), (3,), (3,)]
 
 
+def test_a_sentence_cites_its_first_tags_lines_where_room_is_scarce() -> None:
+    tags = ("interests", "gender", "home_city", "income_band")
+    config = AnswerConfig(max_citations=2, sentence_citations=1)
+    answer = parse_answer(
+        gold_answer(HISTORY, GOLD, tags, COMPOSITE_TASK, config), tags=tags, summary=True, history_lines=3
+    )
+    assert isinstance(answer, Answer)
+    assert [sentence.lines for sentence in answer.summary] == [(1,), (2,), (3,), (3,)]
+
+
 def test_without_citations_the_answer_names_no_line() -> None:
     text = gold_answer(HISTORY, GOLD, ("gender",), TAGS_TASK, AnswerConfig(cite=False))
     assert text == '<think>"gender" Razor=male</think><answer>{"gender":{"value":"male"}}</answer>'
