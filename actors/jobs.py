@@ -17,7 +17,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from records.errors import UserError
 
-EXCLUDES = ["runs/", ".venv/", ".git/", "dist/", "build/", "**/__pycache__/"]
+EXCLUDES = ("runs/", ".venv/", ".git/", "dist/", "build/", "**/__pycache__/")
 """Never uploaded (what .gitignore names is left out as well)."""
 
 AGENT_S = 60.0
@@ -29,12 +29,17 @@ ANSWER_S = 20.0
 SILENCE_S = 60.0
 """How long the server of a running job may be away before the job is given up, seconds."""
 
+QUIET_S = 300.0
+"""How long a log may be quiet before its connection is made anew, seconds."""
+
 RETRY_S = 2.0
 """Between two attempts, seconds."""
 
 
-def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
-    """Upload `working_dir`, run `command` in it, print its log as it comes; returns its exit status.
+def run_job(address: str, command: Sequence[str], working_dir: Path, excludes: Sequence[str] = ()) -> int:
+    """Upload `working_dir` but for EXCLUDES and `excludes`, run `command` in it, print its log as it comes.
+
+    Returns the exit status.
 
     Whatever ends the watching ends the job: one that nobody watches shall not go on.
 
@@ -46,15 +51,15 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         client = JobSubmissionClient(address)
-        job = _submitted(client, shlex.join(command), working_dir)
+        job = _submitted(client, shlex.join(command), working_dir, [*EXCLUDES, *excludes])
     except (RuntimeError, OSError, ValueError, RayError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"Ray job server {address!r}: {reason}") from None
     print(f"submitted {job} to {address}", flush=True)
     try:
-        _follow(client, job)
+        _follow(client, job, address)
     except BaseException:
-        client.stop_job(job)
+        _stop(client, job, address)
         raise
     info = client.get_job_info(job)
     print(f"{job}: {info.status}")
@@ -63,14 +68,16 @@ def run_job(address: str, command: Sequence[str], working_dir: Path) -> int:
     return 0 if info.status == JobStatus.SUCCEEDED else 1
 
 
-def _submitted(client: JobSubmissionClient, entrypoint: str, working_dir: Path) -> str:
+def _submitted(
+    client: JobSubmissionClient, entrypoint: str, working_dir: Path, excludes: Sequence[str]
+) -> str:
     """Submit; a cluster that has just started gets AGENT_S to bring up what takes jobs."""
     deadline = time.monotonic() + AGENT_S
     while True:
         try:
             job = client.submit_job(
                 entrypoint=entrypoint,
-                runtime_env={"working_dir": str(working_dir), "excludes": EXCLUDES},
+                runtime_env={"working_dir": str(working_dir), "excludes": list(excludes)},
             )
             return str(job)
         except RuntimeError as error:
@@ -89,30 +96,40 @@ def _check_server(address: str) -> None:
         raise UserError(f"{address!r} is no Ray job server: {error}") from None
 
 
-def _follow(client: JobSubmissionClient, job: str) -> None:
+def _stop(client: JobSubmissionClient, job: str, address: str) -> None:
+    """End the job; where that cannot be, say so: what led here is the failure to tell."""
+    try:
+        _check_server(address)
+        client.stop_job(job)
+    except (UserError, RuntimeError, OSError) as error:
+        print(f"{job} could not be stopped and may go on: {error}", flush=True)
+
+
+def _follow(client: JobSubmissionClient, job: str, address: str) -> None:
     """Print the job's log until the job has ended; a connection that drops is taken up where it was.
 
     Raises:
-        RuntimeError, OSError: the server stays away for SILENCE_S.
+        UserError, RuntimeError, OSError: the server stays away for SILENCE_S.
     """
     printed = _Printed()
     ended = False
     while not ended:
         # One more look at the log of a job that has ended meanwhile.
-        ended = _status(client, job).is_terminal()
+        ended = _status(client, job, address).is_terminal()
         try:
             asyncio.run(_print_log(client, job, printed))
         except (RuntimeError, OSError, aiohttp.ClientError):
             time.sleep(RETRY_S)
 
 
-def _status(client: JobSubmissionClient, job: str) -> JobStatus:
+def _status(client: JobSubmissionClient, job: str, address: str) -> JobStatus:
     """The job's status; a server that does not answer gets SILENCE_S to come back."""
     deadline = time.monotonic() + SILENCE_S
     while True:
         try:
+            _check_server(address)  # which, other than the client, waits ANSWER_S only
             return client.get_job_status(job)
-        except (RuntimeError, OSError):
+        except (UserError, RuntimeError, OSError):
             if time.monotonic() > deadline:
                 raise
         time.sleep(RETRY_S)
@@ -128,7 +145,13 @@ class _Printed:
 async def _print_log(client: JobSubmissionClient, job: str, printed: _Printed) -> None:
     """Print what is new of the log, which the server tells from its beginning."""
     told = 0
-    async for text in client.tail_job_logs(job):
+    log = client.tail_job_logs(job)
+    while True:
+        try:
+            # A connection may end without a word; a job that says nothing for long is asked for its status.
+            text = await asyncio.wait_for(anext(log), QUIET_S)
+        except (StopAsyncIteration, TimeoutError):
+            return
         print(text[max(0, printed.characters - told) :], end="", flush=True)
         told += len(text)
         printed.characters = max(printed.characters, told)

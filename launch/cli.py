@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -82,7 +81,7 @@ def _recipe_arguments(command: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 2 for the user's mistake, 1 for ours, 0 otherwise."""
     arguments = _parsed(argv)
-    terminated = _treat_sigterm_as_interrupt()
+    received = _treat_as_interrupt(signal.SIGTERM, signal.SIGHUP)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         return _dispatch(arguments)
@@ -92,8 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"usergpt: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("usergpt: interrupted; run the same command again to go on", file=sys.stderr)
-        return 128 + (signal.SIGTERM if terminated.is_set() else signal.SIGINT)
+        again = "run it again without --force" if getattr(arguments, "force", ()) else "run it again"
+        print(f"usergpt: interrupted; {again} to go on", file=sys.stderr)
+        return 128 + (received[0] if received else signal.SIGINT)
     except Exception as error:  # every other failure is ours: one line, the traceback on request
         if arguments.debug:
             raise
@@ -113,19 +113,21 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _treat_sigterm_as_interrupt() -> threading.Event:
-    """From now on SIGTERM unwinds the stack, so that actors and files are cleaned up; sets the event.
+def _treat_as_interrupt(*signals: int) -> list[int]:
+    """From now on `signals` unwind the stack, so that actors and files are cleaned up; they are noted here.
 
     Ray hands on a KeyboardInterrupt raised while it waits for an actor, but aborts on a SystemExit.
     """
-    terminated = threading.Event()
+    received: list[int] = []
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
-        terminated.set()
+        received.append(signum)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
-    return terminated
+    for number in signals:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, interrupt)
+    return received
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

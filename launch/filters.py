@@ -40,7 +40,7 @@ def show_sweep(ledger: Path, eps_low: str, eps_high: str, task: str, *, as_json:
 
 def recorded_filters(ledger: Path) -> FilterConfig:
     """The filter settings of the run the ledger belongs to; the defaults for a ledger on its own."""
-    config = ledger.resolve().parent.parent / "config.yaml"
+    config = ledger.resolve().parent / "config.yaml"
     if not config.is_file():
         return FilterConfig()
     merged = OmegaConf.merge(OmegaConf.structured(FilterConfig), OmegaConf.load(config).rl.filters)

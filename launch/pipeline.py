@@ -1,19 +1,19 @@
 """The whole run: stages in order, each skipped when its inputs are unchanged."""
 
+import fcntl
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from launch.progress import Reporter
-from launch.recipe import fingerprint, run_directory
+from launch.recipe import fingerprint, run_directory, write_recipe
 from records.config import Recipe
 from records.errors import UserError
-from records.files import read_json, write_json, write_text
+from records.files import read_json, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,15 @@ class Stage:
     """One stage: what it does, the config it reads, and what it owns in the run directory.
 
     A stage that was interrupted finds what it wrote before and goes on; one whose inputs changed
-    starts with its `outputs`, and those of all stages after it, removed.
+    starts with its `outputs` and `traces`, and those of all stages after it, removed. Only `outputs` must be
+    there for a finished stage to be skipped.
     """
 
     name: str
     work: Callable[[Run], None]
     reads: Callable[[Recipe], Sequence[Any]]
     outputs: tuple[str, ...]
+    traces: tuple[str, ...] = ()
 
 
 def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), until: str = "") -> None:
@@ -45,7 +47,7 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
     `force` names stages to redo (those after follow); `until` the last one to run.
 
     Raises:
-        UserError: an unknown stage is named.
+        UserError: an unknown stage is named, or another run is at work in the directory.
     """
     names = [stage.name for stage in stages]
     for name in (*force, *((until,) if until else ())):
@@ -53,12 +55,16 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
             raise UserError(f"no stage {name!r}; stages are {', '.join(names)}")
     if until and any(names.index(name) > names.index(until) for name in force):
         raise UserError(f"--until {until} stops before a stage named by --force")
-    run.directory.mkdir(parents=True, exist_ok=True)
-    write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(asdict(run.recipe))))
+    with sole_run(run.directory):
+        _run_in_order(run, stages[: names.index(until) + 1 if until else None], stages, force)
+
+
+def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], force: Sequence[str]) -> None:
+    write_recipe(run.directory / "config.yaml", run.recipe)
     manifest_path = run.directory / "manifest.json"
     manifest = read_json(manifest_path) if manifest_path.exists() else {}
     before = ""
-    for stage in stages:
+    for stage in wanted:
         before = fingerprint(before, stage.name, *stage.reads(run.recipe))
         entry = manifest.get(stage.name, {})
         same = entry.get("fingerprint") == before and stage.name not in force
@@ -67,9 +73,9 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
         else:
             if not same or entry.get("done"):
                 # What later stages made rests on what is about to be replaced.
-                for later in stages[names.index(stage.name) :]:
+                for later in stages[stages.index(stage) :]:
                     manifest.pop(later.name, None)
-                    for output in later.outputs:
+                    for output in (*later.outputs, *later.traces):
                         _remove(run.directory / output)
                 entry = {"fingerprint": before, "done": False, "seconds": 0.0}
             manifest[stage.name] = entry
@@ -83,8 +89,24 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
                 entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
                 write_json(manifest_path, manifest)
             run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
-        if stage.name == until:
-            return
+
+
+@contextmanager
+def sole_run(directory: Path) -> Iterator[None]:
+    """Hold the run directory: two runs in it would overwrite each other's files.
+
+    Raises:
+        UserError: somebody else holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{directory}: another run is at work there; wait for it, or give this one another name=…"
+            ) from None
+        yield
 
 
 def _remove(path: Path) -> None:

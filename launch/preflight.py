@@ -59,11 +59,7 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
                 f"model: hidden_size {model.hidden_size} must be a multiple of heads {model.heads}, "
                 f"and heads of kv_heads {model.kv_heads}"
             )
-        if not recipe.rollout.gpus_per_actor and model.hidden_size // model.heads not in CPU_HEAD_SIZES:
-            raise UserError(
-                f"model: hidden_size / heads is {model.hidden_size // model.heads}; vLLM on CPU takes "
-                f"{', '.join(map(str, CPU_HEAD_SIZES))}"
-            )
+        _check_head_size("model: hidden_size / heads", model.hidden_size // model.heads, recipe)
         return model.layers, model.kv_heads, model.hidden_size // model.heads
     path = Path(model.init_dir) / "config.json"
     if not path.is_file():
@@ -85,4 +81,15 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
             f"{path}: tied embeddings; vLLM on CPU keeps a copy of them that weight updates leave stale. "
             "Save the model with tie_word_embeddings false"
         )
+    _check_head_size(f"{path}: head_dim", shape[2], recipe)
+    longest = config.get("max_position_embeddings", model.max_length)
+    if longest < model.max_length:
+        raise UserError(
+            f"{path}: the model reads {longest} tokens; lower model.max_length {model.max_length}"
+        )
     return shape
+
+
+def _check_head_size(what: str, size: int, recipe: Recipe) -> None:
+    if not recipe.rollout.gpus_per_actor and size not in CPU_HEAD_SIZES:
+        raise UserError(f"{what} is {size}; vLLM on CPU takes {', '.join(map(str, CPU_HEAD_SIZES))}")

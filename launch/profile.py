@@ -15,6 +15,7 @@ from launch.page import write_page
 from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
+from launch.stages.data import check_room
 from lm.answers import Answer, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -27,7 +28,7 @@ from records.tags import NA, TAG, TAG_NAMES
 from semantize.mapping import load_mapping
 from semantize.pipeline import semantize_log
 from semantize.refine import RuleRefiner
-from semantize.text import clean
+from semantize.text import clean, visible
 
 BATCH = 256
 """Users generated for at once; progress is shown in between."""
@@ -67,6 +68,7 @@ def profile(
         counts = ", ".join(f"{reason} {count:,}" for reason, count in report.quarantined.items())
         reporter.say(f"unreadable rows, in {out / 'quarantine.parquet'}: {counts}")
     histories = read_histories(out / "histories.parquet")[: limit or None]
+    check_room(histories, tokenizer, recipe)
     with reporter.stage("generate"):
         rollouts = generate(recipe, model, tokenizer, histories, reporter)
     events = pl.read_parquet(out / "events.parquet")
@@ -203,9 +205,9 @@ def show(console: Console, profile: dict[str, Any] | None) -> None:
     lines = [f"User {clean(profile['user_id'], 80)}"]
     for sentence in profile["summary"]:
         cited = ", ".join(f"#{line['line']}" for line in sentence["evidence"]) or "no line cited"
-        lines.append(f"  {sentence['text']}  [{cited}]")
+        lines.append(f"  {visible(sentence['text'])}  [{cited}]")
     for name, tag in profile["tags"].items():
-        lines.append(f"  {name}: {tag['value']}")
+        lines.append(f"  {name}: {visible(str(tag['value']))}")
         for line in tag["evidence"]:
             lines.append(f"      {line['text']}  ({len(line['events'])} events)")
     console.print(Text("\n".join(lines)))

@@ -15,10 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from records.config import Recipe
 from records.errors import UserError
+from records.files import write_text
 from records.prompt import TASKS
 from rewards.judge import QUALITIES
 from rl.filters import check_filters
 from rl.refill import check_refill
+from simulate.engine import check_config
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -32,7 +34,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
         raise UserError(f"{path}: no such recipe file; shipped ones are {names}")
     try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        given = _read_yaml(file.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(given, dict):
@@ -48,6 +50,19 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     assert isinstance(recipe, Recipe)
     check_recipe(recipe)
     return recipe
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Dates stay the text they are written as."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
 
 
 def _recipes_dir() -> Path:
@@ -74,7 +89,7 @@ def _dotlist(overrides: Sequence[str]) -> Any:
             if not isinstance(place, dict):
                 raise UserError(f"{override!r}: {parent} is set to a value by another override")
         try:
-            place[leaf] = yaml.safe_load(value)
+            place[leaf] = _read_yaml(value)
         except yaml.YAMLError:
             place[leaf] = value
     _check_keys(nested, Recipe, "command line")
@@ -110,6 +125,7 @@ def check_recipe(recipe: Recipe) -> None:
         UserError: naming the key and the mend.
     """
     check_bounds(recipe)
+    check_config(recipe.simulate, recipe.seed)
     check_filters(recipe.rl.filters, TASKS)
     check_refill(recipe.rl)
     if recipe.rl.filters.min_live > recipe.rl.group_size:
@@ -190,6 +206,11 @@ def check_bounds(section: Any, prefix: str = "") -> None:
 def run_directory(recipe: Recipe) -> Path:
     """Where the run lives."""
     return Path(recipe.runs_dir) / recipe.name
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write `recipe` as a recipe file, every field in it."""
+    write_text(path, OmegaConf.to_yaml(OmegaConf.structured(asdict(recipe))))
 
 
 def fingerprint(*parts: Any) -> str:

@@ -20,10 +20,14 @@ def submit(recipe_path: Path, overrides: Sequence[str], address: str) -> int:
     from actors.jobs import run_job
 
     check_address(address)
-    root = Path(__file__).resolve().parent.parent
-    working_dir = root if (root / "pyproject.toml").is_file() else Path.cwd()
-    runs_dir = f"runs_dir={Path(recipe.runs_dir).absolute()}"
-    return run_job(address, [*_run_command(recipe_path, working_dir), *overrides, runs_dir], working_dir)
+    working_dir = Path(__file__).resolve().parent.parent
+    if not (working_dir / "pyproject.toml").is_file():
+        # Of an installed package there is no directory that holds the project and nothing else.
+        raise UserError("submit uploads the project: run it from a checkout, or use `ray job submit` by hand")
+    runs = Path(recipe.runs_dir).absolute()
+    inside = [f"{runs.relative_to(working_dir)}/"] if runs.is_relative_to(working_dir) else []
+    command = [*_run_command(recipe_path, working_dir), *overrides, f"runs_dir={runs}"]
+    return run_job(address, command, working_dir, excludes=inside)
 
 
 def _run_command(recipe_path: Path, working_dir: Path) -> list[str]:

@@ -79,7 +79,7 @@ class RolloutConfig:
     cpus_per_actor: float = opt(1.0, "Ray CPUs reserved an engine.", low=0)
     gpus_per_actor: float = opt(0.0, "Ray GPUs reserved an engine; 0 runs on CPU.", low=0)
     threads: int = opt(2, "Compute threads an engine on CPU.", low=1)
-    kv_cache_gib: float = opt(1.0, "Memory for the KV cache of one engine on CPU, GiB (whole number).")
+    kv_cache_gib: float = opt(1.0, "Memory for the KV cache of one engine on CPU, GiB (whole number).", low=1)
     max_sequences: int = opt(256, "Sequences an engine decodes at once.", low=1)
 
 
@@ -177,7 +177,9 @@ class RLConfig:
     max_response_tokens: int = opt(
         384, "Length limit of a response; a response that hits it is truncated.", low=1
     )
-    temperature: float = opt(1.0, "Sampling temperature, the same on every side.", low=1e-06)
+    temperature: float = opt(
+        1.0, "Sampling temperature, the same on every side (vLLM raises lower ones to 0.01).", low=0.01
+    )
     top_p: float = opt(1.0, "Nucleus of sampling, the same on every side.", low=1e-06, high=1)
     lr: float = opt(2e-4, "Learning rate, constant after warm-up.", low=0)
     warmup_steps: int = opt(2, "Steps over which the learning rate rises.", low=0)
@@ -204,7 +206,7 @@ class RLConfig:
 class BenchConfig:
     users: int = opt(64, "Benchmark users, disjoint from all training.", low=1)
     k: int = opt(10, "Independent runs of the tag track (Avg@k).", low=1)
-    temperature: float = opt(0.7, "Sampling temperature.", low=1e-06)
+    temperature: float = opt(0.7, "Sampling temperature.", low=0.01)
     top_p: float = opt(0.9, "Nucleus of sampling.", low=1e-06, high=1)
     max_response_tokens: int = opt(384, "Length limit of a response.", low=1)
 

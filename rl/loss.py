@@ -6,9 +6,10 @@ proximal policy π_old (the learner at the version that began the update) and th
     L = − (1/N) Σ_t [ w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t ]
     ρ_t = π_θ / π_old,   w_t = stop_gradient(min(π_old / μ, C))
 
-N counts the live tokens of the whole batch (the learner divides). GRPO: arXiv 2402.03300; clip-higher
-and the token-level normaliser: DAPO, arXiv 2503.14476; truncated importance weights: Espeholt et
-al., arXiv 1802.01561; k3 estimate of the KL: Schulman, "Approximating KL divergence" (2020).
+N counts the live tokens of the whole mini-batch, over ranks and micro-batches (the learner divides).
+GRPO: arXiv 2402.03300; clip-higher and the token-level normaliser: DAPO, arXiv 2503.14476; truncated
+importance weights: Espeholt et al., arXiv 1802.01561; k3 estimate of the KL: Schulman, "Approximating KL
+divergence" (2020).
 """
 
 from dataclasses import dataclass

@@ -34,10 +34,11 @@ class FakeServer:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "RETRY_S", 0.0)
+    monkeypatch.setattr(jobs, "_check_server", lambda address: None)
 
 
 def _follow(server: Any) -> None:
-    jobs._follow(server, "job")
+    jobs._follow(server, "job", "http://127.0.0.1:8265")
 
 
 def test_a_dropped_connection_is_taken_up_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:

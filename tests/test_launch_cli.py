@@ -98,7 +98,7 @@ def test_a_bad_grid_is_the_users_mistake(tmp_path: Path, capsys: pytest.CaptureF
         (UserError("logs.csv: row 3: mend it"), 2, "usergpt: logs.csv: row 3: mend it"),
         (RuntimeError("boom"), 1, "usergpt: RuntimeError: boom (--debug shows the traceback)"),
         (ValueError("bad"), 1, "usergpt: ValueError: bad (--debug shows the traceback)"),
-        (KeyboardInterrupt(), 130, "usergpt: interrupted; run the same command again to go on"),
+        (KeyboardInterrupt(), 130, "usergpt: interrupted; run it again to go on"),
     ],
 )
 def test_statuses(
@@ -189,7 +189,7 @@ def test_sweep_as_json_and_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_sweep_keeps_the_other_filters_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = _write_ledger(tmp_path)
-    (tmp_path / "config.yaml").write_text("rl:\n  filters:\n    min_live: 3\n")
+    (ledger.parent / "config.yaml").write_text("rl:\n  filters:\n    min_live: 3\n")
     assert cli.main(["filters", "sweep", str(ledger), "--eps-low", "0", "--eps-high", "1", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     # Two live samples are too few for the run this ledger belongs to.

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from launch.pipeline import Run, Stage, open_run, run_stages, stage_seconds
+from launch.pipeline import Run, Stage, open_run, run_stages, sole_run, stage_seconds
 from launch.progress import Reporter
 from records.config import Recipe
 from records.errors import UserError
@@ -35,6 +35,7 @@ class Toy:
             if self.break_in == name:
                 raise KeyboardInterrupt
             (folder / "whole").write_text("done")
+            (run.directory / f"{name}.curves").write_text("points")
 
         return work
 
@@ -46,7 +47,7 @@ class Toy:
             "three": lambda recipe: [recipe.bench.k],
         }
         return tuple(
-            Stage(name=name, work=self._work(name), reads=read, outputs=(name,))
+            Stage(name=name, work=self._work(name), reads=read, outputs=(name,), traces=(f"{name}.curves",))
             for name, read in reads.items()
         )
 
@@ -97,6 +98,24 @@ def test_a_change_that_no_stage_reads_redoes_nothing(toy: Toy) -> None:
     toy.run()
     toy.recipe.rl.steps += 1
     assert toy.run() == []
+
+
+def test_curves_may_be_deleted_and_go_with_their_stage(toy: Toy) -> None:
+    toy.run()
+    (toy.directory / "two.curves").unlink()
+    assert toy.run() == []
+    toy.run(force=["one"], until="one")
+    assert not (toy.directory / "three.curves").exists()
+    (toy.directory / "one" / "whole").unlink()
+    (toy.directory / "one" / "part").unlink()
+    (toy.directory / "one").rmdir()
+    assert toy.run() == ALL
+
+
+def test_a_run_directory_is_held_by_one_run(toy: Toy) -> None:
+    with sole_run(toy.directory), pytest.raises(UserError, match="another run is at work there"):
+        toy.run()
+    assert toy.run() == ALL
 
 
 def test_force_redoes_the_stage_and_all_after(toy: Toy) -> None:

@@ -34,6 +34,8 @@ def test_a_readable_model_passes(tmp_path: Path) -> None:
         ([1], "no readable model config"),
         ({"num_hidden_layers": 2}, "no readable model config .*num_attention_heads"),
         ({**CONFIG, "tie_word_embeddings": True}, "tied embeddings"),
+        ({**CONFIG, "head_dim": 16}, "head_dim is 16; vLLM on CPU takes"),
+        ({**CONFIG, "max_position_embeddings": 128}, "reads 128 tokens; lower model.max_length"),
     ],
 )
 def test_a_model_that_cannot_be_served_is_refused(tmp_path: Path, config: Any, message: str) -> None:

@@ -243,3 +243,12 @@ def test_a_replaced_model_is_told_from_the_one_before(tmp_path: Path) -> None:
     aside.rename(tmp_path / "model.safetensors")
     assert directory_state(str(tmp_path)) != before
     assert directory_state("") == []
+
+
+def test_a_date_is_written_with_or_without_quotes(tmp_path: Path) -> None:
+    assert load_recipe(Path("quickstart"), ["simulate.end_date=2025-03-31"]).simulate.end_date == "2025-03-31"
+    file = tmp_path / "mine.yaml"
+    file.write_text("simulate: {end_date: 2025-03-31}\n")
+    assert load_recipe(file).simulate.end_date == "2025-03-31"
+    with pytest.raises(UserError, match="simulate.end_date: 'soon' is no date"):
+        load_recipe(file, ["simulate.end_date=soon"])

@@ -39,13 +39,15 @@ STAGES: tuple[Stage, ...] = (
         name="sft",
         work=run_sft,
         reads=lambda recipe: [recipe.sft, recipe.learner],
-        outputs=("sft/stage1", "sft/stage2", "sft/stage3", "sft/checkpoints", "tb/sft"),
+        outputs=("sft/stage1", "sft/stage2", "sft/stage3"),
+        traces=("sft/checkpoints", "tb/sft"),
     ),
     Stage(
         name="rl",
         work=run_rl,
         reads=lambda recipe: [recipe.rl, recipe.rollout, recipe.scorer.summary_weights],
-        outputs=("rl", "tb/rl"),
+        outputs=("rl",),
+        traces=("tb/rl",),
     ),
     Stage(
         name="bench",

@@ -12,7 +12,7 @@ from hprbench.extractor import extract
 from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
 from hprbench.report import Row, score_row
 from launch.pipeline import Run
-from launch.stages.data import Splits, load_gold, load_histories, load_splits, raw_log
+from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits, raw_log
 from lm.answers import Answer, Malformed, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -52,6 +52,7 @@ def run_bench(run: Run) -> None:
     }
     if not missing:
         return
+    check_room(list(benchmark.histories.values()), tokenizer, recipe)
     with ray_cluster(recipe.cluster):
         for done, (name, path) in enumerate(missing.items()):
             run.reporter.update(done, len(missing), f"models, now {name}")

@@ -14,7 +14,8 @@ from actors.scorer import ScorerPool
 from actors.weights import check_parity
 from launch.curves import RunLog
 from launch.pipeline import Run
-from launch.stages.data import load_gold, load_histories, load_splits
+from launch.recipe import write_recipe
+from launch.stages.data import check_room, load_gold, load_histories, load_splits
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.history import SemanticHistory
@@ -119,8 +120,10 @@ def run_rl(run: Run) -> None:
         composite_share=recipe.rl.composite_share,
         seed=recipe.seed,
     )
+    check_room([histories[user] for user in (*splits.rl, *splits.probe)], tokenizer, recipe)
     prompts = ask(splits.rl, tags_per_prompt=recipe.rl.tags_per_prompt)
     probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
+    write_recipe(directory / "rl" / "config.yaml", recipe)
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = int(newest.name.removeprefix("step_")) if newest else 0
     timeout = recipe.cluster.timeout_s

@@ -136,7 +136,7 @@ def test_stopped_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: P
     before = ray_processes()
     status, errors = _signalled_after(1, command, tmp_path / "tiny", signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
-    assert errors.strip().splitlines()[-1] == "usergpt: interrupted; run the same command again to go on"
+    assert errors.strip().splitlines()[-1] == "usergpt: interrupted; run it again to go on"
     assert ray_processes() <= before
     _signalled_after(2, command, tmp_path / "tiny", signal.SIGKILL)
 
