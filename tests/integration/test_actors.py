@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from actors.scorer import ScorerPool
 from actors.supervision import ActorError
 from actors.weights import StaleWeightsError
 from launch.stages.rl import CheckedPublisher
-from lm.objective import UpdateReport
-from records.config import ClusterConfig, LearnerConfig, RolloutConfig, ScorerConfig
+from lm.objective import TokenBatch, UpdateReport
+from records.config import ClusterConfig, LearnerConfig, LossConfig, RolloutConfig, ScorerConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
+from rl.batching import empty_micro_batch as empty_rl_micro_batch
+from rl.loss import DFGRPOObjective, RLMicroBatch
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
 
@@ -136,6 +139,75 @@ def test_ranks_and_zero_stages_agree(cluster: bool, model_dir: Path, ranks: int,
         assert report.metrics["loss"] == pytest.approx(want.metrics["loss"], rel=1e-5)
         assert report.grad_norm == pytest.approx(want.grad_norm, rel=1e-4)
     np.testing.assert_allclose(logprobs, expected_logprobs, atol=2e-3)
+
+
+def _rl_micro_batch(sequence: tuple[int, ...], advantage: float) -> RLMicroBatch:
+    """The tokens from the 20th on as a response that another policy sampled."""
+    positions_N = np.arange(19, len(sequence) - 1)
+    return RLMicroBatch(
+        tokens=TokenBatch(
+            input_ids_BT=np.array([sequence]),
+            positions_N=positions_N,
+            targets_N=np.array(sequence)[positions_N + 1],
+        ),
+        rollout_logprobs_N=np.linspace(-7, -5, len(positions_N), dtype=np.float32),
+        advantages_N=np.full(len(positions_N), advantage, dtype=np.float32),
+        counts_N=np.ones(len(positions_N), dtype=np.float32),
+    )
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_df_grpo_on_the_learner_is_what_plain_torch_does(cluster: bool, model_dir: Path, ranks: int) -> None:
+    """Two mini-batches, so that the second is off-policy; a nucleus, a KL, and a rank without a share."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    micros = [_rl_micro_batch(s, a) for s, a in zip(SEQUENCES, (1.0, -1.0, 0.5), strict=False)]
+    minibatches = [micros[:2], micros[2:]]
+    normalisers = [float(sum(len(m.counts_N) for m in part)) for part in minibatches]
+    objective = DFGRPOObjective(LossConfig(kl_beta=0.1), temperature=0.7, top_p=0.8)
+
+    network = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    frozen = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+
+    def policy(batch: TokenBatch, of: Any = network) -> torch.Tensor:
+        logits = of(torch.from_numpy(batch.input_ids_BT)).logits.flatten(0, 1)
+        return logits[torch.from_numpy(batch.positions_N)]  # type: ignore[no-any-return]
+
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.0)
+    with torch.no_grad():
+        before = torch.log_softmax(policy(micros[0].tokens), -1)
+        prepared = [
+            [objective.prepare(policy, partial(policy, of=frozen), micro) for micro in part]
+            for part in minibatches
+        ]
+    kl = 0.0
+    for part, ready, normaliser in zip(minibatches, prepared, normalisers, strict=True):
+        optimizer.zero_grad()
+        for micro, behaviour in zip(part, ready, strict=True):
+            loss, metrics = objective.loss(policy, micro, behaviour)
+            (loss / normaliser).backward()  # type: ignore[no-untyped-call]
+            kl += metrics["kl"] / sum(normalisers)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+
+    learner = make_learner(model_dir, cluster, ranks=ranks)
+    try:
+        report = learner.update(minibatches, normalisers, objective, 1e-2, empty_rl_micro_batch(0))
+        ours = learner.logprobs(SEQUENCES[:3])
+    finally:
+        learner.close()
+    assert report.optimizer_steps == 2
+    assert report.metrics["kl"] == pytest.approx(kl, rel=1e-3)
+    assert kl > 1e-3
+    with torch.no_grad():
+        after = torch.log_softmax(policy(micros[0].tokens), -1)
+        assert (after - before).abs().max() > 0.1
+        for sequence, logprobs in zip(SEQUENCES, ours, strict=False):
+            ids = torch.tensor([sequence])
+            all_logprobs = torch.log_softmax(network(ids).logits[0, :-1], -1)
+            expected = all_logprobs.gather(1, ids[0, 1:, None])[:, 0]
+            np.testing.assert_allclose(logprobs, expected.numpy(), atol=2e-3)
 
 
 def test_checkpoint_continues_bit_for_bit(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
