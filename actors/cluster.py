@@ -14,16 +14,21 @@ from records.config import ClusterConfig
 from records.errors import UserError
 
 
+def cluster_address(config: ClusterConfig) -> str:
+    """The cluster to join; empty or local for none. A submitted job's own is in RAY_ADDRESS."""
+    return config.address or os.environ.get("RAY_ADDRESS", "")
+
+
 @contextmanager
 def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
-    """Join the cluster at `config.address`; empty or local starts a Ray on loopback that ends with the block.
+    """Join the cluster at `cluster_address`; without one start a Ray on loopback that ends with the block.
 
-    Inside a submitted job the job's own cluster is joined. Yields whether all actors share this machine.
+    Yields whether all actors share this machine.
 
     Raises:
         UserError: nobody answers at the address.
     """
-    address = config.address or os.environ.get("RAY_ADDRESS", "")
+    address = cluster_address(config)
     if ray.is_initialized():  # an outer block's
         yield _one_machine()
         return

@@ -20,14 +20,14 @@ def doctor(recipe_path: Path, overrides: Sequence[str]) -> int:
     """Print each check; returns 2 if one fails."""
     console = Console()
     recipe = load_recipe(recipe_path, overrides)
-    console.print(f"ok    recipe {recipe_path}", markup=False)
+    console.print(f"ok    recipe {recipe_path}", markup=False, soft_wrap=True)
     failed = False
-    for check in (_packages, _cpus, _disk, _preflight):
+    for check in (_packages, _shares, _disk, _preflight):
         try:
-            console.print(f"ok    {check(recipe)}", markup=False, highlight=False)
+            console.print(f"ok    {check(recipe)}", markup=False, highlight=False, soft_wrap=True)
         except (UserError, ImportError) as error:
             failed = True
-            console.print(f"FAIL  {error}", markup=False, highlight=False)
+            console.print(f"FAIL  {error}", markup=False, highlight=False, soft_wrap=True)
     return 2 if failed else 0
 
 
@@ -48,15 +48,23 @@ def _packages(recipe: Recipe) -> str:
     return "packages: " + ", ".join(f"{name} {number}" for name, number in found.items())
 
 
-def _cpus(recipe: Recipe) -> str:
-    if recipe.cluster.address not in ("", "local"):
-        return f"CPUs are checked on {recipe.cluster.address} when the run joins it"
-    from launch.preflight import cpu_shares  # it needs the packages, which may be what is missing
+def _shares(recipe: Recipe) -> str:
+    # They need the packages, which may be what is missing.
+    from torch.cuda import device_count
 
+    from actors.cluster import cluster_address
+    from launch.preflight import cpu_shares, gpu_share
+
+    address = cluster_address(recipe.cluster)
+    if address not in ("", "local"):
+        return f"CPUs and GPUs are checked on {address} when the run joins it"
     have, wanted = float(recipe.cluster.cpus or os.cpu_count() or 1), sum(cpu_shares(recipe).values())
     if wanted > have:
         raise UserError(f"actors ask for {wanted:g} CPUs, there are {have:g}; lower the number of actors")
-    return f"CPUs: actors ask for {wanted:g} of {have:g}"
+    gpus, share = device_count(), gpu_share(recipe)
+    if share > gpus:
+        raise UserError(f"actors ask for {share:g} GPUs, there are {gpus}; lower gpus_per_actor or …_rank")
+    return f"actors ask for {wanted:g} of {have:g} CPUs and {share:g} of {gpus} GPUs"
 
 
 def _disk(recipe: Recipe) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from actors.cluster import check_address
+from actors.cluster import check_address, cluster_address
 from actors.rollout import check_kv_cache
 from records.config import Recipe
 from records.errors import UserError
@@ -37,8 +37,9 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         UserError: the first problem found, with its mend.
     """
-    if recipe.cluster.address not in ("", "local"):
-        check_address(recipe.cluster.address)
+    address = cluster_address(recipe.cluster)
+    if address not in ("", "local"):
+        check_address(address)
     layers, kv_heads, head_dim = _shape(recipe)
     check_kv_cache(
         recipe.rollout,

@@ -95,7 +95,9 @@ class ScorerConfig:
 
 @dataclass
 class ClusterConfig:
-    address: str = opt("", "Ray address to join; empty starts a Ray of its own on this machine.")
+    address: str = opt(
+        "", "Ray to join; empty: RAY_ADDRESS where set, else one of its own; local: that always."
+    )
     cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.", low=0)
     object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.", low=0.1)
     timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1, high=1e6)
