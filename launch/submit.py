@@ -13,19 +13,20 @@ def submit(recipe_path: Path, overrides: Sequence[str], address: str) -> int:
     The run directory is `runs_dir` as seen from here, made absolute: on a cluster it lies on shared storage.
 
     Raises:
-        UserError: the recipe is at fault or nobody answers at `address`.
+        UserError: the recipe is at fault, this is no checkout, or nobody answers at `address`.
     """
     recipe = load_recipe(recipe_path, overrides)
-    from actors.cluster import check_address
-    from actors.jobs import run_job
-
-    check_address(address)
     working_dir = Path(__file__).resolve().parent.parent
     if not (working_dir / "pyproject.toml").is_file():
         # Of an installed package there is no directory that holds the project and nothing else.
         raise UserError("submit uploads the project: run it from a checkout, or use `ray job submit` by hand")
+    from actors.cluster import check_address
+    from actors.jobs import run_job
+
+    check_address(address)
     runs = Path(recipe.runs_dir).absolute()
-    inside = [f"{runs.relative_to(working_dir)}/"] if runs.is_relative_to(working_dir) else []
+    made = runs / recipe.name if runs == working_dir else runs
+    inside = [f"{made.relative_to(working_dir)}/"] if made.is_relative_to(working_dir) else []
     command = [*_run_command(recipe_path, working_dir), *overrides, f"runs_dir={runs}"]
     return run_job(address, command, working_dir, excludes=inside)
 

@@ -3,6 +3,7 @@
 A damaged row costs itself and nothing else: rows that fit no record are returned apart, with the reason.
 """
 
+import codecs
 import csv
 import gzip
 import json
@@ -74,12 +75,17 @@ def read_table(path: Path, wanted: Collection[str]) -> Table:
     except (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"{path}: not a readable {kind} file ({reason}); export it again") from error
+    if kind.lower() in (".json", ".jsonl", ".ndjson") and table.bad and table.bad[0].raw.startswith("["):
+        raise UserError(f"{path}: row 1 begins a JSON array; write one object a line")
     if not table.rows:
         raise UserError(f"{path}: holds no rows")
     return table
 
 
 def _open_text(path: Path) -> TextIO:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise UserError(f"{path}: written in UTF-16; save it as UTF-8")
     # Undecodable bytes become U+FFFD: one Latin-1 pound sign must not cost a row. newline="" leaves line
     # ends to the CSV parser, as quoted fields may contain them.
     if path.suffix == ".gz":
@@ -98,8 +104,8 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Table:
 
 def _read_separated(lines: TextIO, separator: str, wanted: Collection[str]) -> Table:
     header_line = next(lines, "")
-    if separator == "," and "," not in header_line and ";" in header_line:
-        separator = ";"
+    if separator == "," and "," not in header_line:
+        separator = next((mark for mark in ";\t|" if mark in header_line), separator)
     names = tuple(name.strip() for name in next(csv.reader([header_line], delimiter=separator), []))
     kept = [names.index(name) for name in dict.fromkeys(names) if name in wanted]
     sink = _Columns([names[index] for index in kept])

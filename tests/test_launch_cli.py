@@ -194,3 +194,14 @@ def test_sweep_keeps_the_other_filters_of_the_run(tmp_path: Path, capsys: pytest
     (row,) = json.loads(capsys.readouterr().out)
     # Two live samples are too few for the run this ledger belongs to.
     assert row["groups_kept"] == 0
+
+
+def test_submit_uploads_nothing_but_a_checkout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from launch import submit
+
+    monkeypatch.setattr(submit, "__file__", str(tmp_path / "site-packages" / "launch" / "submit.py"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["submit", "quickstart", "--address", "http://127.0.0.1:1"]) == 2
+    assert "run it from a checkout" in capsys.readouterr().err

@@ -63,6 +63,8 @@ def write(path: Path, text: str) -> Path:
         ("log.csv", separated(",")),
         ("log.csv.gz", separated(",")),
         ("semicolons.csv", separated(";")),
+        ("tabs.csv", separated("\t")),
+        ("pipes.csv", separated("|")),
         ("windows.csv", "\ufeff" + separated(",").replace("\n", "\r\n")),
         ("log.tsv", separated("\t")),
         ("log.jsonl", json_lines()),
@@ -157,6 +159,13 @@ def test_share_of_unusable_rows_is_bounded(tmp_path: Path) -> None:
         ("log.csv", b"user_id,timestamp,source,action\n", "holds no rows"),
         ("log.parquet", b"no parquet", "not a readable .parquet file"),
         ("log.csv.gz", b"no gzip", "not a readable .csv file"),
+        (
+            "log.csv",
+            "user_id,timestamp,source,action".encode("utf-16"),
+            "written in UTF-16; save it as UTF-8",
+        ),
+        ("log.json", b'[{"user_id": "a"}]', "row 1 begins a JSON array; write one object a line"),
+        ("log.jsonl", b'[\n{"user_id": "a"}\n]', "row 1 begins a JSON array"),
         ("log.csv", b"user,timestamp,source,action\n1,2,3,4\n", r"no column 'user_id' \(nearest is 'user'\)"),
     ],
 )
