@@ -1,6 +1,7 @@
 """Ray's job server, seen from outside the cluster."""
 
 import asyncio
+import contextlib
 import http.client
 import os
 import shlex
@@ -116,9 +117,9 @@ def _follow(client: JobSubmissionClient, job: str, address: str) -> None:
     while not ended:
         # One more look at the log of a job that has ended meanwhile.
         ended = _status(client, job, address).is_terminal()
-        try:
+        with contextlib.suppress(RuntimeError, OSError, aiohttp.ClientError):
             asyncio.run(_print_log(client, job, printed))
-        except (RuntimeError, OSError, aiohttp.ClientError):
+        if not ended:
             time.sleep(RETRY_S)
 
 
