@@ -239,8 +239,8 @@ def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) 
         (["run", "quickstart", "rl.stepz=3"], "unknown key 'rl.stepz'; the nearest known one is rl.steps"),
         (["run", "nowhere.yaml"], "nowhere.yaml: no such recipe file"),
         (
-            ["run", "quickstart", "rl.filters.thresholds.tags.eps_low=1.5"],
-            "rl.filters.thresholds.tags: eps_low 1.5 is above eps_high",
+            ["run", "quickstart", "rl.filters.thresholds.composite.eps_low=1.9"],
+            "rl.filters.thresholds.composite: eps_low 1.9 is above eps_high",
         ),
         (["run", "quickstart", "learner.ranks=3"], "cannot be split over learner.ranks 3"),
         (["run", "quickstart", "rollout.kv_cache_gib=4000"], "GiB, "),
