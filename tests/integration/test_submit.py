@@ -1,6 +1,7 @@
 """Running through Ray's job server, on a cluster started for the test."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -109,17 +110,23 @@ def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path:
 
 def test_a_job_and_its_actors_run_what_was_uploaded_and_no_run_is(job_server: str) -> None:
     """The tests' own environment has the project installed; neither the driver nor a worker may use that."""
-    (ROOT / "runs").mkdir(exist_ok=True)
+    made = ROOT / "runs" / f"_test_{os.getpid()}"
+    made.mkdir(parents=True)
+    (made / "weights").write_text("large")
     where = (
         "import launch.cli, ray, os; ray.init(log_to_driver=False, logging_level='ERROR'); "
         "place = lambda: __import__('actors.weights').weights.__file__; "
-        "print('FOUND', launch.cli.__file__, ray.get(ray.remote(place).remote()), sorted(os.listdir('.')))"
+        "files = sorted(os.path.join(at, name) for at, _, names in os.walk('.') for name in names); "
+        "print('FOUND', launch.cli.__file__, ray.get(ray.remote(place).remote()), *files)"
     )
-    done = _ray_job_submit(job_server, "python", "-c", where)
+    try:
+        done = _ray_job_submit(job_server, "python", "-c", where)
+    finally:
+        shutil.rmtree(made)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
-    driver, worker, listed = line.split(maxsplit=3)[1:]
+    driver, worker, *files = line.split()[1:]
     assert "working_dir_files" in driver
     assert "working_dir_files" in worker
-    assert "'records'" in listed
-    assert not {"'runs'", "'.venv'", "'.git'"} & set(listed.strip("[]").split(", "))
+    assert "./records/config.py" in files
+    assert not [file for file in files if file.startswith(("./runs/", "./.venv/", "./.git/"))]
