@@ -183,10 +183,7 @@ class RLConfig:
         1.0, "Sampling temperature, the same on every side (vLLM raises lower ones to 0.01).", low=0.01
     )
     top_p: float = opt(1.0, "Nucleus of sampling, the same on every side.", low=1e-06, high=1)
-    lr: float = opt(2e-4, "Peak learning rate.", low=0)
-    final_lr: float = opt(
-        1.0, "Share of lr left at the last step, to which it falls linearly; 1: constant.", low=0, high=1
-    )
+    lr: float = opt(2e-4, "Learning rate, constant after warm-up.", low=0)
     warmup_steps: int = opt(2, "Steps over which the learning rate rises.", low=0)
     probe_every: int = opt(
         5, "Steps between reward probes; the first and last step are always probed.", low=1

@@ -128,10 +128,8 @@ def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:
 
 
 def learning_rate(config: RLConfig, step: int) -> float:
-    """Linear warm-up, then linear to `final_lr` of the peak at the last step."""
-    rising = (step + 1) / max(1, config.warmup_steps)
-    falling = (step + 1 - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.lr * min(1.0, rising) * (1.0 - (1.0 - config.final_lr) * max(0.0, falling))
+    """Linear warm-up, then constant."""
+    return config.lr * min(1.0, (step + 1) / max(1, config.warmup_steps))
 
 
 def probe_if_due(run: RLRun, step: int) -> None:

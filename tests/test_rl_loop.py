@@ -325,9 +325,3 @@ def test_learning_rate_by_hand() -> None:
     config = replace(CONFIG, warmup_steps=4, lr=0.4)
     assert [learning_rate(config, step) for step in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
     assert learning_rate(replace(config, warmup_steps=0), 0) == pytest.approx(0.4)
-    # Four steps from the peak to half of it.
-    falling = replace(config, steps=8, final_lr=0.5)
-    assert [learning_rate(falling, step) for step in range(8)] == pytest.approx(
-        [0.1, 0.2, 0.3, 0.4, 0.35, 0.3, 0.25, 0.2]
-    )
-    assert learning_rate(replace(falling, steps=4), 3) == pytest.approx(0.4)
