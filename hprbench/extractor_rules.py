@@ -5,6 +5,8 @@ may say the same in its own words. Every entry is a list of regular expressions,
 words without regard to case on text whose typographic dashes and quotes are plain. Where matches
 of one tag overlap the longest wins ("expecting a baby" is no "baby"), so a rule that states an
 absence ("no pets") holds its negation itself. Changing an entry means a new EXTRACTOR_VERSION.
+
+One long table of data, kept whole: a version of the extractor is one file.
 """
 
 from collections.abc import Iterable

@@ -205,3 +205,28 @@ def test_submit_uploads_nothing_but_a_checkout(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["submit", "quickstart", "--address", "http://127.0.0.1:1"]) == 2
     assert "run it from a checkout" in capsys.readouterr().err
+
+
+def test_a_hang_up_interrupts_like_a_termination() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        received = cli._treat_as_interrupt(signal.SIGHUP)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        assert received == [signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+        cli._treat_as_interrupt(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupted_forced_run_goes_on_without_force(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_dispatch", interrupted)
+    assert cli.main(["run", "quickstart", "--force", "rl"]) == 130
+    assert "run it again without --force to go on" in capsys.readouterr().err

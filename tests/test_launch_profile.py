@@ -1,13 +1,15 @@
 """Profiles show what the model cited and the events behind it, and nothing else."""
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from launch.page import write_page
-from launch.profile import describe
+from launch.profile import describe, show
 from lm.answers import Answer, Sentence, TagAnswer, render_answer
 from records.events import EVENT_SCHEMA
 from records.history import HistoryLine, SemanticHistory
@@ -95,3 +97,18 @@ def test_the_page_escapes_what_the_log_says(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
     for hostile in ("<script>", "<b>anna", "<i>title"):
         assert hostile not in page
+
+
+def test_the_terminal_obeys_no_escape_of_the_model() -> None:
+    hostile = "\x1b]0;taken\x07 A cat\u202e."
+    shown = io.StringIO()
+    show(
+        Console(file=shown, width=200, force_terminal=False),
+        {
+            "user_id": hostile,
+            "summary": [{"text": hostile, "evidence": []}],
+            "tags": {"home_city": {"value": hostile, "evidence": []}},
+        },
+    )
+    assert shown.getvalue().count("taken A cat") == 3
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown.getvalue())
