@@ -20,7 +20,8 @@ from torch import nn
 
 from actors.supervision import wait_for, wait_for_all
 from actors.weights import buckets
-from lm.objective import Metrics, Objective, TokenBatch, UpdateReport, pad, shortest_padding
+from lm.objective import Metrics, Objective, TokenBatch, UpdateReport
+from lm.packing import ATTENTION, Segment, Tree, first_fit, pack, packed_attention, position_ids
 from records.config import LearnerConfig
 
 MUON_LR_SCALE, EMBEDDING_LR_SCALE = 7.0, 100.0
@@ -37,11 +38,29 @@ class TokenLogits(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, input_ids_BT: torch.Tensor, positions_N: torch.Tensor) -> torch.Tensor:
-        """Logits_NV in float32 at `positions_N` of the flattened B·T grid."""
-        hidden_BTD = self.network.model(input_ids=input_ids_BT, use_cache=False).last_hidden_state
-        logits_NV: torch.Tensor = self.network.lm_head(hidden_BTD.flatten(0, 1)[positions_N]).float()
+    def forward(
+        self, input_ids_T: torch.Tensor, segments: Sequence[Segment], positions_N: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits_NV in float32 at `positions_N` of a row of packed segments."""
+        hidden_1TD = self.network.model(
+            input_ids=input_ids_T[None],
+            position_ids=torch.from_numpy(position_ids(segments)).to(input_ids_T.device)[None],
+            segments=segments,
+            use_cache=False,
+        ).last_hidden_state
+        logits_NV: torch.Tensor = self.network.lm_head(hidden_1TD[0, positions_N]).float()
         return logits_NV
+
+
+def load_network(model_dir: Path, dtype: torch.dtype) -> TokenLogits:
+    """The causal language model in `model_dir`, reading packed rows."""
+    from transformers import AttentionInterface, AutoModelForCausalLM
+
+    AttentionInterface.register(ATTENTION, packed_attention)
+    network = AutoModelForCausalLM.from_pretrained(
+        model_dir, dtype=dtype, attn_implementation=ATTENTION, local_files_only=True
+    )
+    return TokenLogits(network)
 
 
 def _parameter_groups(module: TokenLogits, optimizer: str) -> list[Any]:
@@ -85,20 +104,11 @@ class LearnerRank:
             torch.set_num_threads(config.threads)
         self._join(rank, config.ranks, store, timeout_s, "gloo" if on_cpu else "nccl")
         import deepspeed
-        from transformers import AutoModelForCausalLM
-        from transformers.utils import is_flash_attn_2_available
 
-        flash = not on_cpu and is_flash_attn_2_available()
         # DeepSpeed would compile a shared-memory collective (30 s and a compiler); gloo does for CPU ranks.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         self.device = torch.device("cpu" if on_cpu else "cuda")
-        network = AutoModelForCausalLM.from_pretrained(
-            self.model_dir,
-            dtype=torch.float32 if on_cpu else torch.bfloat16,
-            attn_implementation="flash_attention_2" if flash else "sdpa",
-            local_files_only=True,
-        )
-        module = TokenLogits(network)
+        module = load_network(self.model_dir, torch.float32 if on_cpu else torch.bfloat16)
         self.engine, *_ = deepspeed.initialize(
             model=module,
             model_parameters=_parameter_groups(module, optimizer),
@@ -134,20 +144,17 @@ class LearnerRank:
     def _policy(self, batch: TokenBatch) -> torch.Tensor:
         return self.engine(*self._tensors(batch))  # type: ignore[no-any-return]
 
-    def _tensors(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _tensors(self, batch: TokenBatch) -> tuple[torch.Tensor, Sequence[Segment], torch.Tensor]:
         return (
-            torch.from_numpy(batch.input_ids_BT).to(self.device),
+            torch.from_numpy(batch.input_ids_T).to(self.device),
+            batch.segments,
             torch.from_numpy(batch.positions_N).to(self.device),
         )
 
     def _reference_policy(self, batch: TokenBatch) -> torch.Tensor:
         if self._reference is None:
-            from transformers import AutoModelForCausalLM
-
-            network = AutoModelForCausalLM.from_pretrained(
-                self.model_dir, dtype=torch.float32, local_files_only=True
-            )
-            self._reference = TokenLogits(network).to(self.device).eval().requires_grad_(False)
+            reference = load_network(self.model_dir, torch.float32)
+            self._reference = reference.to(self.device).eval().requires_grad_(False)
         return self._reference(*self._tensors(batch))  # type: ignore[no-any-return]
 
     def update(
@@ -177,13 +184,12 @@ class LearnerRank:
         )
 
     def _prepare(self, minibatches: list[list[Any]], objective: Objective) -> list[list[Any]]:
-        """Behaviour-version quantities; None where the first loss can take them from its own forward pass."""
-        if len(minibatches) == 1 and not objective.needs_reference:
-            return [[None] * len(minibatch) for minibatch in minibatches]
+        """What the losses need of the policy before it moves, and of the reference."""
+        policy = self._policy if len(minibatches) > 1 else None
         reference = self._reference_policy if objective.needs_reference else None
         with torch.no_grad():
             return [
-                [objective.prepare(self._policy, reference, micro) for micro in minibatch]
+                [objective.prepare(policy, reference, micro) for micro in minibatch]
                 for minibatch in minibatches
             ]
 
@@ -207,14 +213,17 @@ class LearnerRank:
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""
         results: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
-        lengths = [len(sequence) for sequence in sequences]
-        for indices in shortest_padding(lengths, self.config.micro_batch_tokens):
-            ids_BT = pad([list(sequences[i]) for i in indices], 0)
-            width = ids_BT.shape[1]
-            spans = [np.arange(lengths[i] - 1) + row * width for row, i in enumerate(indices)]
+        for indices in first_fit([len(s) for s in sequences], self.config.micro_batch_tokens):
+            ids_T, segments, places = pack([Tree(prompt_ids=sequences[i]) for i in indices])
+            spans = [
+                place.start + np.arange(len(sequences[i]) - 1)
+                for i, place in zip(indices, places, strict=True)
+            ]
             positions_N = np.concatenate(spans)
-            targets_N = ids_BT.reshape(-1)[positions_N + 1]
-            batch = TokenBatch(input_ids_BT=ids_BT, positions_N=positions_N, targets_N=targets_N)
+            targets_N = ids_T[positions_N + 1]
+            batch = TokenBatch(
+                input_ids_T=ids_T, segments=segments, positions_N=positions_N, targets_N=targets_N
+            )
             with torch.no_grad():
                 logprobs_NV = torch.log_softmax(self._policy(batch), dim=-1)
             picked_N = logprobs_NV.gather(1, torch.from_numpy(targets_N).to(self.device)[:, None])[:, 0]
@@ -308,6 +317,9 @@ class LearnerGroup:
                     # Threads that spin long at a barrier starve the other actors of the same cores;
                     # those that do not spin at all halve the speed of small matrices.
                     "GOMP_SPINCOUNT": "20000",
+                    # Logits are large and come and go; memory given back each time costs a fifth of the time.
+                    "MALLOC_MMAP_THRESHOLD_": str(2**33),
+                    "MALLOC_TRIM_THRESHOLD_": str(2**33),
                     # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
                     **({} if config.gpus_per_rank else {"TORCHDYNAMO_DISABLE": "1"}),
                 }

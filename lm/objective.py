@@ -9,18 +9,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from lm.packing import Segment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBatch:
-    """Right-padded sequences and the token predictions in them that count.
+    """One row of packed sequences and the token predictions in it that count.
 
-    `input_ids_BT` (int64); `positions_N`: indices into the flattened B·T grid whose logits predict
-    `targets_N`. Causal attention needs no mask: padding comes after everything that counts.
+    `input_ids_T` (int64) consists of `segments`; the logits at `positions_N` predict `targets_N`. Several
+    positions may be the same: where a prompt is shared, its last token predicts each response's first.
     """
 
-    input_ids_BT: npt.NDArray[np.int64]
+    input_ids_T: npt.NDArray[np.int64]
+    segments: tuple[Segment, ...]
     positions_N: npt.NDArray[np.int64]
     targets_N: npt.NDArray[np.int64]
+
+
+def empty_tokens() -> TokenBatch:
+    """The least that a network can be run on, for micro-batches in which nothing counts."""
+    nothing = np.zeros(1, dtype=np.int64)
+    return TokenBatch(
+        input_ids_T=nothing, segments=(Segment(length=1),), positions_N=nothing, targets_N=nothing
+    )
 
 
 class Policy(Protocol):
@@ -38,11 +49,11 @@ class Objective(Protocol):
 
     needs_reference: bool
 
-    def prepare(self, policy: Policy, reference: Policy | None, batch: Any) -> Any:
+    def prepare(self, policy: Policy | None, reference: Policy | None, batch: Any) -> Any:
         """What must be computed, without gradients, before the first optimiser step touches the policy.
 
-        Not called for a single optimiser step without a reference: `loss` then gets None and takes
-        the same quantities from its own forward pass.
+        `policy` is None where a single optimiser step follows: what `loss` needs of the policy as it is
+        now, it then takes from its own forward pass. `reference` is None unless `needs_reference`.
         """
 
     def loss(self, policy: Policy, batch: Any, prepared: Any) -> tuple[torch.Tensor, Metrics]:
@@ -77,25 +88,3 @@ class Learner(Protocol):
     def save(self, directory: Path) -> None: ...
 
     def load(self, directory: Path) -> None: ...
-
-
-def shortest_padding(lengths: list[int], max_tokens: int) -> list[list[int]]:
-    """Group sequences of similar length so that each group's padded size is at most `max_tokens`.
-
-    Returns indices into `lengths`, longest first; a sequence longer than `max_tokens` stands alone.
-    """
-    groups: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= max_tokens:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return groups
-
-
-def pad(sequences: list[list[int]], pad_id: int) -> npt.NDArray[np.int64]:
-    """Right-pad `sequences` into ids_BT."""
-    ids_BT = np.full((len(sequences), max(map(len, sequences))), pad_id, dtype=np.int64)
-    for row, sequence in enumerate(sequences):
-        ids_BT[row, : len(sequence)] = sequence
-    return ids_BT

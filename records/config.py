@@ -68,7 +68,7 @@ class LearnerConfig:
     gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.", low=0)
     threads: int = opt(2, "Compute threads a rank on CPU.", low=1)
     zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3.")
-    micro_batch_tokens: int = opt(8192, "Padded tokens a micro-batch, at most.", low=1)
+    micro_batch_tokens: int = opt(8192, "Tokens a micro-batch, at most; what is longer stands alone.", low=1)
     weight_decay: float = opt(0.0, "AdamW weight decay.", low=0)
     max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.", low=0)
 
@@ -123,6 +123,13 @@ class SFTConfig:
     answer_weight: float = opt(4.0, "Loss weight of answer tokens.", low=0)
     teacher_error: float = opt(
         0.25, "Error rate of the weaker program teacher on implicit evidence.", low=0, high=1
+    )
+    teacher_silence: float = opt(
+        0.25,
+        "Share of what is known that a teacher's summary leaves unsaid, on average; it differs from summary "
+        "to summary, between nothing and twice as much.",
+        low=0,
+        high=0.5,
     )
     rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
     probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lm.objective import TokenBatch, pad, shortest_padding
+from lm.objective import TokenBatch, empty_tokens
+from lm.packing import Tree, first_fit, pack
 from records.prompt import ScoredGroup
 from rl.advantages import group_advantages
 from rl.filters import FilterVerdict
@@ -35,81 +36,85 @@ class TrainBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sample:
-    prompt_ids: tuple[int, ...]
     response_ids: tuple[int, ...]
     rollout_logprobs: tuple[float, ...]
     advantage: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Branches:
+    """A prompt with live samples that fit into one micro-batch."""
+
+    prompt_ids: tuple[int, ...]
+    samples: tuple[_Sample, ...]
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(prompt_ids=self.prompt_ids, responses=[s.response_ids for s in self.samples])
+
+
 def build_batch(
-    groups: Sequence[JudgedGroup], *, minibatches: int, scale_by_std: bool, max_tokens: int, pad_id: int
+    groups: Sequence[JudgedGroup], *, minibatches: int, scale_by_std: bool, max_tokens: int
 ) -> TrainBatch:
     """Deal the groups over `minibatches` optimiser steps and pack the live samples of each.
 
-    Dropped samples appear nowhere: in no statistic, no micro-batch, no denominator. Mini-batches
-    that would hold nothing are left out.
+    The samples of a group share their prompt, unless together they exceed `max_tokens`: then the group
+    is cut, and each part has the prompt again. Dropped samples appear nowhere: in no statistic, no
+    micro-batch, no denominator. Mini-batches that would hold nothing are left out.
     """
     packed, normalisers, samples = [], [], 0
     for part in range(minibatches):
-        mine = [s for group in groups[part::minibatches] for s in _live_samples(group, scale_by_std)]
+        mine = [
+            branches
+            for group in groups[part::minibatches]
+            for branches in _cut(group, _live_samples(group, scale_by_std), max_tokens)
+        ]
         if not mine:
             continue
-        samples += len(mine)
-        lengths = [len(s.prompt_ids) + len(s.response_ids) for s in mine]
-        packed.append(
-            tuple(
-                _micro_batch([mine[i] for i in indices], pad_id)
-                for indices in shortest_padding(lengths, max_tokens)
-            )
-        )
-        normalisers.append(float(sum(len(s.response_ids) for s in mine)))
+        bins = first_fit([branches.tree.tokens for branches in mine], max_tokens)
+        micros = tuple(_micro_batch([mine[i] for i in indices]) for indices in bins)
+        packed.append(micros)
+        normalisers.append(float(sum(len(micro.counts_N) for micro in micros)))
+        samples += sum(len(branches.samples) for branches in mine)
     return TrainBatch(minibatches=tuple(packed), normalisers=tuple(normalisers), samples=samples)
 
 
 def _live_samples(group: JudgedGroup, scale_by_std: bool) -> list[_Sample]:
     advantages_G = group_advantages(group.verdict, scale_by_std=scale_by_std)
     return [
-        _Sample(
-            prompt_ids=group.scored.group.prompt.token_ids,
-            response_ids=rollout.token_ids,
-            rollout_logprobs=rollout.logprobs,
-            advantage=float(advantage),
-        )
+        _Sample(response_ids=rollout.token_ids, rollout_logprobs=rollout.logprobs, advantage=float(advantage))
         for rollout, advantage in zip(group.scored.group.rollouts, advantages_G, strict=True)
         if not np.isnan(advantage)
     ]
 
 
-def _micro_batch(samples: Sequence[_Sample], pad_id: int) -> RLMicroBatch:
-    ids_BT = pad([[*s.prompt_ids, *s.response_ids] for s in samples], pad_id)
-    width = ids_BT.shape[1]
-    positions_N = np.concatenate(
-        [
-            row * width + len(s.prompt_ids) - 1 + np.arange(len(s.response_ids))
-            for row, s in enumerate(samples)
-        ]
-    )
-    advantages = [np.full(len(s.response_ids), s.advantage, dtype=np.float32) for s in samples]
+def _cut(group: JudgedGroup, samples: Sequence[_Sample], max_tokens: int) -> list[_Branches]:
+    prompt_ids = group.scored.group.prompt.token_ids
+    bins = first_fit([len(s.response_ids) for s in samples], max(0, max_tokens - len(prompt_ids)))
+    return [_Branches(prompt_ids=prompt_ids, samples=tuple(samples[i] for i in sorted(b))) for b in bins]
+
+
+def _micro_batch(parts: Sequence[_Branches]) -> RLMicroBatch:
+    ids_T, segments, places = pack([branches.tree for branches in parts])
+    samples = [sample for branches in parts for sample in branches.samples]
     return RLMicroBatch(
         tokens=TokenBatch(
-            input_ids_BT=ids_BT, positions_N=positions_N, targets_N=ids_BT.reshape(-1)[positions_N + 1]
+            input_ids_T=ids_T,
+            segments=segments,
+            positions_N=np.concatenate([p for place in places for p in place.positions]),
+            targets_N=np.concatenate([np.asarray(s.response_ids, np.int64) for s in samples]),
         ),
         rollout_logprobs_N=np.concatenate([np.asarray(s.rollout_logprobs, np.float32) for s in samples]),
-        advantages_N=np.concatenate(advantages),
-        counts_N=np.ones(len(positions_N), dtype=np.float32),
+        advantages_N=np.concatenate(
+            [np.full(len(s.response_ids), s.advantage, dtype=np.float32) for s in samples]
+        ),
+        counts_N=np.ones(sum(len(s.response_ids) for s in samples), dtype=np.float32),
     )
 
 
-def empty_micro_batch(pad_id: int) -> RLMicroBatch:
+def empty_micro_batch() -> RLMicroBatch:
     """A micro-batch in which nothing counts, for ranks that are dealt fewer than others."""
     nothing = np.zeros(1, dtype=np.float32)
     return RLMicroBatch(
-        tokens=TokenBatch(
-            input_ids_BT=np.full((1, 2), pad_id, dtype=np.int64),
-            positions_N=np.zeros(1, dtype=np.int64),
-            targets_N=np.zeros(1, dtype=np.int64),
-        ),
-        rollout_logprobs_N=nothing,
-        advantages_N=nothing,
-        counts_N=nothing,
+        tokens=empty_tokens(), rollout_logprobs_N=nothing, advantages_N=nothing, counts_N=nothing
     )

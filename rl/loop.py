@@ -44,7 +44,6 @@ class RLRun:
     publish: Publisher
     log: Log
     micro_batch_tokens: int
-    pad_id: int
 
 
 def train(run: RLRun) -> None:
@@ -75,7 +74,6 @@ def train(run: RLRun) -> None:
             minibatches=config.minibatches,
             scale_by_std=config.loss.scale_by_std,
             max_tokens=run.micro_batch_tokens,
-            pad_id=run.pad_id,
         )
         lr = learning_rate(config, state.step)
         report = update(run, batch, lr)
@@ -122,9 +120,7 @@ def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:
     if not batch.minibatches:
         return UpdateReport(optimizer_steps=0, grad_norm=0.0, metrics={})
     objective = DFGRPOObjective(run.config.loss, temperature=run.config.temperature, top_p=run.config.top_p)
-    return run.learner.update(
-        batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch(run.pad_id)
-    )
+    return run.learner.update(batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch())
 
 
 def learning_rate(config: RLConfig, step: int) -> float:

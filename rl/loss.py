@@ -33,12 +33,23 @@ class RLMicroBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """Behaviour-version quantities: π_old's log-probs, its nucleus (packed bits, or None), π_ref's."""
+class Behaviour:
+    """π_old's log-probs and its nucleus (packed bits, or None without one)."""
 
-    proximal_logprobs_N: torch.Tensor
+    logprobs_N: torch.Tensor
     nucleus_NV: npt.NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """π_old, where several optimiser steps follow, and π_ref's log-probs, where there is a KL."""
+
+    behaviour: Behaviour | None
     reference_logprobs_N: torch.Tensor | None
+
+
+_LIKELIEST = 64
+"""Tokens among which a nucleus is sought before the whole vocabulary is sorted: it is rarely larger."""
 
 
 def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float) -> torch.Tensor:
@@ -47,14 +58,25 @@ def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float)
     `logits_NV` are tempered. The sampled token belongs to it by construction: the sampler chose it,
     so rounding on this side must not exclude it.
     """
-    probabilities, order = torch.sort(torch.softmax(logits_NV, dim=-1), dim=-1, descending=True)
-    before = torch.cumsum(probabilities, dim=-1) - probabilities
-    mask_NV = torch.zeros_like(logits_NV, dtype=torch.bool).scatter(1, order, before < top_p)
+    mask_NV, complete_N = _nucleus_among(logits_NV, top_p, min(_LIKELIEST, logits_NV.shape[1]))
+    wider = ~complete_N
+    if wider.any():
+        mask_NV[wider] = _nucleus_among(logits_NV[wider], top_p, logits_NV.shape[1])[0]
     return mask_NV.scatter(1, targets_N[:, None], True)
 
 
+def _nucleus_among(logits_NV: torch.Tensor, top_p: float, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nucleus as far as it lies among the `count` likeliest tokens, and whether that is all of it."""
+    top_NC, order_NC = logits_NV.topk(count, dim=-1)
+    probabilities_NC = torch.exp(top_NC - torch.logsumexp(logits_NV, dim=-1, keepdim=True))
+    reached_NC = torch.cumsum(probabilities_NC, dim=-1)
+    mask_NV = torch.zeros_like(logits_NV, dtype=torch.bool)
+    return mask_NV.scatter(1, order_NC, reached_NC - probabilities_NC < top_p), reached_NC[:, -1] >= top_p
+
+
 def _picked(logits_NV: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
-    return torch.log_softmax(logits_NV, dim=-1).gather(1, targets_N[:, None])[:, 0]
+    # Not log_softmax: what the backward pass keeps is then one number a token, not the vocabulary.
+    return logits_NV.gather(1, targets_N[:, None])[:, 0] - torch.logsumexp(logits_NV, dim=-1)
 
 
 class DFGRPOObjective:
@@ -70,27 +92,21 @@ class DFGRPOObjective:
         logits_NV = policy(batch) / self.temperature
         return logits_NV, torch.from_numpy(batch.targets_N).to(logits_NV.device)
 
-    def prepare(self, policy: Policy, reference: Policy | None, batch: RLMicroBatch) -> Prepared:
+    def prepare(self, policy: Policy | None, reference: Policy | None, batch: RLMicroBatch) -> Prepared:
         """π_old and its nucleus from the weights as they are now, and π_ref, before any step is taken."""
-        logits_NV, targets_N = self._tempered(policy, batch.tokens)
-        return self._behaviour(logits_NV, targets_N, reference, batch.tokens)
-
-    def _behaviour(
-        self,
-        logits_NV: torch.Tensor,
-        targets_N: torch.Tensor,
-        reference: Policy | None,
-        tokens: TokenBatch,
-    ) -> Prepared:
-        nucleus_NV = None
-        if self.top_p < 1:
-            mask_NV = nucleus_mask(logits_NV, targets_N, self.top_p)
-            nucleus_NV = np.packbits(mask_NV.cpu().numpy(), axis=1)
         return Prepared(
-            proximal_logprobs_N=_picked(_inside(logits_NV, nucleus_NV), targets_N),
-            nucleus_NV=nucleus_NV,
-            reference_logprobs_N=_picked(*self._tempered(reference, tokens)) if reference else None,
+            behaviour=self._behaviour(*self._tempered(policy, batch.tokens)) if policy else None,
+            reference_logprobs_N=_picked(*self._tempered(reference, batch.tokens)) if reference else None,
         )
+
+    def _behaviour(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> Behaviour:
+        nucleus_NV = self._nucleus(logits_NV, targets_N)
+        return Behaviour(logprobs_N=_picked(_inside(logits_NV, nucleus_NV), targets_N), nucleus_NV=nucleus_NV)
+
+    def _nucleus(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> npt.NDArray[np.uint8] | None:
+        if self.top_p >= 1:
+            return None
+        return np.packbits(nucleus_mask(logits_NV, targets_N, self.top_p).cpu().numpy(), axis=1)
 
     def loss(
         self, policy: Policy, batch: RLMicroBatch, prepared: Prepared | None
@@ -99,23 +115,24 @@ class DFGRPOObjective:
         config = self.config
         logits_NV, targets_N = self._tempered(policy, batch.tokens)
         device = logits_NV.device
-        if prepared is None:
-            prepared = self._behaviour(logits_NV.detach(), targets_N, None, batch.tokens)
-        masked_NV = _inside(logits_NV, prepared.nucleus_NV)
+        behaviour = prepared.behaviour if prepared else None
+        nucleus_NV = behaviour.nucleus_NV if behaviour else self._nucleus(logits_NV.detach(), targets_N)
+        masked_NV = _inside(logits_NV, nucleus_NV)
         current_N = _picked(masked_NV, targets_N)
+        proximal_N = behaviour.logprobs_N if behaviour else current_N.detach()
         advantages_N = torch.from_numpy(batch.advantages_N).to(device)
         counts_N = torch.from_numpy(batch.counts_N).to(device)
         rollout_N = torch.from_numpy(batch.rollout_logprobs_N).to(device)
 
-        ratio_N = torch.exp(current_N - prepared.proximal_logprobs_N)
-        importance_N = torch.exp(prepared.proximal_logprobs_N - rollout_N)
+        ratio_N = torch.exp(current_N - proximal_N)
+        importance_N = torch.exp(proximal_N - rollout_N)
         weight_N = importance_N.clamp(max=config.tis_cap).detach()
         unclipped_N = ratio_N * advantages_N
         clipped_N = ratio_N.clamp(1 - config.clip_low, 1 + config.clip_high) * advantages_N
         losses_N = -weight_N * torch.minimum(unclipped_N, clipped_N)
 
         kl_N = None
-        if prepared.reference_logprobs_N is not None:
+        if prepared is not None and prepared.reference_logprobs_N is not None:
             # The KL is of the whole distributions: tempered, but outside the nucleus as well.
             whole_N = current_N if masked_NV is logits_NV else _picked(logits_NV, targets_N)
             gap_N = prepared.reference_logprobs_N - whole_N
@@ -146,5 +163,6 @@ def _inside(logits_NV: torch.Tensor, nucleus_NV: npt.NDArray[np.uint8] | None) -
 
 
 def _entropy(logits_NV: torch.Tensor) -> torch.Tensor:
-    logprobs_NV = torch.log_softmax(logits_NV, dim=-1)
-    return -(logprobs_NV.exp() * logprobs_NV).sum(dim=-1)
+    log_total_N = torch.logsumexp(logits_NV, dim=-1)
+    probabilities_NV = torch.exp(logits_NV - log_total_N[:, None])
+    return log_total_N - (probabilities_NV * logits_NV).sum(dim=-1)

@@ -20,7 +20,7 @@ from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG_NAMES, TAGS, GoldTag
 from sft.demonstration import gold_answer
-from sft.teachers import ProgramTeacher
+from sft.teachers import ProgramTeacher, stated_tags
 
 SAMPLES = (3, 2)
 """Samples of the first and of the second teacher."""
@@ -83,6 +83,8 @@ def build_stage(
     gold: Gold,
     answer: AnswerConfig,
     replay: Sequence[Lesson],
+    *,
+    teacher_silence: float,
     seed: int,
 ) -> list[Lesson]:
     """The lessons of one stage, in training order; users take turns, so all are seen about equally often.
@@ -116,10 +118,11 @@ def build_stage(
             # What the model cannot see it is not taught to guess.
             tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
             # A composite needs something to say: one sentence takes one known tag.
-            sayable = any(not seen[tag].is_na for tag in tags)
-            task = COMPOSITE_TASK if rng.random() < config.composite_share and sayable else TAGS_TASK
+            known = [tag for tag in tags if not seen[tag].is_na]
+            task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
             if tags:
-                text = gold_answer(shown, seen, tags, task, answer)
+                stated = stated_tags(known, teacher_silence, rng) if task == COMPOSITE_TASK else ()
+                text = gold_answer(shown, seen, tags, task, answer, stated)
                 lessons.append(
                     Lesson(user_id=user, first_line=first, lines=count, task=task, tags=tags, answer=text)
                 )

@@ -14,7 +14,7 @@ from lm.phrases import sentences
 from records.config import AnswerConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK
-from records.tags import NA, GoldTag
+from records.tags import NA, TAG_NAMES, GoldTag
 
 _NO_MARKS = str.maketrans({"<": "‹", ">": "›"})
 """An entity is log text: no bracket of it may be read as a mark of the answer."""
@@ -35,8 +35,9 @@ def gold_answer(
     tags: Sequence[str],
     task: str,
     config: AnswerConfig,
+    stated: Sequence[str] = TAG_NAMES,
 ) -> str:
-    """The text of the true answer about `tags`.
+    """The text of the true answer about `tags`; a summary speaks of the `stated` ones among them.
 
     A tag cites the lines its reasoning names, then those that stand on most of its other evidence, at most
     `max_citations`; a sentence cites the lines of the tags it states, those of the first tag first, at most
@@ -48,7 +49,8 @@ def gold_answer(
         best = history.best_lines(gold[name].event_ids, config.max_citations)
         lines = dict.fromkeys([*(named.line for named in evidence[name]), *best])
         cited[name] = tuple(sorted(list(lines)[: config.max_citations]))
-    said = sentences({name: gold[name].values for name in tags}) if task == COMPOSITE_TASK else {}
+    spoken = {name: gold[name].values for name in tags if name in stated}
+    said = sentences(spoken) if task == COMPOSITE_TASK else {}
     answer = Answer(
         think=reasoning(evidence),
         tags={name: TagAnswer(values=gold[name].values, lines=cited[name]) for name in tags},

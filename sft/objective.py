@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lm.objective import Metrics, Policy, TokenBatch, pad, shortest_padding
+from lm.objective import Metrics, Policy, TokenBatch, empty_tokens
+from lm.packing import Tree, first_fit, pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,50 +33,40 @@ class SFTMicroBatch:
 
 
 def sft_micro_batches(
-    examples: Sequence[SFTExample],
-    *,
-    history_weight: float,
-    answer_weight: float,
-    max_tokens: int,
-    pad_id: int,
+    examples: Sequence[SFTExample], *, history_weight: float, answer_weight: float, max_tokens: int
 ) -> tuple[list[SFTMicroBatch], float]:
-    """Micro-batches of at most `max_tokens` padded tokens, and the sum of weights (the normaliser)."""
-    sequences = [[*example.prompt_ids, *example.response_ids] for example in examples]
-    micros = []
-    for indices in shortest_padding([len(sequence) for sequence in sequences], max_tokens):
-        ids_BT = pad([sequences[i] for i in indices], pad_id)
-        positions, weights, is_answer = [], [], []
-        for row, i in enumerate(indices):
-            prompt, total = len(examples[i].prompt_ids), len(sequences[i])
-            first = 0 if history_weight > 0 else prompt - 1
-            position = np.arange(first, total - 1)
-            answer = position >= prompt - 1
-            positions.append(position + row * ids_BT.shape[1])
-            weights.append(np.where(answer, answer_weight, history_weight).astype(np.float32))
-            is_answer.append(answer)
-        positions_N = np.concatenate(positions)
-        micros.append(
-            SFTMicroBatch(
-                tokens=TokenBatch(
-                    input_ids_BT=ids_BT,
-                    positions_N=positions_N,
-                    targets_N=ids_BT.reshape(-1)[positions_N + 1],
-                ),
-                weights_N=np.concatenate(weights),
-                is_answer_N=np.concatenate(is_answer),
-            )
-        )
+    """Micro-batches of at most `max_tokens` tokens, and the sum of weights (the normaliser)."""
+    trees = [Tree(prompt_ids=e.prompt_ids, responses=(e.response_ids,)) for e in examples]
+    micros = [
+        _micro_batch([trees[i] for i in indices], history_weight, answer_weight)
+        for indices in first_fit([tree.tokens for tree in trees], max_tokens)
+    ]
     return micros, float(sum(micro.weights_N.sum() for micro in micros))
 
 
-def empty_micro_batch(pad_id: int) -> SFTMicroBatch:
+def _micro_batch(trees: Sequence[Tree], history_weight: float, answer_weight: float) -> SFTMicroBatch:
+    ids_T, segments, places = pack(trees)
+    positions, is_answer = [], []
+    for tree, place in zip(trees, places, strict=True):
+        history = np.arange(len(tree.prompt_ids) - 1 if history_weight > 0 else 0) + place.start
+        (answer,) = place.positions
+        positions += [history, answer]
+        is_answer += [np.zeros(len(history), dtype=np.bool_), np.ones(len(answer), dtype=np.bool_)]
+    positions_N, is_answer_N = np.concatenate(positions), np.concatenate(is_answer)
+    return SFTMicroBatch(
+        # With one answer a prompt, what a position predicts is the token after it.
+        tokens=TokenBatch(
+            input_ids_T=ids_T, segments=segments, positions_N=positions_N, targets_N=ids_T[positions_N + 1]
+        ),
+        weights_N=np.where(is_answer_N, answer_weight, history_weight).astype(np.float32),
+        is_answer_N=is_answer_N,
+    )
+
+
+def empty_micro_batch() -> SFTMicroBatch:
     """A micro-batch in which nothing counts."""
     return SFTMicroBatch(
-        tokens=TokenBatch(
-            input_ids_BT=np.full((1, 2), pad_id, dtype=np.int64),
-            positions_N=np.zeros(1, dtype=np.int64),
-            targets_N=np.zeros(1, dtype=np.int64),
-        ),
+        tokens=empty_tokens(),
         weights_N=np.zeros(1, dtype=np.float32),
         is_answer_N=np.zeros(1, dtype=np.bool_),
     )
@@ -86,7 +77,7 @@ class SFTObjective:
 
     needs_reference = False
 
-    def prepare(self, policy: Policy, reference: Policy | None, batch: SFTMicroBatch) -> None:
+    def prepare(self, policy: Policy | None, reference: Policy | None, batch: SFTMicroBatch) -> None:
         """Nothing is needed beforehand."""
 
     def loss(self, policy: Policy, batch: SFTMicroBatch, prepared: None) -> tuple[torch.Tensor, Metrics]:

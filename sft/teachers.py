@@ -5,7 +5,7 @@ between teachers (hard cases are hard for everyone), and differ in rate between 
 independent, "controversial" would mean nothing but bad luck.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -52,6 +52,17 @@ class ProgramTeacher:
             wrong = _wrong(label, open_values, own)
             given[tag] = [wrong if latent <= bound else label.values for latent in latent_S]
         return given
+
+
+def stated_tags(known: Sequence[str], silence: float, choice: np.random.Generator) -> tuple[str, ...]:
+    """Those of the `known` tags that a teacher's summary states; at least one.
+
+    Summaries in which everything is said are rare among those written by people and models alike: some
+    writers are brief, some thorough. Here a share between 0 and twice `silence` is left out.
+    """
+    share = 2 * silence * choice.random()
+    stated = tuple(tag for tag in known if choice.random() >= share)
+    return stated or (known[int(choice.integers(len(known)))],)
 
 
 def _wrong(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lm.objective import TokenBatch
+from lm.packing import Segment
 from records.config import FilterConfig, LossConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.advantages import group_advantages
@@ -64,16 +65,21 @@ EMPTY = _group("e", (7,), [((DROPPED_TOKEN,), None), ((DROPPED_TOKEN,), 1.0)])
 
 
 def _build(groups: list[JudgedGroup], minibatches: int = 1, max_tokens: int = 10_000) -> TrainBatch:
-    return build_batch(groups, minibatches=minibatches, scale_by_std=False, max_tokens=max_tokens, pad_id=0)
+    return build_batch(groups, minibatches=minibatches, scale_by_std=False, max_tokens=max_tokens)
 
 
 def test_a_micro_batch_by_hand() -> None:
     batch = _build([A])
     ((micro,),) = batch.minibatches
-    # Longest first; the response of 9 tokens was dropped and does not even pad.
-    assert micro.tokens.input_ids_BT.tolist() == [[1, 2, 3, 11, 12], [1, 2, 3, 13, 0]]
-    # The last prompt token predicts the first response token; the second row begins at 5.
-    assert micro.tokens.positions_N.tolist() == [2, 3, 7]
+    # The prompt once, then its live responses; the one of 9 tokens was dropped.
+    assert micro.tokens.input_ids_T.tolist() == [1, 2, 3, 11, 12, 13]
+    assert micro.tokens.segments == (
+        Segment(length=3),
+        Segment(length=2, parent=0),
+        Segment(length=1, parent=0),
+    )
+    # The last prompt token, at 2, predicts the first token of each response.
+    assert micro.tokens.positions_N.tolist() == [2, 3, 2]
     assert micro.tokens.targets_N.tolist() == [11, 12, 13]
     assert micro.rollout_logprobs_N == pytest.approx([-0.11, -0.12, -0.13])
     # Rewards 1 and 0 deviate by .5 from the live mean.
@@ -84,7 +90,7 @@ def test_a_micro_batch_by_hand() -> None:
 
 
 def test_advantages_are_those_of_the_group() -> None:
-    batch = build_batch([B], minibatches=1, scale_by_std=True, max_tokens=100, pad_id=0)
+    batch = build_batch([B], minibatches=1, scale_by_std=True, max_tokens=100)
     ((micro,),) = batch.minibatches
     first, second, third = group_advantages(B.verdict, scale_by_std=True)
     assert micro.advantages_N == pytest.approx([first] * 3 + [second] * 2 + [third])
@@ -97,7 +103,7 @@ def test_dropped_samples_appear_nowhere(max_tokens: int, minibatches: int) -> No
     micros = [micro for part in batch.minibatches for micro in part]
     assert micros
     for micro in micros:
-        assert DROPPED_TOKEN not in micro.tokens.input_ids_BT
+        assert DROPPED_TOKEN not in micro.tokens.input_ids_T
         assert np.isfinite(micro.advantages_N).all()
     # Live response tokens: 2 + 1, 3 + 2 + 1 and 1 + 2.
     assert sum(batch.normalisers) == batch.tokens == 12
@@ -108,7 +114,7 @@ def test_dropped_samples_appear_nowhere(max_tokens: int, minibatches: int) -> No
 
 def test_minibatches_deal_the_groups() -> None:
     batch = _build([A, B, C], minibatches=2)
-    seen = [{int(i) for micro in part for i in micro.tokens.targets_N if i} for part in batch.minibatches]
+    seen = [{int(i) for micro in part for i in micro.tokens.targets_N} for part in batch.minibatches]
     assert seen == [{11, 12, 13, 31, 32, 33}, {21, 22, 23, 24, 25, 26}]
     # 3 + 3 and 6 live response tokens.
     assert batch.normalisers == (6.0, 6.0)
@@ -125,7 +131,14 @@ def test_minibatches_that_hold_nothing_are_left_out() -> None:
 def test_micro_batches_respect_the_limit() -> None:
     ((*micros,),) = _build([A, B, C], max_tokens=8).minibatches
     assert len(micros) > 1
-    assert all(micro.tokens.input_ids_BT.size <= 8 for micro in micros)
+    assert all(micro.tokens.input_ids_T.size <= 8 for micro in micros)
+
+
+def test_a_group_beyond_the_limit_is_cut_and_each_part_has_the_prompt() -> None:
+    ((*micros,),) = _build([B], max_tokens=4).minibatches
+    # One prompt token and responses of 3, 2 and 1: the first fills a micro-batch, the others share one.
+    assert [micro.tokens.input_ids_T.tolist() for micro in micros] == [[4, 21, 22, 23], [4, 24, 25, 26]]
+    assert [micro.tokens.positions_N.tolist() for micro in micros] == [[0, 1, 2], [0, 1, 0]]
 
 
 class CausalSum(torch.nn.Module):
@@ -138,8 +151,13 @@ class CausalSum(torch.nn.Module):
         self.table = torch.nn.Parameter(weights)
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
-        hidden_BTV = self.table[torch.from_numpy(batch.input_ids_BT)].cumsum(dim=1)
-        return hidden_BTV.flatten(0, 1)[torch.from_numpy(batch.positions_N)]
+        sums: list[torch.Tensor] = []
+        lengths = [segment.length for segment in batch.segments]
+        rows = self.table[torch.from_numpy(batch.input_ids_T)].split(lengths)
+        for segment, row in zip(batch.segments, rows, strict=True):
+            before = 0.0 if segment.parent is None else sums[segment.parent][-1]
+            sums.append(row.cumsum(dim=0) + before)
+        return torch.cat(sums)[torch.from_numpy(batch.positions_N)]
 
 
 def _loss_and_gradient(micros: tuple[RLMicroBatch, ...]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -167,6 +185,6 @@ def test_the_split_into_micro_batches_does_not_show(max_tokens: int) -> None:
 def test_an_empty_micro_batch_changes_nothing() -> None:
     (micros,) = _build([A, B, C]).minibatches
     loss, gradient = _loss_and_gradient(micros)
-    padded_loss, padded_gradient = _loss_and_gradient((*micros, empty_micro_batch(0)))
+    padded_loss, padded_gradient = _loss_and_gradient((*micros, empty_micro_batch()))
     assert padded_loss == loss
     assert np.array_equal(padded_gradient, gradient)

@@ -164,7 +164,6 @@ def _train(world: World, config: RLConfig = CONFIG) -> None:
             publish=world,
             log=world,
             micro_batch_tokens=12,
-            pad_id=0,
         )
     )
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from lm.objective import TokenBatch
+from lm.packing import Segment
 from records.config import LossConfig
-from rl.loss import DFGRPOObjective, Prepared, RLMicroBatch, nucleus_mask
+from rl.loss import Behaviour, DFGRPOObjective, Prepared, RLMicroBatch, nucleus_mask
 
 torch.set_num_threads(1)
 LN2 = math.log(2)
@@ -44,7 +45,8 @@ def _batch(
     """`rollout` holds probabilities of the targets under the rollout policy."""
     return RLMicroBatch(
         tokens=TokenBatch(
-            input_ids_BT=np.zeros((1, len(targets) + 1), dtype=np.int64),
+            input_ids_T=np.zeros(len(targets) + 1, dtype=np.int64),
+            segments=(Segment(length=len(targets) + 1),),
             positions_N=np.arange(len(targets)),
             targets_N=np.array(targets),
         ),
@@ -60,8 +62,7 @@ def _objective(temperature: float = 1.0, top_p: float = 1.0, **loss: Any) -> DFG
 
 def _prepared(proximal: list[float], reference: list[float] | None = None) -> Prepared:
     return Prepared(
-        proximal_logprobs_N=torch.tensor(proximal, dtype=torch.float64).log(),
-        nucleus_NV=None,
+        behaviour=Behaviour(logprobs_N=torch.tensor(proximal, dtype=torch.float64).log(), nucleus_NV=None),
         reference_logprobs_N=torch.tensor(reference, dtype=torch.float64).log() if reference else None,
     )
 
@@ -160,8 +161,10 @@ def test_temperature_applies_to_every_policy() -> None:
     # −(1/T)(onehot − p) = −½·(−1/4, 1/4)
     assert policy.gradient[0] == pytest.approx([0.125, -0.125], abs=1e-6)
     # Prepared in the same way, and the reference too: at 1/2, gap = ln(.5/.75).
+    assert objective.prepare(None, None, batch) == Prepared(behaviour=None, reference_logprobs_N=None)
     prepared = objective.prepare(policy, Table([[0.5, 0.5]], power=2.0), batch)
-    assert float(prepared.proximal_logprobs_N[0].detach()) == pytest.approx(math.log(0.75))
+    assert prepared.behaviour is not None
+    assert float(prepared.behaviour.logprobs_N[0].detach()) == pytest.approx(math.log(0.75))
     assert prepared.reference_logprobs_N is not None
     assert float(prepared.reference_logprobs_N[0].detach()) == pytest.approx(math.log(0.5))
 
@@ -192,7 +195,8 @@ BEHAVIOUR = [[0.5, 0.3, 0.15, 0.05]]
 def test_the_behaviour_nucleus_is_reused_for_the_current_policy() -> None:
     objective, batch = _objective(top_p=0.7), _batch([1], [0.375], [-1.0])
     prepared = objective.prepare(Table(BEHAVIOUR), None, batch)
-    assert float(prepared.proximal_logprobs_N[0].detach()) == pytest.approx(math.log(0.375))
+    assert prepared.behaviour is not None
+    assert float(prepared.behaviour.logprobs_N[0].detach()) == pytest.approx(math.log(0.375))
     # The current policy's own nucleus were {1, 2, 3} and the ratio (.25/.9)/.375 = .741. In {0, 1} it is
     # (.25/.35)/.375 = 1.9048; with A = −1 the larger loss counts: 1.9048, not the clipped 1.2.
     policy = Table([[0.1, 0.25, 0.25, 0.4]])
@@ -296,3 +300,15 @@ def test_preparing_beforehand_changes_nothing_while_the_weights_stand(
     other_loss.backward()
     assert np.allclose(with_prepared.gradient, without.gradient, rtol=0, atol=1e-12)
     assert np.abs(np.array(without.gradient)).max() > 0.01
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 20.0])
+def test_a_nucleus_of_any_size_is_that_of_the_sorted_vocabulary(scale: float) -> None:
+    """From nearly flat (most of 300 tokens) to nearly certain (one)."""
+    logits_NV = scale * torch.randn(40, 300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mask_NV = nucleus_mask(logits_NV, logits_NV.argmax(dim=-1), 0.9)
+    for mask, probabilities in zip(mask_NV, torch.softmax(logits_NV, dim=-1), strict=True):
+        descending = probabilities.sort(descending=True).values
+        size = int((descending.cumsum(0) < 0.9).sum()) + 1
+        assert int(mask.sum()) == size
+        assert float(probabilities[mask].min()) == float(descending[size - 1])

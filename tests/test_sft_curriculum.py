@@ -6,10 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lm.answers import Answer, parse_answer
 from records.config import AnswerConfig, SFTConfig, SFTStageConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG, TAG_NAMES, GoldTag
+from rewards.judge import read_claims
 from sft.curriculum import Lesson, build_stage, read_lessons, sort_tags, write_lessons
 from sft.teachers import ProgramTeacher
 
@@ -68,9 +70,20 @@ def _build(
     replay_share: float = 0.0,
     replay: list[Lesson] | None = None,
     seed: int = 5,
+    silence: float = 0.0,
 ) -> list[Lesson]:
     config = SFTStageConfig(examples=examples, composite_share=composite, replay_share=replay_share)
-    return build_stage(stage, config, BANDS, HISTORIES, GOLD, AnswerConfig(), replay or [], seed)
+    return build_stage(
+        stage,
+        config,
+        BANDS,
+        HISTORIES,
+        GOLD,
+        AnswerConfig(),
+        replay or [],
+        teacher_silence=silence,
+        seed=seed,
+    )
 
 
 def _bands_by_hand(seed: int) -> list[tuple[str, str, str, int, str]]:
@@ -167,6 +180,23 @@ def test_the_same_seed_gives_the_same_lessons() -> None:
     assert _build(3, composite=0.5, replay_share=0.2, replay=REPLAY, seed=6) != lessons
 
 
+def test_a_silent_teacher_leaves_tags_out_of_the_summary_alone() -> None:
+    def known_and_stated(silence: float) -> list[tuple[int, int]]:
+        lessons = [x for x in _build(3, composite=1.0, silence=silence) if x.task == COMPOSITE_TASK]
+        answers = [parse_answer(x.answer, tags=x.tags, summary=True, history_lines=9) for x in lessons]
+        assert lessons
+        return [
+            (sum(1 for tag in a.tags.values() if tag.values), len(read_claims(a.summary_text)))
+            for a in answers
+            if isinstance(a, Answer)
+        ]
+
+    assert all(known == stated for known, stated in known_and_stated(0.0))
+    silent = known_and_stated(0.5)
+    assert all(1 <= stated <= known for known, stated in silent)
+    assert any(stated < known for known, stated in silent)
+
+
 def test_no_examples_no_lessons() -> None:
     assert _build(1, examples=0) == []
 
@@ -174,7 +204,7 @@ def test_no_examples_no_lessons() -> None:
 def test_a_user_without_known_tags_is_asked_for_no_summary() -> None:
     bands = pl.DataFrame({"user_id": ["u0"], "tag": ["pet"], "band": ["standard"]})
     config = SFTStageConfig(examples=8, composite_share=1.0)
-    lessons = build_stage(3, config, bands, HISTORIES, GOLD, AnswerConfig(), [], 0)
+    lessons = build_stage(3, config, bands, HISTORIES, GOLD, AnswerConfig(), [], teacher_silence=0.0, seed=0)
     assert {lesson.task for lesson in lessons} == {TAGS_TASK}
 
 
@@ -195,6 +225,7 @@ def test_a_lesson_teaches_only_values_whose_evidence_it_shows() -> None:
         {"u0": {**GOLD["u0"], "interests": interests}},
         AnswerConfig(),
         [],
+        teacher_silence=0.0,
         seed=3,
     )
     # Lines 1 and 2 show e1 (hiking), line 3 shows e3 (cycling).
@@ -205,7 +236,7 @@ def test_a_lesson_teaches_only_values_whose_evidence_it_shows() -> None:
 
 def test_windows_are_stretches_of_every_length_up_to_the_limit_and_keep_their_numbers() -> None:
     config = SFTStageConfig(examples=60, window_lines=2)
-    lessons = build_stage(1, config, BANDS, HISTORIES, GOLD, AnswerConfig(), [], seed=3)
+    lessons = build_stage(1, config, BANDS, HISTORIES, GOLD, AnswerConfig(), [], teacher_silence=0.0, seed=3)
     assert {(lesson.first_line, lesson.lines) for lesson in lessons} == {
         (1, 1),
         (2, 1),

@@ -78,6 +78,15 @@ def test_a_gold_answer_is_true_and_cites_the_evidence_it_names() -> None:
     ]
 
 
+def test_a_summary_speaks_of_the_stated_tags_alone() -> None:
+    tags = ("gender", "pet", "home_city")
+    text = gold_answer(HISTORY, GOLD, tags, COMPOSITE_TASK, AnswerConfig(), ("home_city", "pet"))
+    answer = parse_answer(text, tags=tags, summary=True, history_lines=3)
+    assert isinstance(answer, Answer)
+    assert answer.tags["gender"].values == ("male",)
+    assert answer.summary_text == "The place is the city of Oslo."
+
+
 def test_a_sentence_cites_the_lines_of_all_tags_it_states() -> None:
     tags = ("interests", "gender", "home_city", "income_band")
     text = gold_answer(HISTORY, GOLD, tags, COMPOSITE_TASK, AnswerConfig(max_citations=2))

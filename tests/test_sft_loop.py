@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from lm.objective import Objective, UpdateReport
 from records.config import SFTConfig, SFTStageConfig
-from sft.loop import FINAL_LR, length_grouped, schedule, train_stage
+from sft.loop import FINAL_LR, schedule, train_stage
 from sft.objective import SFTExample, SFTMicroBatch, SFTObjective
 
 
@@ -68,7 +67,6 @@ def _train(examples: int) -> tuple[float, Recorder]:
         recorder,
         recorder,
         micro_batch_tokens=4,
-        pad_id=0,
         progress=recorder.progress,
     )
     return last, recorder
@@ -76,14 +74,11 @@ def _train(examples: int) -> tuple[float, Recorder]:
 
 def test_one_optimiser_step_a_batch() -> None:
     last, recorder = _train(5)
-    # Five examples in batches of two, each example (4 tokens) a micro-batch of its own.
-    assert sorted(len(minibatches[0]) for minibatches, *_ in recorder.updates) == [1, 2, 2]
+    # Five examples in order, in batches of two, each example (4 tokens) a micro-batch of its own.
     first_tokens = [
-        int(micro.tokens.input_ids_BT[0, 0])
-        for minibatches, *_ in recorder.updates
-        for micro in minibatches[0]
+        [int(micro.tokens.input_ids_T[0]) for micro in minibatches[0]] for minibatches, *_ in recorder.updates
     ]
-    assert sorted(first_tokens) == [1, 2, 3, 4, 5]
+    assert first_tokens == [[1, 2], [3, 4], [5]]
     for minibatches, normalisers, objective, _, empty in recorder.updates:
         assert len(minibatches) == 1
         # Two answer tokens an example, at weight 4.
@@ -93,26 +88,6 @@ def test_one_optimiser_step_a_batch() -> None:
         assert empty.weights_N.sum() == 0
     # The third step's report: (3 · 6/16) / (2/16) nats an answer token.
     assert last == pytest.approx(9.0)
-
-
-def test_batches_hold_similar_lengths_and_every_example_once() -> None:
-    rng = np.random.default_rng(0)
-    lengths = [int(n) for n in rng.integers(1, 400, size=83)]
-    examples = [SFTExample(prompt_ids=(i,) * n, response_ids=(9,)) for i, n in enumerate(lengths)]
-    batches = length_grouped(examples, 4)
-    assert sorted(x.prompt_ids[0] for batch in batches for x in batch) == list(range(83))
-    assert sorted(len(batch) for batch in batches) == [3, *[4] * 20]
-    # Nothing leaves its chunk of 8 batches, and batches are not in order of length.
-    assert {x.prompt_ids[0] for batch in batches[:8] for x in batch} == set(range(32))
-    widths = [max(len(x.prompt_ids) for x in batch) for batch in batches[:8]]
-    assert widths != sorted(widths)
-
-    def padding(groups: list[list[SFTExample]]) -> int:
-        return sum(len(g) * max(len(x.prompt_ids) for x in g) for g in groups) - sum(lengths)
-
-    in_order = [examples[i : i + 4] for i in range(0, 83, 4)]
-    assert padding(batches) < 0.3 * padding(in_order)
-    assert length_grouped(examples, 4) == batches
 
 
 def test_curves_and_progress() -> None:

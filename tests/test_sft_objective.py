@@ -26,8 +26,10 @@ class CausalSum(torch.nn.Module):
         self.table = torch.nn.Parameter(weights)
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
-        hidden_BTV = self.table[torch.from_numpy(batch.input_ids_BT)].cumsum(dim=1)
-        return hidden_BTV.flatten(0, 1)[torch.from_numpy(batch.positions_N)]
+        lengths = [segment.length for segment in batch.segments]
+        rows = self.table[torch.from_numpy(batch.input_ids_T)].split(lengths)
+        sums_TV = torch.cat([row.cumsum(dim=0) for row in rows])
+        return sums_TV[torch.from_numpy(batch.positions_N)]
 
 
 def _example(prompt: tuple[int, ...], response: tuple[int, ...]) -> SFTExample:
@@ -41,13 +43,14 @@ def _micros(
     examples: list[SFTExample], max_tokens: int, history_weight: float = 0.5
 ) -> tuple[list[SFTMicroBatch], float]:
     return sft_micro_batches(
-        examples, history_weight=history_weight, answer_weight=4.0, max_tokens=max_tokens, pad_id=0
+        examples, history_weight=history_weight, answer_weight=4.0, max_tokens=max_tokens
     )
 
 
 def test_positions_and_weights_by_hand() -> None:
     (micro,), normaliser = _micros(EXAMPLES, 100)
-    assert micro.tokens.input_ids_BT.tolist() == [[1, 2, 3, 4], [5, 6, 1, 2], [4, 3, 0, 0]]
+    assert micro.tokens.input_ids_T.tolist() == [1, 2, 3, 4, 5, 6, 1, 2, 4, 3]
+    assert [segment.length for segment in micro.tokens.segments] == [4, 4, 2]
     # Each position predicts the token after it; rows begin at 0, 4 and 8.
     assert micro.tokens.positions_N.tolist() == [0, 1, 2, 4, 5, 6, 8]
     assert micro.tokens.targets_N.tolist() == [2, 3, 4, 6, 1, 2, 3]
@@ -109,7 +112,7 @@ def test_the_grouping_does_not_show(examples: list[SFTExample], max_tokens: int)
 
 def test_an_empty_micro_batch_adds_nothing() -> None:
     model = CausalSum()
-    loss, metrics = SFTObjective().loss(model, empty_micro_batch(0), None)
+    loss, metrics = SFTObjective().loss(model, empty_micro_batch(), None)
     loss.backward()
     assert model.table.grad is not None
     assert float(loss.detach()) == 0.0

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from records.tags import TAG, TAG_NAMES, GoldTag
-from sft.teachers import ProgramTeacher
+from sft.teachers import ProgramTeacher, stated_tags
 
 USERS = 250
 OPEN = {"interests": ("chess", "hiking", "jazz"), "home_city": ("Lyon", "Oslo", "Turin")}
@@ -98,3 +98,15 @@ def test_a_wrong_answer_about_na_invents_a_value() -> None:
 
 def test_a_perfect_teacher_errs_never() -> None:
     assert _errors(_teacher(rate=0.0), "implicit", 2).sum() == 0
+
+
+def test_what_a_summary_states() -> None:
+    choice = np.random.default_rng(0)
+    known = TAG_NAMES[:10]
+    assert stated_tags(known, 0.0, choice) == known
+    counts = [len(stated_tags(known, 0.25, choice)) for _ in range(2000)]
+    # A quarter is left out on average.
+    assert np.mean(counts) == pytest.approx(7.5, abs=0.15)
+    # Summaries differ by more than chance for each tag alone (10 · .25 · .75 = 1.9): some are brief.
+    assert np.var(counts) > 3
+    assert {len(stated_tags(known[:1], 0.5, choice)) for _ in range(50)} == {1}

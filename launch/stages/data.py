@@ -194,7 +194,17 @@ def run_curriculum(run: Run) -> None:
     bands.write_parquet(data / "bands.parquet")
     lessons: list[Lesson] = []
     for number, stage in enumerate((recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3), start=1):
-        lessons = build_stage(number, stage, bands, histories, gold, recipe.answer, lessons, recipe.seed)
+        lessons = build_stage(
+            number,
+            stage,
+            bands,
+            histories,
+            gold,
+            recipe.answer,
+            lessons,
+            teacher_silence=recipe.sft.teacher_silence,
+            seed=recipe.seed,
+        )
         write_lessons(data / f"stage{number}.parquet", lessons)
     counts = dict(bands["band"].value_counts(sort=True).iter_rows())
     write_json(data / "counts.json", counts)

@@ -151,7 +151,6 @@ def run_rl(run: Run) -> None:
                     ),
                     log=_Shown(run, log),
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
-                    pad_id=tokenizer.pad_id,
                 )
             )
             learner.export(directory / "rl" / "policy")

@@ -47,7 +47,6 @@ def run_sft(run: Run) -> None:
                     learner,
                     log,
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
-                    pad_id=tokenizer.pad_id,
                     progress=lambda step, steps, loss, name=name: run.reporter.update(  # type: ignore[misc]
                         step, steps, f"{name} steps, answer loss {loss:.3f}"
                     ),

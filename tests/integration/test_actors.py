@@ -20,6 +20,7 @@ from actors.supervision import ActorError
 from actors.weights import StaleWeightsError
 from launch.stages.rl import CheckedPublisher
 from lm.objective import TokenBatch, UpdateReport
+from lm.packing import Segment
 from records.config import ClusterConfig, LearnerConfig, LossConfig, RolloutConfig, ScorerConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
@@ -45,8 +46,8 @@ def make_learner(model_dir: Path, local: bool, **changes: int) -> LearnerGroup:
 
 
 def one_step(learner: LearnerGroup, lr: float = 1e-2) -> UpdateReport:
-    micros, weight = sft_micro_batches(EXAMPLES, history_weight=1, answer_weight=4, max_tokens=100, pad_id=0)
-    return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch(0))
+    micros, weight = sft_micro_batches(EXAMPLES, history_weight=1, answer_weight=4, max_tokens=100)
+    return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch())
 
 
 class OneLayerStale(RolloutPool):
@@ -146,7 +147,8 @@ def _rl_micro_batch(sequence: tuple[int, ...], advantage: float) -> RLMicroBatch
     positions_N = np.arange(19, len(sequence) - 1)
     return RLMicroBatch(
         tokens=TokenBatch(
-            input_ids_BT=np.array([sequence]),
+            input_ids_T=np.array(sequence),
+            segments=(Segment(length=len(sequence)),),
             positions_N=positions_N,
             targets_N=np.array(sequence)[positions_N + 1],
         ),
@@ -171,7 +173,7 @@ def test_df_grpo_on_the_learner_is_what_plain_torch_does(cluster: bool, model_di
     frozen = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
 
     def policy(batch: TokenBatch, of: Any = network) -> torch.Tensor:
-        logits = of(torch.from_numpy(batch.input_ids_BT)).logits.flatten(0, 1)
+        logits = of(torch.from_numpy(batch.input_ids_T)[None]).logits[0]
         return logits[torch.from_numpy(batch.positions_N)]  # type: ignore[no-any-return]
 
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.0)
@@ -193,7 +195,7 @@ def test_df_grpo_on_the_learner_is_what_plain_torch_does(cluster: bool, model_di
 
     learner = make_learner(model_dir, cluster, ranks=ranks)
     try:
-        report = learner.update(minibatches, normalisers, objective, 1e-2, empty_rl_micro_batch(0))
+        report = learner.update(minibatches, normalisers, objective, 1e-2, empty_rl_micro_batch())
         ours = learner.logprobs(SEQUENCES[:3])
     finally:
         learner.close()
