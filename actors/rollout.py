@@ -30,7 +30,7 @@ class RolloutEngine:
 
         self.tokenizer = ChatTokenizer.load(model_dir)
         self.version = 0
-        on_cpu = config.gpus_per_actor == 0
+        self.on_cpu = on_cpu = config.gpus_per_actor == 0
         self.engine = LLM(
             model=str(model_dir),
             skip_tokenizer_init=True,
@@ -44,6 +44,7 @@ class RolloutEngine:
             max_num_batched_tokens=max(4096, max_length),
             logprobs_mode="processed_logprobs",
             worker_extension_cls="actors.weights.WeightReceiver",
+            logits_processors=["actors.nucleus:NucleusProcessor"] if on_cpu else None,
             distributed_executor_backend="uni",
             disable_log_stats=True,
         )
@@ -52,7 +53,12 @@ class RolloutEngine:
         """Sample responses, in the order of `requests`."""
         from vllm import SamplingParams
 
+        from actors.nucleus import TOP_P
+
         started = time.monotonic()
+        nucleus: dict[str, Any] = {"top_p": sampling.top_p}
+        if self.on_cpu and sampling.top_p < 1:
+            nucleus = {"extra_args": {TOP_P: sampling.top_p}}
         outputs = self.engine.generate(
             [{"prompt_token_ids": list(request.prompt.token_ids)} for request in requests],
             [
@@ -60,11 +66,11 @@ class RolloutEngine:
                     n=request.samples,
                     seed=request.seed,
                     temperature=sampling.temperature,
-                    top_p=sampling.top_p,
                     max_tokens=sampling.max_tokens,
                     stop_token_ids=[self.tokenizer.end_id],
                     logprobs=0,
                     detokenize=False,
+                    **nucleus,
                 )
                 for request in requests
             ],

@@ -115,8 +115,11 @@ def build_stage(
             shown = whole.window(first, count)
             chosen = _choose(stage, standard, controversial, rng)
             seen = {name: _as_seen(gold[user][name], shown) for name in chosen}
-            # What the model cannot see it is not taught to guess.
-            tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
+            # What a stretch does not show is not asked. A whole history is asked about everything, as users
+            # will ask: what it does not show is NA. Were it passed over, the model would learn to skip it.
+            tags = chosen
+            if config.window_lines:
+                tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
             # A composite needs something to say: one sentence takes one known tag.
             known = [tag for tag in tags if not seen[tag].is_na]
             task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK

@@ -55,14 +55,16 @@ class ProgramTeacher:
 
 
 def stated_tags(known: Sequence[str], silence: float, choice: np.random.Generator) -> tuple[str, ...]:
-    """Those of the `known` tags that a teacher's summary states; at least one.
+    """Those of the `known` tags that a teacher's summary states: all of some dimensions, at least one.
 
-    Summaries in which everything is said are rare among those written by people and models alike: some
-    writers are brief, some thorough. Here a share between 0 and twice `silence` is left out.
+    Few summaries say everything: some writers are brief, some thorough. Here a share of the dimensions
+    between 0 and twice `silence` is passed over.
     """
+    dimensions = list(dict.fromkeys(TAG[tag].dimension for tag in known))
     share = 2 * silence * choice.random()
-    stated = tuple(tag for tag in known if choice.random() >= share)
-    return stated or (known[int(choice.integers(len(known)))],)
+    spoken = [dimension for dimension in dimensions if choice.random() >= share]
+    spoken = spoken or [dimensions[int(choice.integers(len(dimensions)))]]
+    return tuple(tag for tag in known if TAG[tag].dimension in spoken)
 
 
 def _wrong(

@@ -234,6 +234,31 @@ def test_a_lesson_teaches_only_values_whose_evidence_it_shows() -> None:
     assert all(f'"value":{values[lesson.first_line]}' in lesson.answer for lesson in lessons)
 
 
+@pytest.mark.parametrize(("window_lines", "asked"), [(0, {("pet", "gender")}), (3, {("pet",)})])
+def test_what_a_whole_history_does_not_show_is_na_and_a_stretch_is_not_asked(
+    window_lines: int, asked: set[tuple[str, ...]]
+) -> None:
+    hidden = GoldTag(user_id="u0", tag="gender", values=("female",), event_ids=("e9",), difficulty="explicit")
+    shown = GoldTag(user_id="u0", tag="pet", values=("cat",), event_ids=("e1",), difficulty="explicit")
+    lessons = build_stage(
+        3,
+        SFTStageConfig(examples=10, window_lines=window_lines),
+        pl.DataFrame(
+            [("u0", "gender", "standard"), ("u0", "pet", "standard")],
+            schema=["user_id", "tag", "band"],
+            orient="row",
+        ),
+        {"u0": HISTORIES["u0"]},
+        {"u0": {**GOLD["u0"], "gender": hidden, "pet": shown}},
+        AnswerConfig(),
+        [],
+        teacher_silence=0.0,
+        seed=3,
+    )
+    assert {tuple(sorted(lesson.tags, reverse=True)) for lesson in lessons} == asked
+    assert all(('"gender" NA' in lesson.answer) == ("gender" in lesson.tags) for lesson in lessons)
+
+
 def test_windows_are_stretches_of_every_length_up_to_the_limit_and_keep_their_numbers() -> None:
     config = SFTStageConfig(examples=60, window_lines=2)
     lessons = build_stage(1, config, BANDS, HISTORIES, GOLD, AnswerConfig(), [], teacher_silence=0.0, seed=3)

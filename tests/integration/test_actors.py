@@ -21,12 +21,24 @@ from actors.weights import StaleWeightsError
 from launch.stages.rl import CheckedPublisher
 from lm.objective import TokenBatch, UpdateReport
 from lm.packing import Segment
-from records.config import ClusterConfig, LearnerConfig, LossConfig, RolloutConfig, ScorerConfig
+from records.config import (
+    ClusterConfig,
+    LearnerConfig,
+    LossConfig,
+    RefillConfig,
+    RLConfig,
+    RolloutConfig,
+    ScorerConfig,
+)
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
+from rewards.scorer import Reference
+from rl.batching import JudgedGroup
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
 from rl.loss import DFGRPOObjective, RLMicroBatch
+from rl.prompts import PromptStream
+from rl.refill import Collected, collect
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
 
@@ -91,6 +103,47 @@ def test_engine_follows_learner_and_a_stale_layer_stops_the_run(cluster: bool, m
     finally:
         learner.close()
         pool.close()
+
+
+def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
+    """One step's groups from so many engines and scorers, and how many were judged at each record."""
+    prompts = [
+        Prompt(prompt_id=f"p{i}", user_id=f"u{i}", task="tags", tags=("pet",), history_lines=1, token_ids=ids)
+        for i, ids in enumerate(SEQUENCES * 2)
+    ]
+    references: dict[str, Reference] = {prompt.user_id: {"pet": ("cat",)} for prompt in prompts}
+    refill = RefillConfig(max_rounds=2)
+    config = RLConfig(groups_per_step=3, group_size=2, max_response_tokens=6, refill=refill)
+    engines = RolloutPool(model_dir, RolloutConfig(threads=1, actors=actors), 256, 120)
+    scorers = ScorerPool(references, ScorerConfig(actors=actors), 60)
+    recorded: list[int] = []
+
+    def record(judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
+        recorded.append(len(judged))
+
+    try:
+        take = PromptStream(prompts, seed=0).take
+        return collect(0, take, engines, scorers, config, 0, record), recorded
+    finally:
+        engines.close()
+        scorers.close()
+
+
+def test_several_engines_and_scorers_answer_as_one_does(cluster: bool, model_dir: Path) -> None:
+    """Whatever their number, the same samples come back in the same order; what is dropped is replaced."""
+    samples = []
+    for actors in (1, 2):
+        collected, recorded = _collect(model_dir, actors)
+        # A random network writes nothing well formed, so a second round asks for all three again.
+        assert recorded == [3, 6, 6]
+        assert (collected.rounds, collected.training) == (2, ())
+        groups = [judged.scored.group for judged in collected.judged]
+        assert [group.round for group in groups] == [0, 0, 0, 1, 1, 1]
+        assert len({group.prompt.prompt_id for group in groups}) == 6
+        assert all(len(judged.scored.scores) == 2 for judged in collected.judged)
+        assert {reason for g in collected.judged for reason in g.verdict.group_reasons} == {"too_few_live"}
+        samples.append([(r.prompt_id, r.seed, r.token_ids) for group in groups for r in group.rollouts])
+    assert samples[0] == samples[1]
 
 
 def test_sampled_logprobs_are_those_of_the_tempered_nucleus(cluster: bool, model_dir: Path) -> None:
