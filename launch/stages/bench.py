@@ -58,11 +58,19 @@ def run_bench(run: Run) -> None:
             run.reporter.update(done, len(missing), f"models, now {name}")
             pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
             try:
-                rows = _generate(run, benchmark, tokenizer, pool)
+                rows = _generate(run, benchmark, tokenizer, pool, runs_of(run, name))
             finally:
                 pool.close()
             with written_whole(generations_path(run, name)) as aside:
                 rows.write_parquet(aside)
+
+
+def runs_of(run: Run, model: str) -> int:
+    """Answers a user to the question about all tags: k, but of a network made anew one is enough.
+
+    It writes noise up to the length limit, which takes longer than all that the trained models say.
+    """
+    return 1 if model == "untrained" and not run.recipe.model.init_dir else run.recipe.bench.k
 
 
 def generations_path(run: Run, model: str) -> Path:
@@ -82,8 +90,10 @@ def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
     return benchmark, splits
 
 
-def _generate(run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool) -> pl.DataFrame:
-    """k responses a user to the question about all tags, one to the composite question."""
+def _generate(
+    run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool, runs: int
+) -> pl.DataFrame:
+    """So many responses a user to the question about all tags, one to the composite question."""
     config = run.recipe.bench
     sampling = Sampling(
         temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
@@ -94,7 +104,7 @@ def _generate(run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: Ro
             samples=samples,
             seed=derived_seed("bench", run.recipe.seed, index, samples),
         )
-        for task, samples in ((TAGS_TASK, config.k), (COMPOSITE_TASK, 1))
+        for task, samples in ((TAGS_TASK, runs), (COMPOSITE_TASK, 1))
         for index, user in enumerate(benchmark.users)
     ]
     rows = [

@@ -50,6 +50,16 @@ def test_report_has_every_row_and_the_page_needs_nothing_else(tiny_run: Path) ->
     assert not re.search(r"(src|href)=[\"']https?://", page)
 
 
+def test_every_model_answers_every_question_of_the_benchmark(tiny_run: Path) -> None:
+    files = (tiny_run / "bench" / "generations").iterdir()
+    # 6 users: 2 answers about all tags and a composite; of the untrained network one answer.
+    assert {file.stem: pl.read_parquet(file).height for file in files} == {
+        "untrained": 12,
+        "sft": 18,
+        "sft___df_grpo": 18,
+    }
+
+
 def test_ledger_holds_every_sample(tiny_run: Path) -> None:
     ledger = read_ledger(tiny_run / "rl" / "ledger")
     assert ledger.columns == list(LEDGER_SCHEMA)
