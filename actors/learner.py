@@ -29,6 +29,15 @@ MUON_LR_SCALE, EMBEDDING_LR_SCALE = 7.0, 100.0
 updates are orthogonal, and of embeddings, which have unit scale and whose rows are touched rarely."""
 
 
+CPU_ENVIRONMENT = {
+    # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
+    "TORCHDYNAMO_DISABLE": "1",
+    # Logits are large and come and go: memory given back to the system each time costs a fifth of the time.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
+
+
 class TokenLogits(nn.Module):
     """A causal language model that computes logits only where a batch asks for them."""
 
@@ -48,7 +57,10 @@ class TokenLogits(nn.Module):
             segments=segments,
             use_cache=False,
         ).last_hidden_state
-        logits_NV: torch.Tensor = self.network.lm_head(hidden_1TD[0, positions_N]).float()
+        # A shared prompt's last position occurs several times. Unlike indexing, `embedding` adds up the
+        # gradients of equal positions in a fixed order, whatever the number of threads.
+        hidden_ND = torch.nn.functional.embedding(positions_N, hidden_1TD[0])
+        logits_NV: torch.Tensor = self.network.lm_head(hidden_ND).float()
         return logits_NV
 
 
@@ -108,7 +120,8 @@ class LearnerRank:
         # DeepSpeed would compile a shared-memory collective (30 s and a compiler); gloo does for CPU ranks.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         self.device = torch.device("cpu" if on_cpu else "cuda")
-        module = load_network(self.model_dir, torch.float32 if on_cpu else torch.bfloat16)
+        self.dtype = torch.float32 if on_cpu else torch.bfloat16
+        module = load_network(self.model_dir, self.dtype)
         self.engine, *_ = deepspeed.initialize(
             model=module,
             model_parameters=_parameter_groups(module, optimizer),
@@ -153,7 +166,7 @@ class LearnerRank:
 
     def _reference_policy(self, batch: TokenBatch) -> torch.Tensor:
         if self._reference is None:
-            reference = load_network(self.model_dir, torch.float32)
+            reference = load_network(self.model_dir, self.dtype)
             self._reference = reference.to(self.device).eval().requires_grad_(False)
         return self._reference(*self._tensors(batch))  # type: ignore[no-any-return]
 
@@ -314,14 +327,7 @@ class LearnerGroup:
                 "env_vars": {
                     "OMP_NUM_THREADS": str(config.threads),
                     "HF_HUB_OFFLINE": "1",
-                    # Threads that spin long at a barrier starve the other actors of the same cores;
-                    # those that do not spin at all halve the speed of small matrices.
-                    "GOMP_SPINCOUNT": "20000",
-                    # Logits are large and come and go; memory given back each time costs a fifth of the time.
-                    "MALLOC_MMAP_THRESHOLD_": str(2**33),
-                    "MALLOC_TRIM_THRESHOLD_": str(2**33),
-                    # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
-                    **({} if config.gpus_per_rank else {"TORCHDYNAMO_DISABLE": "1"}),
+                    **({} if config.gpus_per_rank else CPU_ENVIRONMENT),
                 }
             },
         )

@@ -56,9 +56,9 @@ class RolloutEngine:
         from actors.nucleus import TOP_P
 
         started = time.monotonic()
-        nucleus: dict[str, Any] = {"top_p": sampling.top_p}
+        top_p: dict[str, Any] = {"top_p": sampling.top_p}
         if self.on_cpu and sampling.top_p < 1:
-            nucleus = {"extra_args": {TOP_P: sampling.top_p}}
+            top_p = {"extra_args": {TOP_P: sampling.top_p}}
         outputs = self.engine.generate(
             [{"prompt_token_ids": list(request.prompt.token_ids)} for request in requests],
             [
@@ -70,7 +70,7 @@ class RolloutEngine:
                     stop_token_ids=[self.tokenizer.end_id],
                     logprobs=0,
                     detokenize=False,
-                    **nucleus,
+                    **top_p,
                 )
                 for request in requests
             ],
@@ -140,6 +140,8 @@ def _environment(config: RolloutConfig) -> dict[str, str]:
             # Binding threads to cores would fight with the learner that shares them.
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "OMP_NUM_THREADS": str(config.threads),
+            # The runner whose logits processors ours is one of.
+            "VLLM_USE_V2_MODEL_RUNNER": "0",
             # vLLM compiles one small log-prob kernel on first use, 15 s with a C++ compiler on CPU.
             "TORCHDYNAMO_DISABLE": "1",
         }

@@ -21,7 +21,7 @@ class Row:
     """One model in the table. Shares are in [0, 1]; None where a model has no such number.
 
     `by_dimension` and `by_tag` hold Avg@k, `intervals` 95 % intervals by column key (avg_at_k,
-    acc_ex, cov_ex, halluc_ex), `extra` further numbers for report.json only.
+    acc_ex, cov_ex, halluc_ex), `extra` further numbers for report.json only, such as the runs `k`.
     """
 
     model: str
@@ -105,8 +105,9 @@ def columns(k: int) -> tuple[Column, ...]:
         Column(
             key="avg_at_k",
             heading=f"Avg@{k}",
-            meaning=f"Share of correct tags over {k} runs and all users, averaged over the 18 tags; NA "
-            "counts as a value, and the range is a 95 % bootstrap interval over users.",
+            meaning=f"Share of correct tags over {k} runs (one of baselines and of a network made anew) and "
+            "all users, averaged over the 18 tags; NA counts as a value, and the range is a 95 % bootstrap "
+            "interval over users.",
         ),
         *(
             Column(
@@ -208,7 +209,7 @@ def score_row(
         evidence_recall=evidence.recall if evidence else None,
         compression=compression,
         intervals={key: interval for key, interval in intervals.items() if interval is not None},
-        extra=extra or {},
+        extra={**({"k": tags.k} if tags else {}), **(extra or {})},
     )
 
 

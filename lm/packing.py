@@ -28,10 +28,18 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A prompt and the responses that follow it, as token ids; without responses, a plain sequence."""
+    """A prompt and the responses that follow it, as token ids; without responses, a plain sequence.
+
+    Raises:
+        ValueError: the prompt or a response is empty: nothing could predict, or be predicted.
+    """
 
     prompt_ids: Sequence[int]
     responses: Sequence[Sequence[int]] = ()
+
+    def __post_init__(self) -> None:
+        if not self.prompt_ids or not all(self.responses):
+            raise ValueError("a prompt and its responses need at least one token each")
 
     @property
     def tokens(self) -> int:
@@ -90,6 +98,9 @@ def position_ids(segments: Sequence[Segment]) -> npt.NDArray[np.int64]:
     return np.concatenate([np.arange(s.length) + first for s, first in zip(segments, before, strict=True)])
 
 
+_UNKNOWN = ("attention_mask", "dropout", "sliding_window", "softcap", "s_aux")
+
+
 def packed_attention(
     module: torch.nn.Module,
     query_1HTD: torch.Tensor,
@@ -99,26 +110,37 @@ def packed_attention(
     *,
     segments: Sequence[Segment],
     scaling: float | None = None,
-    **_: Any,
+    dropout: float = 0.0,
+    **features: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention within the segments of a row, as transformers' attention interface wants it: out_1THD."""
-    grouped_heads = query_1HTD.shape[1] != key_1KTD.shape[1]
+    """Attention within the segments of a row, as transformers' attention interface wants it: out_1THD.
+
+    Raises:
+        NotImplementedError: the network wants more of its attention (a window, a cap, sinks, dropout).
+    """
+    unknown = [name for name in ("sliding_window", "softcap", "s_aux") if features.get(name) is not None]
+    if dropout or attention_mask is not None or unknown:
+        raise NotImplementedError(
+            f"attention over packed rows knows no {', '.join(unknown) or 'dropout or mask'}"
+        )
+    heads_per_key = query_1HTD.shape[1] // key_1KTD.shape[1]
     lengths = [segment.length for segment in segments]
     keys, values = torch.split(key_1KTD, lengths, 2), torch.split(value_1KTD, lengths, 2)
     outputs = []
     for segment, query, key, value in zip(
         segments, torch.split(query_1HTD, lengths, 2), keys, values, strict=True
     ):
-        visible = None
-        if segment.parent is not None:
-            before = lengths[segment.parent]
-            key = torch.cat([keys[segment.parent], key], dim=2)
-            value = torch.cat([values[segment.parent], value], dim=2)
-            visible = torch.ones(segment.length, key.shape[2], dtype=torch.bool, device=key.device)
-            visible = visible.tril(before)
-        outputs.append(
-            scaled_dot_product_attention(
-                query, key, value, visible, is_causal=visible is None, scale=scaling, enable_gqa=grouped_heads
+        if segment.parent is None:
+            outputs.append(
+                scaled_dot_product_attention(
+                    query, key, value, is_causal=True, scale=scaling, enable_gqa=heads_per_key > 1
+                )
             )
-        )
+            continue
+        # With a mask, CUDA has memory-efficient kernels for equal numbers of heads only.
+        key = torch.cat([keys[segment.parent], key], dim=2).repeat_interleave(heads_per_key, dim=1)
+        value = torch.cat([values[segment.parent], value], dim=2).repeat_interleave(heads_per_key, dim=1)
+        visible = torch.ones(segment.length, key.shape[2], dtype=torch.bool, device=key.device)
+        visible = visible.tril(lengths[segment.parent])
+        outputs.append(scaled_dot_product_attention(query, key, value, visible, scale=scaling))
     return torch.cat(outputs, dim=2).transpose(1, 2), None

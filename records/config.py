@@ -125,9 +125,9 @@ class SFTConfig:
         0.25, "Error rate of the weaker program teacher on implicit evidence.", low=0, high=1
     )
     teacher_silence: float = opt(
-        0.3,
-        "Share of the dimensions that a teacher's summary passes over, on average; it differs from summary "
-        "to summary, between none and twice as many.",
+        0.0,
+        "Probability that a teacher's summary passes over a dimension, on average; it differs from summary "
+        "to summary, between 0 and twice as much.",
         low=0,
         high=0.5,
     )

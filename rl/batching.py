@@ -43,7 +43,7 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Branches:
-    """A prompt with live samples that fit into one micro-batch."""
+    """A prompt with those of its live samples that go into one micro-batch."""
 
     prompt_ids: tuple[int, ...]
     samples: tuple[_Sample, ...]
@@ -59,8 +59,10 @@ def build_batch(
     """Deal the groups over `minibatches` optimiser steps and pack the live samples of each.
 
     The samples of a group share their prompt, unless together they exceed `max_tokens`: then the group
-    is cut, and each part has the prompt again. Dropped samples appear nowhere: in no statistic, no
-    micro-batch, no denominator. Mini-batches that would hold nothing are left out.
+    is cut, and each part has the prompt again. (Where a prompt alone exceeds it, responses are counted
+    without it: rather a longer micro-batch than as many long prompts as responses.) Dropped samples
+    appear nowhere: in no statistic, no micro-batch, no denominator. Mini-batches that would hold nothing
+    are left out.
     """
     packed, normalisers, samples = [], [], 0
     for part in range(minibatches):
@@ -90,7 +92,8 @@ def _live_samples(group: JudgedGroup, scale_by_std: bool) -> list[_Sample]:
 
 def _cut(group: JudgedGroup, samples: Sequence[_Sample], max_tokens: int) -> list[_Branches]:
     prompt_ids = group.scored.group.prompt.token_ids
-    bins = first_fit([len(s.response_ids) for s in samples], max(0, max_tokens - len(prompt_ids)))
+    room = max_tokens - len(prompt_ids) if len(prompt_ids) < max_tokens else max_tokens
+    bins = first_fit([len(s.response_ids) for s in samples], room)
     return [_Branches(prompt_ids=prompt_ids, samples=tuple(samples[i] for i in sorted(b))) for b in bins]
 
 

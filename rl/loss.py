@@ -59,7 +59,7 @@ def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float)
 
 
 def _picked(logits_NV: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
-    # Not log_softmax: what the backward pass keeps is then one number a token, not the vocabulary.
+    # Not log_softmax, which would keep a second tensor of the vocabulary's width for the backward pass.
     return logits_NV.gather(1, targets_N[:, None])[:, 0] - torch.logsumexp(logits_NV, dim=-1)
 
 
@@ -84,13 +84,14 @@ class DFGRPOObjective:
         )
 
     def _behaviour(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> Behaviour:
-        nucleus_NV = self._nucleus(logits_NV, targets_N)
-        return Behaviour(logprobs_N=_picked(_inside(logits_NV, nucleus_NV), targets_N), nucleus_NV=nucleus_NV)
+        mask_NV = self._nucleus(logits_NV, targets_N)
+        return Behaviour(
+            logprobs_N=_picked(_inside(logits_NV, mask_NV), targets_N),
+            nucleus_NV=None if mask_NV is None else np.packbits(mask_NV.cpu().numpy(), axis=1),
+        )
 
-    def _nucleus(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> npt.NDArray[np.uint8] | None:
-        if self.top_p >= 1:
-            return None
-        return np.packbits(nucleus_mask(logits_NV, targets_N, self.top_p).cpu().numpy(), axis=1)
+    def _nucleus(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor | None:
+        return nucleus_mask(logits_NV, targets_N, self.top_p) if self.top_p < 1 else None
 
     def loss(
         self, policy: Policy, batch: RLMicroBatch, prepared: Prepared | None
@@ -100,7 +101,10 @@ class DFGRPOObjective:
         logits_NV, targets_N = self._tempered(policy, batch.tokens)
         device = logits_NV.device
         behaviour = prepared.behaviour if prepared else None
-        nucleus_NV = behaviour.nucleus_NV if behaviour else self._nucleus(logits_NV.detach(), targets_N)
+        if behaviour:
+            nucleus_NV = _unpacked(behaviour.nucleus_NV, logits_NV)
+        else:
+            nucleus_NV = self._nucleus(logits_NV.detach(), targets_N)
         masked_NV = _inside(logits_NV, nucleus_NV)
         current_N = _picked(masked_NV, targets_N)
         proximal_N = behaviour.logprobs_N if behaviour else current_N.detach()
@@ -138,12 +142,16 @@ class DFGRPOObjective:
         return (losses_N * counts_N).sum(), metrics
 
 
-def _inside(logits_NV: torch.Tensor, nucleus_NV: npt.NDArray[np.uint8] | None) -> torch.Tensor:
-    """Logits with everything outside the (packed) nucleus at −inf."""
-    if nucleus_NV is None:
-        return logits_NV
-    bits = np.unpackbits(nucleus_NV, axis=1, count=logits_NV.shape[1])
-    return logits_NV.masked_fill(~torch.from_numpy(bits).bool().to(logits_NV.device), float("-inf"))
+def _inside(logits_NV: torch.Tensor, nucleus_NV: torch.Tensor | None) -> torch.Tensor:
+    """Logits with everything outside the nucleus at −inf."""
+    return logits_NV if nucleus_NV is None else logits_NV.masked_fill(~nucleus_NV, float("-inf"))
+
+
+def _unpacked(bits_NV: npt.NDArray[np.uint8] | None, like_NV: torch.Tensor) -> torch.Tensor | None:
+    if bits_NV is None:
+        return None
+    mask_NV = np.unpackbits(bits_NV, axis=1, count=like_NV.shape[1]).view(np.bool_)
+    return torch.from_numpy(mask_NV).to(like_NV.device)
 
 
 def _entropy(logits_NV: torch.Tensor) -> torch.Tensor:

@@ -115,8 +115,9 @@ def build_stage(
             shown = whole.window(first, count)
             chosen = _choose(stage, standard, controversial, rng)
             seen = {name: _as_seen(gold[user][name], shown) for name in chosen}
-            # What a stretch does not show is not asked. A whole history is asked about everything, as users
-            # will ask: what it does not show is NA. Were it passed over, the model would learn to skip it.
+            # Known tags that a stretch does not show are not asked: nobody is taught to guess. Of a whole
+            # history they are asked and NA, which is what it says; passed over there, they would teach the
+            # model to skip tags of which it sees nothing although it was asked for them.
             tags = chosen
             if config.window_lines:
                 tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)

@@ -57,12 +57,12 @@ class ProgramTeacher:
 def stated_tags(known: Sequence[str], silence: float, choice: np.random.Generator) -> tuple[str, ...]:
     """Those of the `known` tags that a teacher's summary states: all of some dimensions, at least one.
 
-    Few summaries say everything: some writers are brief, some thorough. Here a share of the dimensions
-    between 0 and twice `silence` is passed over.
+    Few summaries say everything: some writers are brief, some thorough. Here each passes over a dimension
+    with a probability of its own, between 0 and twice `silence`.
     """
     dimensions = list(dict.fromkeys(TAG[tag].dimension for tag in known))
-    share = 2 * silence * choice.random()
-    spoken = [dimension for dimension in dimensions if choice.random() >= share]
+    brevity = 2 * silence * choice.random()
+    spoken = [dimension for dimension in dimensions if choice.random() >= brevity]
     spoken = spoken or [dimensions[int(choice.integers(len(dimensions)))]]
     return tuple(tag for tag in known if TAG[tag].dimension in spoken)
 

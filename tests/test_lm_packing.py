@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AttentionInterface, Qwen3Config, Qwen3ForCausalLM
 
+from actors.learner import TokenLogits
 from lm.packing import ATTENTION, Segment, Tree, first_fit, pack, packed_attention, position_ids
 
 torch.set_num_threads(1)
@@ -110,16 +111,10 @@ def test_log_probs_and_gradients_are_those_of_the_sequences_one_by_one(
     network.set_attn_implementation(ATTENTION)
     network.zero_grad()
     ids_T, segments, places = pack(trees)
-    hidden_TD = network.model(
-        input_ids=torch.from_numpy(ids_T)[None],
-        position_ids=torch.from_numpy(position_ids(segments))[None],
-        segments=segments,
-        use_cache=False,
-    ).last_hidden_state[0]
     positions_N = np.concatenate([positions for place in places for positions in place.positions])
+    logits_NV = TokenLogits(network)(torch.from_numpy(ids_T), segments, torch.from_numpy(positions_N))
     targets_N = torch.tensor([token for tree in trees for response in tree.responses for token in response])
-    logprobs_NV = torch.log_softmax(network.lm_head(hidden_TD[torch.from_numpy(positions_N)]), -1)
-    packed_N = logprobs_NV.gather(1, targets_N[:, None])[:, 0]
+    packed_N = torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]
     (packed_N * weights).sum().backward()
 
     assert (packed_N - torch.cat(apart)).abs().max() < 1e-5
@@ -127,3 +122,41 @@ def test_log_probs_and_gradients_are_those_of_the_sequences_one_by_one(
     expected = torch.cat([gradient.flatten() for gradient in gradients])
     actual = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     assert (actual - expected).norm() <= 1e-5 * expected.norm() + 1e-6
+
+
+def test_gradients_are_the_same_bits_whatever_the_threads_do() -> None:
+    """The prompt's last position stands for the first token of all eight responses."""
+    network = _network(2).float()
+    AttentionInterface.register(ATTENTION, packed_attention)
+    network.set_attn_implementation(ATTENTION)
+    tree = Tree(prompt_ids=[1, 2, 3], responses=[[4 + i] * 300 for i in range(8)])
+    ids_T, segments, (place,) = pack([tree])
+    positions_N = torch.from_numpy(np.concatenate(place.positions))
+    torch.set_num_threads(2)
+    try:
+        gradients = set()
+        for _ in range(4):
+            network.zero_grad()
+            TokenLogits(network)(torch.from_numpy(ids_T), segments, positions_N).square().mean().backward()
+            embedding = network.get_input_embeddings().weight.grad
+            assert embedding is not None
+            gradients.add(embedding.numpy().tobytes())
+    finally:
+        torch.set_num_threads(1)
+    assert len(gradients) == 1
+
+
+@pytest.mark.parametrize("trees", [([], [[1]]), ([1], [[2], []])])
+def test_nothing_to_predict_is_refused(trees: tuple[list[int], list[list[int]]]) -> None:
+    with pytest.raises(ValueError, match="at least one token each"):
+        Tree(prompt_ids=trees[0], responses=trees[1])
+
+
+def test_attention_that_is_more_than_causal_is_refused() -> None:
+    heads = torch.zeros(1, 1, 2, 4)
+    segments = (Segment(length=2),)
+    layer = torch.nn.Identity()
+    for feature in ({"sliding_window": 2}, {"dropout": 0.1}, {"softcap": 30.0}):
+        with pytest.raises(NotImplementedError, match=f"knows no {next(iter(feature))}"):
+            packed_attention(layer, heads, heads, heads, None, segments=segments, **feature)
+    assert packed_attention(layer, heads, heads, heads, None, segments=segments)[0].shape == (1, 2, 1, 4)

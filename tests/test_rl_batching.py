@@ -141,6 +141,11 @@ def test_a_group_beyond_the_limit_is_cut_and_each_part_has_the_prompt() -> None:
     assert [micro.tokens.positions_N.tolist() for micro in micros] == [[0, 1, 2], [0, 1, 0]]
 
 
+def test_under_a_prompt_beyond_the_limit_responses_are_counted_without_it() -> None:
+    ((*micros,),) = _build([A], max_tokens=3).minibatches
+    assert [micro.tokens.input_ids_T.tolist() for micro in micros] == [[1, 2, 3, 11, 12, 13]]
+
+
 class CausalSum(torch.nn.Module):
     """Logits from the running sum of embeddings: causal, and blind to what follows."""
 
@@ -185,6 +190,6 @@ def test_the_split_into_micro_batches_does_not_show(max_tokens: int) -> None:
 def test_an_empty_micro_batch_changes_nothing() -> None:
     (micros,) = _build([A, B, C]).minibatches
     loss, gradient = _loss_and_gradient(micros)
-    padded_loss, padded_gradient = _loss_and_gradient((*micros, empty_micro_batch()))
-    assert padded_loss == loss
-    assert np.array_equal(padded_gradient, gradient)
+    longer_loss, longer_gradient = _loss_and_gradient((*micros, empty_micro_batch()))
+    assert longer_loss == loss
+    assert np.array_equal(longer_gradient, gradient)

@@ -21,6 +21,8 @@ from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
 
+UNTRAINED = "untrained"
+
 GENERATIONS_SCHEMA = {
     "user_id": pl.String,
     "task": pl.String,
@@ -34,7 +36,7 @@ GENERATIONS_SCHEMA = {
 def model_directories(run: Run) -> dict[str, Path]:
     """Models of the table, in its order: name → Hugging Face directory."""
     return {
-        "untrained": run.directory / "model",
+        UNTRAINED: run.directory / "model",
         "SFT": run.directory / "sft" / run.recipe.rl.init_from,
         "SFT + DF-GRPO": run.directory / "rl" / "policy",
     }
@@ -70,7 +72,7 @@ def runs_of(run: Run, model: str) -> int:
 
     It writes noise up to the length limit, which takes longer than all that the trained models say.
     """
-    return 1 if model == "untrained" and not run.recipe.model.init_dir else run.recipe.bench.k
+    return 1 if model == UNTRAINED and not run.recipe.model.init_dir else run.recipe.bench.k
 
 
 def generations_path(run: Run, model: str) -> Path:

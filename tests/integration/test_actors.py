@@ -20,7 +20,7 @@ from actors.supervision import ActorError
 from actors.weights import StaleWeightsError
 from launch.stages.rl import CheckedPublisher
 from lm.objective import TokenBatch, UpdateReport
-from lm.packing import Segment
+from lm.packing import Tree, pack
 from records.config import (
     ClusterConfig,
     LearnerConfig,
@@ -195,52 +195,73 @@ def test_ranks_and_zero_stages_agree(cluster: bool, model_dir: Path, ranks: int,
     np.testing.assert_allclose(logprobs, expected_logprobs, atol=2e-3)
 
 
-def _rl_micro_batch(sequence: tuple[int, ...], advantage: float) -> RLMicroBatch:
-    """The tokens from the 20th on as a response that another policy sampled."""
-    positions_N = np.arange(19, len(sequence) - 1)
+RESPONSES = [tuple(np.random.default_rng(9 + i).integers(5, 250, 6 + i).tolist()) for i in range(4)]
+ADVANTAGES = (1.0, -1.0, 0.5, -0.25)
+
+
+def _rl_micro_batch(prompt: tuple[int, ...], samples: Sequence[int]) -> RLMicroBatch:
+    """Responses to one prompt that another policy sampled."""
+    responses = [RESPONSES[i] for i in samples]
+    ids_T, segments, (place,) = pack([Tree(prompt_ids=prompt, responses=responses)])
+    targets_N = np.concatenate(responses)
     return RLMicroBatch(
         tokens=TokenBatch(
-            input_ids_T=np.array(sequence),
-            segments=(Segment(length=len(sequence)),),
-            positions_N=positions_N,
-            targets_N=np.array(sequence)[positions_N + 1],
+            input_ids_T=ids_T,
+            segments=segments,
+            positions_N=np.concatenate(place.positions),
+            targets_N=targets_N,
         ),
-        rollout_logprobs_N=np.linspace(-7, -5, len(positions_N), dtype=np.float32),
-        advantages_N=np.full(len(positions_N), advantage, dtype=np.float32),
-        counts_N=np.ones(len(positions_N), dtype=np.float32),
+        rollout_logprobs_N=np.linspace(-7, -5, len(targets_N), dtype=np.float32),
+        advantages_N=np.concatenate(
+            [np.full(len(RESPONSES[i]), ADVANTAGES[i], dtype=np.float32) for i in samples]
+        ),
+        counts_N=np.ones(len(targets_N), dtype=np.float32),
     )
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_df_grpo_on_the_learner_is_what_plain_torch_does(cluster: bool, model_dir: Path, ranks: int) -> None:
-    """Two mini-batches, so that the second is off-policy; a nucleus, a KL, and a rank without a share."""
+@pytest.mark.parametrize(("ranks", "minibatches"), [(1, 1), (1, 2), (2, 2)])
+def test_df_grpo_on_the_learner_is_what_plain_torch_does(
+    cluster: bool, model_dir: Path, ranks: int, minibatches: int
+) -> None:
+    """Shared prompts against sequences one by one; nucleus, KL, a rank without a share, off-policy parts."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    micros = [_rl_micro_batch(s, a) for s, a in zip(SEQUENCES, (1.0, -1.0, 0.5), strict=False)]
-    minibatches = [micros[:2], micros[2:]]
-    normalisers = [float(sum(len(m.counts_N) for m in part)) for part in minibatches]
+    parts = {
+        1: [[(SEQUENCES[0], (0, 1, 2)), (SEQUENCES[1], (3,))]],
+        2: [[(SEQUENCES[0], (0, 1, 2)), (SEQUENCES[2], (1, 3))], [(SEQUENCES[1], (2, 3))]],
+    }[minibatches]
+    micros = [[_rl_micro_batch(*micro) for micro in part] for part in parts]
+    normalisers = [float(sum(len(micro.counts_N) for micro in part)) for part in micros]
     objective = DFGRPOObjective(LossConfig(kl_beta=0.1), temperature=0.7, top_p=0.8)
 
     network = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
     frozen = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    sequences = {
+        id(micro): [(prompt, RESPONSES[i]) for i in samples]
+        for part, row in zip(parts, micros, strict=True)
+        for (prompt, samples), micro in zip(part, row, strict=True)
+    }
 
-    def policy(batch: TokenBatch, of: Any = network) -> torch.Tensor:
-        logits = of(torch.from_numpy(batch.input_ids_T)[None]).logits[0]
-        return logits[torch.from_numpy(batch.positions_N)]  # type: ignore[no-any-return]
+    def policy(micro: RLMicroBatch, batch: TokenBatch, of: Any = network) -> torch.Tensor:
+        rows = [
+            of(torch.tensor([[*prompt, *response]])).logits[0, len(prompt) - 1 : -1]
+            for prompt, response in sequences[id(micro)]
+        ]
+        return torch.cat(rows)
 
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.0)
     with torch.no_grad():
-        before = torch.log_softmax(policy(micros[0].tokens), -1)
+        before = torch.log_softmax(policy(micros[0][0], micros[0][0].tokens), -1)
         prepared = [
-            [objective.prepare(policy, partial(policy, of=frozen), micro) for micro in part]
-            for part in minibatches
+            [objective.prepare(partial(policy, m), partial(policy, m, of=frozen), m) for m in part]
+            for part in micros
         ]
     kl = 0.0
-    for part, ready, normaliser in zip(minibatches, prepared, normalisers, strict=True):
+    for part, ready, normaliser in zip(micros, prepared, normalisers, strict=True):
         optimizer.zero_grad()
         for micro, behaviour in zip(part, ready, strict=True):
-            loss, metrics = objective.loss(policy, micro, behaviour)
+            loss, metrics = objective.loss(partial(policy, micro), micro, behaviour)
             (loss / normaliser).backward()  # type: ignore[no-untyped-call]
             kl += metrics["kl"] / sum(normalisers)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -248,21 +269,58 @@ def test_df_grpo_on_the_learner_is_what_plain_torch_does(cluster: bool, model_di
 
     learner = make_learner(model_dir, cluster, ranks=ranks)
     try:
-        report = learner.update(minibatches, normalisers, objective, 1e-2, empty_rl_micro_batch())
+        report = learner.update(micros, normalisers, objective, 1e-2, empty_rl_micro_batch())
         ours = learner.logprobs(SEQUENCES[:3])
     finally:
         learner.close()
-    assert report.optimizer_steps == 2
-    assert report.metrics["kl"] == pytest.approx(kl, rel=1e-3)
-    assert kl > 1e-3
+    assert report.optimizer_steps == minibatches
+    assert report.metrics["kl"] == pytest.approx(kl, rel=1e-3, abs=1e-6)
+    assert (kl > 1e-3) == (minibatches > 1)
     with torch.no_grad():
-        after = torch.log_softmax(policy(micros[0].tokens), -1)
+        after = torch.log_softmax(policy(micros[0][0], micros[0][0].tokens), -1)
         assert (after - before).abs().max() > 0.1
         for sequence, logprobs in zip(SEQUENCES, ours, strict=False):
             ids = torch.tensor([sequence])
             all_logprobs = torch.log_softmax(network(ids).logits[0, :-1], -1)
             expected = all_logprobs.gather(1, ids[0, 1:, None])[:, 0]
             np.testing.assert_allclose(logprobs, expected.numpy(), atol=2e-3)
+
+
+def test_a_nucleus_follows_its_request_through_the_batch() -> None:
+    """Rows as vLLM's runner moves them: added, swapped, moved, removed, with and without a nucleus."""
+    import torch
+    from vllm import SamplingParams
+    from vllm.v1.sample.logits_processor import BatchUpdate, MoveDirectionality
+
+    from actors.nucleus import TOP_P, NucleusProcessor
+
+    processor = NucleusProcessor(None, torch.device("cpu"), False)
+    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
+
+    def kept() -> list[int]:
+        logits = processor.apply(probabilities.log().repeat(3, 1))
+        return torch.isfinite(logits).sum(dim=-1).tolist()
+
+    def update(**changes: Any) -> None:
+        processor.update_state(
+            BatchUpdate(**{"batch_size": 3, "removed": [], "added": [], "moved": [], **changes})
+        )
+
+    narrow, wide = ({"extra_args": {TOP_P: top_p}} for top_p in (0.4, 0.7))
+    update(
+        added=[
+            (0, SamplingParams(**narrow), None, []),
+            (1, SamplingParams(), None, []),
+            (2, SamplingParams(**wide), None, []),
+        ]
+    )
+    assert kept() == [1, 4, 2]
+    update(moved=[(0, 1, MoveDirectionality.SWAP)])
+    assert kept() == [4, 1, 2]
+    update(removed=[2], moved=[(1, 0, MoveDirectionality.UNIDIRECTIONAL)])
+    assert kept() == [1, 4, 4]
+    update(added=[(row, SamplingParams(**wide), None, []) for row in range(3)])
+    assert kept() == [2, 2, 2]
 
 
 def test_checkpoint_continues_bit_for_bit(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
