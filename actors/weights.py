@@ -1,12 +1,14 @@
 """Weights from the learner to the engines, in buckets, and the check that they arrived."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
 import torch
+from safetensors.numpy import load_file
 
 BUCKET_BYTES = 64 * 2**20
 """A bucket is closed once it holds this much; a single larger tensor is a bucket of its own."""
@@ -30,6 +32,16 @@ def buckets(weights: Iterator[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[
             bucket, size = {}, 0
     if bucket:
         yield ray.put(bucket)
+
+
+def saved_weights(directory: Path) -> list[ray.ObjectRef]:
+    """The float32 weights of a Hugging Face directory, in buckets, as a learner would publish them."""
+
+    def arrays() -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        for file in sorted(directory.glob("*.safetensors")):
+            yield from load_file(file).items()
+
+    return list(buckets(arrays()))
 
 
 class WeightReceiver:

@@ -45,8 +45,8 @@ class Behaviour:
 class Prepared:
     """π_old, where several optimiser steps follow, and π_ref's log-probs, where there is a KL."""
 
-    behaviour: Behaviour | None
-    reference_logprobs_N: torch.Tensor | None
+    behaviour: Behaviour | None = None
+    reference_logprobs_N: torch.Tensor | None = None
 
 
 def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float) -> torch.Tensor:
@@ -93,14 +93,12 @@ class DFGRPOObjective:
     def _nucleus(self, logits_NV: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor | None:
         return nucleus_mask(logits_NV, targets_N, self.top_p) if self.top_p < 1 else None
 
-    def loss(
-        self, policy: Policy, batch: RLMicroBatch, prepared: Prepared | None
-    ) -> tuple[torch.Tensor, Metrics]:
+    def loss(self, policy: Policy, batch: RLMicroBatch, prepared: Prepared) -> tuple[torch.Tensor, Metrics]:
         """The loss summed over live tokens, and sums of metrics."""
         config = self.config
         logits_NV, targets_N = self._tempered(policy, batch.tokens)
         device = logits_NV.device
-        behaviour = prepared.behaviour if prepared else None
+        behaviour = prepared.behaviour
         if behaviour:
             nucleus_NV = _unpacked(behaviour.nucleus_NV, logits_NV)
         else:
@@ -120,7 +118,7 @@ class DFGRPOObjective:
         losses_N = -weight_N * torch.minimum(unclipped_N, clipped_N)
 
         kl_N = None
-        if prepared is not None and prepared.reference_logprobs_N is not None:
+        if prepared.reference_logprobs_N is not None:
             # The KL is of the whole distributions: tempered, but outside the nucleus as well.
             whole_N = current_N if masked_NV is logits_NV else _picked(logits_NV, targets_N)
             gap_N = prepared.reference_logprobs_N - whole_N

@@ -12,7 +12,7 @@ from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
 from rl.filters import judge
-from rl.loss import DFGRPOObjective, RLMicroBatch
+from rl.loss import DFGRPOObjective, Prepared, RLMicroBatch
 
 torch.set_num_threads(1)
 VOCABULARY = 60
@@ -170,7 +170,7 @@ def _loss_and_gradient(micros: tuple[RLMicroBatch, ...]) -> tuple[float, npt.NDA
     objective = DFGRPOObjective(LossConfig(), temperature=0.8, top_p=0.95)
     total = torch.zeros((), dtype=torch.float64)
     for micro in micros:
-        total = total + objective.loss(model, micro, None)[0]
+        total = total + objective.loss(model, micro, Prepared())[0]
     total.backward()
     assert model.table.grad is not None
     return float(total), model.table.grad.numpy()

@@ -70,7 +70,7 @@ def _prepared(proximal: list[float], reference: list[float] | None = None) -> Pr
 def test_on_policy_loss_and_gradient() -> None:
     policy = Table([[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]])
     batch = _batch([0, 2], [0.5, 0.5], [2.0, -1.0])
-    loss, metrics = _objective().loss(policy, batch, None)
+    loss, metrics = _objective().loss(policy, batch, Prepared())
     # Ratio and weight are 1: −(2) − (−1) = −1.
     assert float(loss) == pytest.approx(-1.0, abs=1e-6)
     loss.backward()
@@ -96,7 +96,9 @@ def test_gradient_is_the_analytic_policy_gradient() -> None:
     targets, advantages = generator.integers(6, size=5), generator.normal(size=5)
     policy = Table(probabilities.tolist())
     rollout = probabilities[np.arange(5), targets]
-    loss, _ = _objective().loss(policy, _batch(targets.tolist(), rollout.tolist(), advantages.tolist()), None)
+    loss, _ = _objective().loss(
+        policy, _batch(targets.tolist(), rollout.tolist(), advantages.tolist()), Prepared()
+    )
     loss.backward()
     analytic = -advantages[:, None] * (np.eye(6)[targets] - probabilities)
     assert np.allclose(policy.gradient, analytic, atol=1e-5)
@@ -132,7 +134,7 @@ def test_clip_higher_and_clip_lower_are_separate() -> None:
 
 def test_the_importance_weight_is_truncated() -> None:
     policy = Table([[0.6, 0.4], [0.3, 0.7]])
-    loss, metrics = _objective(tis_cap=2.0).loss(policy, _batch([0, 0], [0.2, 0.6], [1.0, 1.0]), None)
+    loss, metrics = _objective(tis_cap=2.0).loss(policy, _batch([0, 0], [0.2, 0.6], [1.0, 1.0]), Prepared())
     # .6/.2 = 3 is capped at 2; .3/.6 = .5 stays: −2 − .5.
     assert float(loss) == pytest.approx(-2.5, abs=1e-6)
     assert metrics["tis_clip_frac"] == 1.0
@@ -154,14 +156,14 @@ def test_temperature_applies_to_every_policy() -> None:
     policy = Table([[0.25, 0.75]], power=2.0)
     batch = _batch([1], [0.75], [1.0])
     objective = _objective(temperature=2.0)
-    loss, metrics = objective.loss(policy, batch, None)
+    loss, metrics = objective.loss(policy, batch, Prepared())
     assert float(loss) == pytest.approx(-1.0, abs=1e-6)
     assert metrics["entropy"] == pytest.approx(-(0.25 * math.log(0.25) + 0.75 * math.log(0.75)), abs=1e-6)
     loss.backward()
     # −(1/T)(onehot − p) = −½·(−1/4, 1/4)
     assert policy.gradient[0] == pytest.approx([0.125, -0.125], abs=1e-6)
     # Prepared in the same way, and the reference too: at 1/2, gap = ln(.5/.75).
-    assert objective.prepare(None, None, batch) == Prepared(behaviour=None, reference_logprobs_N=None)
+    assert objective.prepare(None, None, batch) == Prepared()
     prepared = objective.prepare(policy, Table([[0.5, 0.5]], power=2.0), batch)
     assert prepared.behaviour is not None
     assert float(prepared.behaviour.logprobs_N[0].detach()) == pytest.approx(math.log(0.75))
@@ -210,7 +212,7 @@ def test_the_behaviour_nucleus_is_reused_for_the_current_policy() -> None:
 
 def test_with_top_p_the_weight_is_against_the_masked_rollout_policy() -> None:
     # Without the mask the weight were .3/.375 = .8.
-    loss, metrics = _objective(top_p=0.7).loss(Table(BEHAVIOUR), _batch([1], [0.375], [1.0]), None)
+    loss, metrics = _objective(top_p=0.7).loss(Table(BEHAVIOUR), _batch([1], [0.375], [1.0]), Prepared())
     assert float(loss) == pytest.approx(-1.0, abs=1e-6)
     assert metrics["rollout_mismatch_kl"] == pytest.approx(0.0, abs=1e-6)
 
@@ -293,7 +295,7 @@ def test_preparing_beforehand_changes_nothing_while_the_weights_stand(
     with torch.no_grad():
         prepared = objective.prepare(with_prepared, None, batch)
     loss, metrics = objective.loss(with_prepared, batch, prepared)
-    other_loss, other_metrics = objective.loss(without, batch, None)
+    other_loss, other_metrics = objective.loss(without, batch, Prepared())
     assert float(loss) == pytest.approx(float(other_loss), rel=1e-12)
     assert metrics == pytest.approx(other_metrics, rel=1e-12)
     loss.backward()

@@ -6,6 +6,7 @@ import polars as pl
 
 from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
+from actors.weights import saved_weights
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.build import Benchmark, load
 from hprbench.extractor import extract
@@ -16,7 +17,7 @@ from launch.stages.data import Splits, check_room, load_gold, load_histories, lo
 from lm.answers import Answer, Malformed, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
-from records.files import written_whole
+from records.files import read_json, written_whole
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
@@ -43,8 +44,8 @@ def model_directories(run: Run) -> dict[str, Path]:
 
 
 def run_bench(run: Run) -> None:
-    """Generate what is not there yet, model by model, each through engines of its own."""
-    recipe = run.recipe
+    """Generate what is not there yet, model by model, through the same engines if they take new weights."""
+    recipe, timeout = run.recipe, run.recipe.cluster.timeout_s
     benchmark, _ = load_benchmark(run)
     tokenizer = ChatTokenizer.load(run.directory / "model")
     missing = {
@@ -56,15 +57,30 @@ def run_bench(run: Run) -> None:
         return
     check_room(list(benchmark.histories.values()), tokenizer, recipe)
     with ray_cluster(recipe.cluster):
-        for done, (name, path) in enumerate(missing.items()):
-            run.reporter.update(done, len(missing), f"models, now {name}")
-            pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
-            try:
+        pool = None
+        try:
+            for done, (name, path) in enumerate(missing.items()):
+                run.reporter.update(done, len(missing), f"models, now {name}")
+                if pool and _swappable(path):
+                    pool.update_weights(done, saved_weights(path))
+                else:
+                    if pool:
+                        pool.close()
+                    pool = RolloutPool(
+                        path, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s
+                    )
                 rows = _generate(run, benchmark, tokenizer, pool, runs_of(run, name))
-            finally:
+                with written_whole(generations_path(run, name)) as aside:
+                    rows.write_parquet(aside)
+        finally:
+            if pool:
                 pool.close()
-            with written_whole(generations_path(run, name)) as aside:
-                rows.write_parquet(aside)
+
+
+def _swappable(model: Path) -> bool:
+    """Whether running engines take these weights; vLLM's on CPU would keep a tied output layer's old ones."""
+    config = read_json(model / "config.json")
+    return not config.get("tie_word_embeddings", True) and config.get("dtype") == "float32"
 
 
 def runs_of(run: Run, model: str) -> int:

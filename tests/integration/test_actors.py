@@ -17,14 +17,17 @@ from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
-from actors.weights import StaleWeightsError
+from actors.weights import StaleWeightsError, saved_weights
 from launch.stages.rl import CheckedPublisher
+from lm.model import create_model
 from lm.objective import TokenBatch, UpdateReport
 from lm.packing import Tree, pack
+from lm.tokenizer import ChatTokenizer
 from records.config import (
     ClusterConfig,
     LearnerConfig,
     LossConfig,
+    ModelConfig,
     RefillConfig,
     RLConfig,
     RolloutConfig,
@@ -103,6 +106,29 @@ def test_engine_follows_learner_and_a_stale_layer_stops_the_run(cluster: bool, m
     finally:
         learner.close()
         pool.close()
+
+
+def test_an_engine_takes_the_weights_of_another_directory(
+    cluster: bool, model_dir: Path, tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    other = ModelConfig(hidden_size=64, layers=2, heads=2, kv_heads=1, max_length=256)
+    create_model(other, ChatTokenizer.load(model_dir), 1, tmp_path)
+    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    try:
+        before = pool.logprobs(SEQUENCES[:1])[0][0]
+        pool.update_weights(1, saved_weights(tmp_path))
+        after = pool.logprobs(SEQUENCES[:1])[0][0]
+    finally:
+        pool.close()
+    ids = torch.tensor([SEQUENCES[0]])
+    with torch.no_grad():
+        logits = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)(ids).logits
+    expected = torch.log_softmax(logits[0, :-1], -1).gather(1, ids[0, 1:, None])[:, 0]
+    np.testing.assert_allclose(after, expected.numpy(), atol=1e-4)
+    assert np.abs(after - before).max() > 0.1
 
 
 def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
