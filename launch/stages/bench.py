@@ -66,9 +66,7 @@ def run_bench(run: Run) -> None:
                 else:
                     if pool:
                         pool.close()
-                    pool = RolloutPool(
-                        path, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s
-                    )
+                    pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, timeout)
                 rows = _generate(run, benchmark, tokenizer, pool, runs_of(run, name))
                 with written_whole(generations_path(run, name)) as aside:
                     rows.write_parquet(aside)
