@@ -90,6 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"usergpt: {error}", file=sys.stderr)
         return 2
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        if arguments.debug:
+            raise
+        print(f"usergpt: {error.filename}: {error.strerror}; choose another path", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         again = "run it again without --force" if getattr(arguments, "force", ()) else "run it again"
         print(f"usergpt: interrupted; {again} to go on", file=sys.stderr)

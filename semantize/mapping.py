@@ -94,6 +94,9 @@ def _parse(content: Any, path: Path) -> Mapping:
     _check_keys(content, [field.name for field in fields(Mapping)], f"mapping {path}")
     for section in ("columns", "constants"):
         _check_keys(content.get(section), EVENT_SCHEMA, f"mapping {path}: {section}")
+        for key, value in (content.get(section) or {}).items():
+            if isinstance(value, dict | list):
+                raise UserError(f"mapping {path}: {section}: {key}: needs one value, not a list or a mapping")
     join = content.get("join")
     if isinstance(join, dict) and True in join:
         join["on"] = join.pop(True)  # YAML 1.1 reads a bare `on` as true

@@ -230,3 +230,11 @@ def test_an_interrupted_forced_run_goes_on_without_force(
     monkeypatch.setattr(cli, "_dispatch", interrupted)
     assert cli.main(["run", "quickstart", "--force", "rl"]) == 130
     assert "run it again without --force to go on" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("a file")
+    assert cli.main(["run", "quickstart", f"runs_dir={tmp_path / 'taken'}", "--until", "simulate"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "taken") in line
+    assert line.endswith("choose another path")

@@ -236,6 +236,8 @@ def test_typed_times() -> None:
         ("columns: {user_id: A, timestamp: B}\nconstants: {source: S}", "action needs a column"),
         ("join: {file: x}", "join: unknown key 'file'"),
         ("columns: [a]", "columns"),
+        ("columns: {user_id: [A], timestamp: B}", "columns: user_id: needs one value"),
+        ("constants: {source: {S: 1}}", "constants: source: needs one value"),
         ("a: [", "not readable as YAML"),
         ("- a", "needs keys"),
         ("{FULL, timezone: Europe/Londn}", "did you mean 'Europe/London'"),
