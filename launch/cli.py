@@ -90,11 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"usergpt: {error}", file=sys.stderr)
         return 2
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        if arguments.debug:
-            raise
-        print(f"usergpt: {error.filename}: {error.strerror}; choose another path", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         again = "run it again without --force" if getattr(arguments, "force", ()) else "run it again"
         print(f"usergpt: interrupted; {again} to go on", file=sys.stderr)
@@ -102,6 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # every other failure is ours: one line, the traceback on request
         if arguments.debug:
             raise
+        if isinstance(error, FileExistsError | NotADirectoryError | PermissionError) and error.filename:
+            print(f"usergpt: {error.filename}: {error.strerror}; choose another path", file=sys.stderr)
+            return 2
         print(f"usergpt: {type(error).__name__}: {error} (--debug shows the traceback)", file=sys.stderr)
         return 1
 

@@ -98,6 +98,7 @@ def position_ids(segments: Sequence[Segment]) -> npt.NDArray[np.int64]:
     return np.concatenate([np.arange(s.length) + first for s, first in zip(segments, before, strict=True)])
 
 
+# What transformers may ask of an attention beyond being causal; ignored, it would train another network.
 _UNKNOWN = ("attention_mask", "dropout", "sliding_window", "softcap", "s_aux")
 
 
@@ -116,12 +117,14 @@ def packed_attention(
     """Attention within the segments of a row, as transformers' attention interface wants it: out_1THD.
 
     Raises:
-        NotImplementedError: the network wants more of its attention (a window, a cap, sinks, dropout).
+        ValueError: the network wants more of its attention (a window, a cap, sinks, dropout).
     """
-    unknown = [name for name in ("sliding_window", "softcap", "s_aux") if features.get(name) is not None]
-    if dropout or attention_mask is not None or unknown:
-        raise NotImplementedError(
-            f"attention over packed rows knows no {', '.join(unknown) or 'dropout or mask'}"
+    features |= {"attention_mask": attention_mask, "dropout": dropout or None}
+    unknown = [name for name in _UNKNOWN if features.get(name) is not None]
+    if unknown:
+        raise ValueError(
+            f"attention over packed rows knows no {' and no '.join(unknown)}; "
+            "start from a model whose attention is plainly causal"
         )
     heads_per_key = query_1HTD.shape[1] // key_1KTD.shape[1]
     lengths = [segment.length for segment in segments]

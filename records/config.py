@@ -201,7 +201,7 @@ class RLConfig:
     sync_tolerance: float = opt(
         1e-4,
         "Largest log-prob difference, nats, between learner and engines. In float32 they agree to about "
-        "1e-6; bfloat16 engines need far more, such as 0.1.",
+        "1e-5; bfloat16 engines need far more, such as 0.1.",
         low=0,
     )
     sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.", low=1)
