@@ -20,21 +20,21 @@ from matplotlib.ticker import MaxNLocator
 from hprbench.report import Report, cell
 from records.tags import DIMENSIONS
 
-_INK, _GRID = "#010203", "#040506"  # stand-ins that no chart uses otherwise, replaced by CSS
-_COLOURS = ("#3b82c4", "#e08a1e", "#2a9d78", "#c2569b", "#8a7fd1", "#b8a02a", "#d1495b", "#5aa9c9")
+INK, _GRID = "#010203", "#040506"  # stand-ins that no chart uses otherwise, replaced by CSS
+COLOURS = ("#3b82c4", "#e08a1e", "#2a9d78", "#c2569b", "#8a7fd1", "#b8a02a", "#d1495b", "#5aa9c9")
 """Eight colours to tell apart on white and on near-black, also with red-green blindness."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 11,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
     "axes.edgecolor": _GRID,
     "xtick.color": _GRID,
     "ytick.color": _GRID,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
     "grid.color": _GRID,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -45,7 +45,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def _svg(name: str, draw: Callable[[Axes], None], *, height: float, width: float = 7.6) -> str:
+def svg(name: str, draw: Callable[[Axes], None], *, height: float, width: float = 7.6) -> str:
     """The chart that `draw` draws, `width` × `height` inches, as an <svg> element."""
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -58,7 +58,7 @@ def _svg(name: str, draw: Callable[[Axes], None], *, height: float, width: float
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r"font: (?:[a-z]+ )*([\d.]+)px [^;\"]*", r"font-size: \1px", text)
-    text = text.replace(_INK, "currentColor").replace(_GRID, "var(--grid)")
+    text = text.replace(INK, "currentColor").replace(_GRID, "var(--grid)")
     # Ids are made unique over the page: charts share names such as figure_1.
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     return re.sub(
@@ -74,11 +74,11 @@ def avg_bars(report: Report) -> str:
 
     def draw(axes: Axes) -> None:
         values = np.array([cell(row, "avg_at_k") for row in rows], dtype=float)
-        axes.barh([row.model for row in rows], values, color=_COLOURS[0], height=0.62)
+        axes.barh([row.model for row in rows], values, color=COLOURS[0], height=0.62)
         for place, row in enumerate(rows):
             low, high = row.intervals.get("avg_at_k", (values[place], values[place]))
-            axes.plot([low, high], [place, place], color=_INK, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([low, high], [place, place], "|", color=_INK, markersize=7)
+            axes.plot([low, high], [place, place], color=INK, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([low, high], [place, place], "|", color=INK, markersize=7)
             axes.annotate(
                 f"{values[place]:.3f}",
                 (max(high, values[place]), place),
@@ -91,7 +91,7 @@ def avg_bars(report: Report) -> str:
         axes.grid(axis="x", linewidth=0.6)
         axes.tick_params(length=0)
 
-    return _svg("avg-at-k", draw, height=0.9 + 0.42 * len(rows))
+    return svg("avg-at-k", draw, height=0.9 + 0.42 * len(rows))
 
 
 def dimension_bars(report: Report) -> str:
@@ -110,9 +110,9 @@ def dimension_bars(report: Report) -> str:
                 values,
                 width * 0.92,
                 label=row.model,
-                color=_COLOURS[number % len(_COLOURS)],
+                color=COLOURS[number % len(COLOURS)],
                 # Past eight models colours repeat, and hatching tells them apart.
-                hatch="//" if number >= len(_COLOURS) else None,
+                hatch="//" if number >= len(COLOURS) else None,
             )
         names = [key + "\n" + name.replace(" and ", " &\n") for key, name in DIMENSIONS.items()]
         axes.set_xticks(places, names)
@@ -121,7 +121,7 @@ def dimension_bars(report: Report) -> str:
         axes.tick_params(length=0)
         _legend_above(axes, [row.model for row in rows])
 
-    return _svg("dimensions", draw, height=3.6 + 0.25 * ((len(rows) - 1) // 4))
+    return svg("dimensions", draw, height=3.6 + 0.25 * ((len(rows) - 1) // 4))
 
 
 def _legend_above(axes: Axes, names: Sequence[str]) -> None:
@@ -153,7 +153,7 @@ def reward_curves(report: Report) -> str:
                     steps,
                     values,
                     label=name,
-                    color=_COLOURS[number],
+                    color=COLOURS[number],
                     marker="o" if number == 2 else None,
                     ms=4,
                 )
@@ -161,7 +161,7 @@ def reward_curves(report: Report) -> str:
         _integer_steps(axes)
         axes.legend(loc="best")
 
-    return _svg("reward", draw, height=3.3)
+    return svg("reward", draw, height=3.3)
 
 
 def reason_areas(report: Report) -> str:
@@ -176,13 +176,13 @@ def reason_areas(report: Report) -> str:
         bottom = np.zeros(len(steps))
         for number, reason in enumerate(reasons):
             height = np.array([row.get(reason) or 0.0 for row in steps], dtype=float)
-            axes.bar(x, height, 0.85, bottom=bottom, color=_COLOURS[number % len(_COLOURS)])
+            axes.bar(x, height, 0.85, bottom=bottom, color=COLOURS[number % len(COLOURS)])
             bottom += height
         axes.set(xlabel="RL step", ylabel="samples dropped")
         _integer_steps(axes)
         _legend_above(axes, reasons)
 
-    return _svg("reasons", draw, height=3.4 + 0.25 * ((len(reasons) - 1) // 4))
+    return svg("reasons", draw, height=3.4 + 0.25 * ((len(reasons) - 1) // 4))
 
 
 def sft_loss(report: Report) -> str:
@@ -194,7 +194,7 @@ def sft_loss(report: Report) -> str:
     def draw(axes: Axes) -> None:
         first = 0
         for number, (name, losses) in enumerate(stages.items()):
-            colour = _COLOURS[number % len(_COLOURS)]
+            colour = COLOURS[number % len(COLOURS)]
             steps = np.arange(first, first + len(losses))
             smooth = _smoothed(np.asarray(losses, dtype=float))
             axes.plot(steps, losses, color=colour, alpha=0.3, linewidth=0.8)
@@ -205,7 +205,7 @@ def sft_loss(report: Report) -> str:
         _integer_steps(axes)
         axes.legend(loc="best")
 
-    return _svg("sft-loss", draw, height=3.0)
+    return svg("sft-loss", draw, height=3.0)
 
 
 def stage_bars(report: Report) -> str:
@@ -215,7 +215,7 @@ def stage_bars(report: Report) -> str:
 
     def draw(axes: Axes) -> None:
         seconds = list(report.stages.values())
-        axes.barh(list(report.stages), seconds, color=_COLOURS[2], height=0.62)
+        axes.barh(list(report.stages), seconds, color=COLOURS[2], height=0.62)
         for place, value in enumerate(seconds):
             axes.annotate(
                 f"{value:,.0f} s" if value >= 10 else f"{value:.1f} s",
@@ -229,7 +229,7 @@ def stage_bars(report: Report) -> str:
         axes.grid(axis="x", linewidth=0.6)
         axes.tick_params(length=0)
 
-    return _svg("stages", draw, height=0.9 + 0.34 * len(report.stages))
+    return svg("stages", draw, height=0.9 + 0.34 * len(report.stages))
 
 
 def _points(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:

@@ -13,6 +13,7 @@ from records.errors import UserError
 _EXAMPLES = """examples:
   usergpt run recipes/quickstart.yaml                     the whole pipeline; a rerun skips what is done
   usergpt run quickstart rl.steps=40 --force rl           another RL run on the same SFT model
+  usergpt simulate run simulate.users=10000 --out runs/users   simulated users; then report, leaks, sample
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
   usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
   usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
@@ -38,6 +39,40 @@ def parser() -> argparse.ArgumentParser:
         "--force", action="append", default=[], metavar="STAGE", help="redo this stage and all after"
     )
     run.add_argument("--until", default="", metavar="STAGE", help="stop after this stage")
+
+    simulate = commands.add_parser("simulate", help="simulated users: make, measure and look at them")
+    simulations = simulate.add_subparsers(dest="action", required=True, metavar="ACTION")
+    make = simulations.add_parser(
+        "run", parents=[debug], help="simulate users into a folder; a rerun goes on"
+    )
+    make.add_argument("--out", type=Path, required=True, help="folder to write to")
+    make.add_argument("--recipe", type=Path, default=None, help="recipe whose simulate section is used")
+    make.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    write = simulations.add_parser(
+        "write", parents=[debug], help="let a language model write texts and desires of the world"
+    )
+    write.add_argument("--out", type=Path, required=True, help="folder to write to, for simulate.world")
+    write.add_argument("--recipe", type=Path, default=None, help="recipe whose world and llm are used")
+    write.add_argument("--desires", type=int, default=0, help="new desires to ask for (0: none)")
+    write.add_argument("--items", type=int, default=None, help="only texts of the first so many items")
+    write.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    for name, text in (
+        ("report", "how realistic the log is, beside real ones"),
+        ("leaks", "whether labels leak, or cannot be had: majority, TF-IDF and an oracle"),
+        ("sample", "a page of users that a human can check"),
+    ):
+        action = simulations.add_parser(name, parents=[debug], help=text)
+        action.add_argument("directory", type=Path, help="folder of a simulation")
+        if name == "sample":
+            action.add_argument("--users", type=int, default=10, help="users on the page")
+            action.add_argument(
+                "overrides",
+                nargs="*",
+                metavar="key=value",
+                help="fields of llm: a model that describes users",
+            )
+        else:
+            action.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
     profile = commands.add_parser(
         "profile", parents=[debug], help="tags and a summary for every user of a log"
@@ -139,6 +174,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from launch.commands import run_recipe
 
         return run_recipe(arguments.recipe, arguments.overrides, arguments.force, arguments.until)
+    if arguments.command == "simulate":
+        return _simulate(arguments)
     if arguments.command == "profile":
         from launch.profile import profile
 
@@ -163,6 +200,30 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     from launch.doctor import doctor
 
     return doctor(arguments.recipe, arguments.overrides)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    if arguments.action == "report":
+        from launch.realism import report
+
+        return report(arguments.directory, as_json=arguments.json)
+    if arguments.action == "write":
+        from launch.write_world import write_world
+
+        return write_world(
+            arguments.recipe,
+            arguments.overrides,
+            arguments.out,
+            desires=arguments.desires,
+            items=arguments.items,
+        )
+    from launch.simulation import run_simulation, show_leaks, show_sample
+
+    if arguments.action == "run":
+        return run_simulation(arguments.recipe, arguments.overrides, arguments.out)
+    if arguments.action == "leaks":
+        return show_leaks(arguments.directory, as_json=arguments.json)
+    return show_sample(arguments.directory, arguments.users, arguments.overrides)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lm.endpoint import checked_url
+from records.client import ClientConfig
 from records.config import Recipe
 from records.errors import UserError
 from records.files import write_text
@@ -29,6 +32,25 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: one line naming the file, key and mend.
     """
+    recipe = _read_recipe(path, overrides)
+    check_recipe(recipe)
+    return recipe
+
+
+def load_simulation(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
+    """The same for a simulation alone: only its settings are checked; without a path all are defaults."""
+    recipe = _read_recipe(path, overrides)
+    check_bounds(recipe.simulate, "simulate.")
+    check_bounds(recipe.cluster, "cluster.")
+    check_bounds(recipe.llm, "llm.")
+    check_no_secret(recipe.llm)
+    check_config(recipe.simulate, recipe.seed)
+    return recipe
+
+
+def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
+    if path is None:
+        return _merged("command line", {}, overrides)
     file = path if path.is_file() else _shipped(path)
     if file is None:
         names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
@@ -40,6 +62,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(given, dict):
         raise UserError(f"{file}: a recipe is a mapping of sections")
     _check_keys(given, Recipe, str(file))
+    return _merged(str(file), given, overrides)
+
+
+def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Recipe:
     schema = OmegaConf.structured(Recipe)
     try:
         merged = OmegaConf.merge(schema, given, _dotlist(overrides))
@@ -48,7 +74,6 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         key = getattr(error, "full_key", None) or "?"
         raise UserError(f"{file}: {key}: {str(error).splitlines()[0]}") from None
     assert isinstance(recipe, Recipe)
-    check_recipe(recipe)
     return recipe
 
 
@@ -125,6 +150,7 @@ def check_recipe(recipe: Recipe) -> None:
         UserError: naming the key and the mend.
     """
     check_bounds(recipe)
+    check_no_secret(recipe.llm)
     check_config(recipe.simulate, recipe.seed)
     check_filters(recipe.rl.filters, TASKS)
     check_refill(recipe.rl)
@@ -176,6 +202,20 @@ def check_recipe(recipe: Recipe) -> None:
         )
     if recipe.name in ("", "..") or Path(recipe.name).name != recipe.name:
         raise UserError(f"name is {recipe.name!r}; it must be one folder name")
+
+
+def check_no_secret(llm: ClientConfig) -> None:
+    """The section is written to files of a run: neither its URL nor its variable's name may hold a key.
+
+    Raises:
+        UserError: naming the key and the mend, without repeating what may be a secret.
+    """
+    checked_url(llm.base_url, "llm")
+    if llm.api_key_env and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", llm.api_key_env):
+        raise UserError(
+            "llm.api_key_env: this is no name of an environment variable; it takes the NAME of the one that "
+            "holds the key, never the key"
+        )
 
 
 def check_bounds(section: Any, prefix: str = "") -> None:

@@ -1,32 +1,10 @@
 """The schema of a recipe: one dataclass a stage, every field documented and defaulted."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def opt(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
-    """A documented config field, a number of it between `low` and `high` (both allowed).
-
-    Lists, dicts and sections are copied for every instance.
-    """
-    metadata = {"doc": doc, "low": low, "high": high}
-    if isinstance(default, (list, dict)):
-        return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    if isinstance(default, type):
-        return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-@dataclass
-class SimulateConfig:
-    users: int = opt(2000, "Number of simulated users.", low=1)
-    end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
-    min_days: int = opt(120, "Shortest history, days.", low=1)
-    max_days: int = opt(540, "Longest history, days.", low=1)
-    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.", low=0)
-    na_rate: float = opt(0.2, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
-    gift_rate: float = opt(0.03, "Share of events made for somebody else.", low=0, high=1)
-    misclick_rate: float = opt(0.03, "Share of events with no intent behind them.", low=0, high=1)
+from records.client import ClientConfig
+from records.options import opt
+from records.simulation import SimulateConfig
 
 
 @dataclass
@@ -100,6 +78,7 @@ class ClusterConfig:
     )
     cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.", low=0)
     object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.", low=0.1)
+    simulators: int = opt(0, "Simulation actors; 0: as many as CPUs.", low=0)
     timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1, high=1e6)
 
 
@@ -228,6 +207,10 @@ class Recipe:
     runs_dir: str = opt("runs", "Where run directories live.")
     seed: int = opt(0, "Every random choice of the run derives from it.", low=0)
     simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
+    llm: ClientConfig = opt(
+        ClientConfig,
+        "The language model of `simulate write` and `simulate sample`; no stage of a run reads it.",
+    )
     semantize: SemantizeConfig = opt(SemantizeConfig, "Logs to histories.")
     model: ModelConfig = opt(ModelConfig, "Tokenizer and network.")
     answer: AnswerConfig = opt(AnswerConfig, "What answers look like.")

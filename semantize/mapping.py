@@ -18,9 +18,9 @@ import polars as pl
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from records.config import opt
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
+from records.options import opt
 
 REQUIRED_FIELDS = ("user_id", "timestamp", "source", "action")
 NAMED_TIME_FORMATS = ("iso", "epoch_s", "epoch_ms")

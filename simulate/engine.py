@@ -1,82 +1,214 @@
-"""The simulation engine: a config and a seed to `events.parquet` and `gold.parquet`."""
+"""The simulation engine: a config and a seed to shards of events and gold labels.
 
+    users in shards ──► worker: draw blocks ─► {events,gold,personas}-00000.parquet
+                                            └► shard-00000.json, last: the shard is done
+
+What a shard holds depends on the settings, the seed and its number alone, so that any number of workers, in
+any order, killed and started again, write the same bytes.
+"""
+
+import hashlib
+import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import polars as pl
+from omegaconf import OmegaConf
 
-from records.config import SimulateConfig
 from records.errors import UserError
-from records.events import EVENT_SCHEMA, GOLD_SCHEMA
-from records.files import written_whole
+from records.files import read_json, write_json, written_whole
+from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES
-from simulate.behaviour import ACTIONS, Role, UserLog, draw_user
-from simulate.catalogue import Catalogue, load_catalogue
-from simulate.environment import EPOCH, make_calendar
-from simulate.gold import GoldRow, gold_rows
-from simulate.titles import render
+from simulate.block import BLOCK, Simulator
+from simulate.environment import EPOCH, check_environment, make_calendar
+from simulate.evolution import check_evolution
+from simulate.frames import Tables, observe
+from simulate.gold import gold_of
+from simulate.population import check_population
+from simulate.world import load_world
+from simulate.world_files import read_world_files
 
-CHUNK = 500
-"""Users turned into a table at a time."""
-MAX_USERS = 1_000_000
-"""User ids have six digits."""
+SHARD_BLOCKS = 2
+"""Blocks a shard."""
+SHARD_USERS = SHARD_BLOCKS * BLOCK
+
+MAX_USERS = 10_000_000
+"""User ids have seven digits."""
+
+TABLES = ("events", "gold", "personas")
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationSummary:
-    """What a simulation wrote: how many users and events, and for each tag the share of users with NA."""
+    """What a simulation wrote: users, events, the share of users with NA by tag, and counts by rule.
+
+    Counts are those of whole blocks, of which the last one may hold more users than were asked for.
+    """
 
     users: int
     events: int
     na_share: dict[str, float]
+    counts: dict[str, int]
+
+
+class ShardWriter:
+    """Writes shards of one simulation into a directory; a process makes one and keeps it."""
+
+    def __init__(self, config: SimulateConfig, seed: int, out: Path) -> None:
+        end = check_config(config, seed)
+        self.config = config
+        self.out = out
+        self.simulator = Simulator(config, load_world(config), seed, end)
+        self.tables = Tables(self.simulator)
+
+    def write(self, shard: int) -> None:
+        """Draw and write shard number `shard`, each file whole, the note that it is done last."""
+        events, gold, personas = [], [], []
+        counts: Counter[str] = Counter()
+        na: Counter[str] = Counter()
+        first = shard * SHARD_BLOCKS
+        left = min(SHARD_USERS, self.config.users - shard * SHARD_USERS)
+        for number in range(first, first + SHARD_BLOCKS):
+            users = min(BLOCK, left - (number - first) * BLOCK)
+            if users <= 0:
+                break
+            block = self.simulator.draw(number)
+            ids = self.tables.user_ids(number)
+            log = self.tables.events(observe(block, users), ids)
+            labels = gold_of(block)
+            events.append(log)
+            gold.append(self.tables.gold(labels, log["event_id"], ids, users))
+            personas.append(self.tables.personas(block, ids, users))
+            counts.update(block.counts)
+            missing = (labels.pieces_R[: users * len(TAG_NAMES)].reshape(users, -1) == 0).sum(axis=0)
+            na.update(dict(zip(TAG_NAMES, missing.tolist(), strict=True)))
+        for name, frames in zip(TABLES, (events, gold, personas), strict=True):
+            with written_whole(self.out / f"{name}-{shard:05d}.parquet") as aside:
+                pl.concat(frames).write_parquet(aside, compression_level=1)
+        note = {"users": left, "events": sum(map(len, events)), "na": dict(na), "counts": dict(counts)}
+        write_json(self.out / f"shard-{shard:05d}.json", note)
 
 
 def simulate(
     config: SimulateConfig, seed: int, out: Path, progress: Callable[[int], None] | None = None
 ) -> SimulationSummary:
-    """Simulate `config.users` users into `out/events.parquet` and `out/gold.parquet`.
+    """Simulate `config.users` users into `out`, in this process; a rerun goes on where it stopped.
 
-    User i draws from `SeedSequence(seed, spawn_key=(i,))` alone: the same config and seed give the same
-    bytes, and more users leave the first ones as they were. `progress` is called with the number of users
-    done so far.
-    Raises UserError, in one line, for a config that makes no sense.
+    `progress` is called with the number of users done so far.
+    Raises UserError, in one line, for a config or world that makes no sense, and for a directory that
+    holds a simulation with other settings.
 
     Example:
         summary = simulate(SimulateConfig(users=100), seed=7, out=Path("runs/demo/events"))
     """
+    todo = open_simulation(config, seed, out)
+    if todo:
+        writer = ShardWriter(config, seed, out)
+        for shard in todo:
+            writer.write(shard)
+            if progress:
+                progress(min(config.users, (shard + 1) * SHARD_USERS))
+    return summary_of(config, out)
+
+
+def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
+    """Numbers of the shards that are still to be written into `out`; settles its settings.
+
+    Raises:
+        UserError: the settings make no sense, or `out` holds a simulation with others.
+    """
     end = check_config(config, seed)
-    catalogue = load_catalogue()
-    calendar = make_calendar(end, config.max_days)
-    na_count = dict.fromkeys(TAG_NAMES, 0)
-    event_frames, gold_frames = [], []
-    for first in range(0, config.users, CHUNK):
-        logs: dict[str, UserLog] = {}
-        gold: dict[str, list[GoldRow]] = {}
-        for index in range(first, min(first + CHUNK, config.users)):
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-            persona, log = draw_user(rng, config, catalogue, calendar)
-            user_id = f"u{index:06d}"
-            logs[user_id], gold[user_id] = log, gold_rows(persona, log, catalogue)
-            for row in gold[user_id]:
-                na_count[row.tag] += not row.values
-        event_frames.append(_event_frame(logs, catalogue))
-        gold_frames.append(_gold_frame(gold))
-        if progress:
-            progress(first + len(logs))
-    events = pl.concat(event_frames)
-    with written_whole(out / "events.parquet") as aside:
-        events.write_parquet(aside)
-    with written_whole(out / "gold.parquet") as aside:
-        pl.concat(gold_frames).write_parquet(aside)
+    settings = _settings(config, seed, end)
+    path = out / SETTINGS
+    if path.exists():
+        if read_json(path) != settings:
+            raise UserError(
+                f"{out}: holds a simulation with other settings (see {path.name} there); "
+                "choose another directory, or delete this one"
+            )
+    else:
+        if out.exists() and any(out.iterdir()):
+            raise UserError(f"{out}: is not empty and holds no simulation; choose another directory")
+        write_json(path, settings)
+    return [shard for shard in shards(config) if not (out / f"shard-{shard:05d}.json").exists()]
+
+
+def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
+    """Config and seed that a directory was simulated with.
+
+    Raises:
+        UserError: it holds no simulation, or the world files have changed since.
+    """
+    path = directory / SETTINGS
+    if not path.exists():
+        raise UserError(f"{directory}: holds no simulation ({SETTINGS} is missing); simulate into it first")
+    settings = read_json(path)
+    merged = OmegaConf.merge(OmegaConf.structured(SimulateConfig), settings["config"])
+    config = OmegaConf.to_object(merged)
+    assert isinstance(config, SimulateConfig)
+    if _world_hash(config) != settings["world_sha256"]:
+        raise UserError(f"{directory}: the files of simulate.world have changed since; simulate again")
+    return config, int(settings["seed"])
+
+
+def _world_hash(config: SimulateConfig) -> str:
+    world = json.dumps(read_world_files(config.world), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(world.encode()).hexdigest()
+
+
+def shards(config: SimulateConfig) -> range:
+    """Numbers of all shards."""
+    return range(-(-config.users // SHARD_USERS))
+
+
+def summary_of(config: SimulateConfig, out: Path) -> SimulationSummary:
+    """What the shards of a finished simulation hold."""
+    counts: Counter[str] = Counter()
+    na: Counter[str] = Counter(dict.fromkeys(TAG_NAMES, 0))
+    events = 0
+    for shard in shards(config):
+        note = read_json(out / f"shard-{shard:05d}.json")
+        events += note["events"]
+        counts.update(note["counts"])
+        na.update(note["na"])
     return SimulationSummary(
         users=config.users,
-        events=events.height,
-        na_share={tag: count / config.users for tag, count in na_count.items()},
+        events=events,
+        na_share={tag: na[tag] / config.users for tag in TAG_NAMES},
+        counts=dict(sorted(counts.items())),
     )
+
+
+def scan(directory: Path, table: str) -> pl.LazyFrame:
+    """All rows of a table (one of TABLES) of a simulation.
+
+    Raises:
+        UserError: the directory holds no shard of it.
+    """
+    found = sorted(directory.glob(f"{table}-*.parquet"))
+    if not found:
+        raise UserError(f"{directory}: no {table}-*.parquet; simulate into it first")
+    return pl.scan_parquet(found)
+
+
+def _settings(config: SimulateConfig, seed: int, end: date) -> dict[str, Any]:
+    """What the bytes depend on, and what a reader of the log may want to know of its calendar."""
+    periods: dict[str, list[list[str]]] = {}
+    for name, kind, first, last in make_calendar(config, seed, end).periods:
+        if kind == "festival":
+            periods.setdefault(name, []).append([first.isoformat(), last.isoformat()])
+    return {
+        "seed": seed,
+        "world_sha256": _world_hash(config),
+        "config": json.loads(json.dumps(asdict(config))),
+        "festivals": [{"name": name, "days": days} for name, days in periods.items()],
+    }
 
 
 def check_config(config: SimulateConfig, seed: int) -> date:
@@ -94,12 +226,6 @@ def check_config(config: SimulateConfig, seed: int) -> date:
         )
     if not (math.isfinite(config.events_per_day) and config.events_per_day > 0):
         raise UserError(f"simulate.events_per_day: {config.events_per_day}; give a number above 0")
-    for name in ("na_rate", "gift_rate", "misclick_rate"):
-        rate = getattr(config, name)
-        if not 0 <= rate <= 1:
-            raise UserError(f"simulate.{name}: {rate} is no share; give a number from 0 to 1")
-    if config.gift_rate + config.misclick_rate > 1:
-        raise UserError("simulate.gift_rate: with simulate.misclick_rate it passes 1; lower one of them")
     try:
         end = date.fromisoformat(config.end_date)
     except ValueError:
@@ -108,50 +234,39 @@ def check_config(config: SimulateConfig, seed: int) -> date:
         ) from None
     if config.max_days > (end - EPOCH).days:
         raise UserError(f"simulate.max_days: {config.max_days} days before {end} reach past 1970; lower it")
+    check_environment(config)
+    check_population(config.population, config.quality)
+    check_evolution(config.evolution)
+    _check_ranges(config)
     return end
 
 
-def _event_frame(logs: dict[str, UserLog], catalogue: Catalogue) -> pl.DataFrame:
-    """The observed part of the logs as rows of EVENT_SCHEMA, in the given order of users."""
-    entity = np.concatenate([log.entity_E for log in logs.values()])
-    action = np.concatenate([log.action_E for log in logs.values()])
-    city = np.concatenate([log.city_E for log in logs.values()])
-    gift = np.concatenate([log.role_E == Role.GIFT for log in logs.values()])
-    noise = np.concatenate([log.noise for log in logs.values()])
-    sizes = [len(log.entity_E) for log in logs.values()]
-    user = pl.Series(list(logs)).gather(np.repeat(np.arange(len(sizes)), sizes))
-    place = pl.Series(np.concatenate([np.arange(size) for size in sizes])).cast(pl.String).str.zfill(5)
-    titles = tuple(entity.title for entity in catalogue.entities)
-    is_query = np.array([kind == "query" for _, _, kind in ACTIONS])
-    columns = {
-        "user_id": user,
-        "timestamp": pl.Series(np.concatenate([log.time_ms_E for log in logs.values()]))
-        .cast(pl.Datetime("ms"))
-        .dt.replace_time_zone("UTC"),
-        "source": pl.Series([source for source, _, _ in ACTIONS]).gather(action),
-        "action": pl.Series([name for _, name, _ in ACTIONS]).gather(action),
-        "content": render(titles, entity, is_query[action], gift, noise),
-        "category": pl.Series([entity.category for entity in catalogue.entities]).gather(entity),
-        "location": pl.Series(["", *catalogue.city_names]).gather(city + 1),
-        "count": np.concatenate([log.count_E for log in logs.values()]),
-        "value": pl.Series(np.concatenate([log.price_E for log in logs.values()])).fill_nan(None),
-        "event_id": user + "-" + place,
-    }
-    return pl.DataFrame(columns, schema=EVENT_SCHEMA)
-
-
-def _gold_frame(gold: dict[str, list[GoldRow]]) -> pl.DataFrame:
-    """Rows of GOLD_SCHEMA; positions become event ids."""
-    rows = [
-        (
-            user,
-            row.tag,
-            list(row.values),
-            [f"{user}-{i:05d}" for i in row.positions],
-            list(row.position_values),
-            row.difficulty,
+def _check_ranges(config: SimulateConfig) -> None:
+    behaviour, noise = config.behaviour, config.noise
+    pairs: Iterable[tuple[str, list[float] | list[int], float, float]] = (
+        ("behaviour.ramp", behaviour.ramp, 0.0, math.inf),
+        ("noise.shared_share", noise.shared_share, 0.0, 1.0),
+        ("noise.loop_length", noise.loop_length, 1, 1000),
+        *((f"follow_ups.{name}.days", edge.days, 0, 3650) for name, edge in config.follow_ups.items()),
+    )
+    for key, pair, low, high in pairs:
+        if len(pair) != 2 or not all(low <= number <= high for number in pair):
+            raise UserError(f"simulate.{key}: give two numbers from {low:g} to {high:g}")
+        if key != "behaviour.ramp" and pair[0] > pair[1]:
+            raise UserError(f"simulate.{key}: {pair[0]:g} is above {pair[1]:g}; the smaller comes first")
+    if noise.gift_platform not in config.platforms:
+        raise UserError(
+            f"simulate.noise.gift_platform: {noise.gift_platform!r} is no platform; "
+            f"there are {', '.join(config.platforms)}"
         )
-        for user, found in gold.items()
-        for row in found
-    ]
-    return pl.DataFrame(rows, schema=GOLD_SCHEMA, orient="row")
+    for tag in noise.shared_tags:
+        if tag not in TAG_NAMES:
+            raise UserError(f"simulate.noise.shared_tags: {tag!r} is no tag")
+    for name, edge in config.follow_ups.items():
+        platform, _, action = edge.after.partition("/")
+        if platform not in config.platforms or action not in config.platforms[platform].actions:
+            raise UserError(
+                f"simulate.follow_ups.{name}.after: {edge.after!r} is no PLATFORM/ACTION; such as Travel/Book"
+            )
+        if edge.platform not in config.platforms:
+            raise UserError(f"simulate.follow_ups.{name}.platform: {edge.platform!r} is no platform")

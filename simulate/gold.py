@@ -1,68 +1,93 @@
-"""Gold labels of one user: the final value of every tag, the events that show it, how hard it is to see."""
+"""Gold labels: the value of every tag at the end, the events that show it, how hard it is to see.
 
-from collections import Counter
+Suffixes: `_R` rows, one a user and tag (user 0's 18 tags, then user 1's, …), `_P` pieces of evidence, `_E`
+events.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from records.tags import TAG_NAMES
-from simulate.behaviour import Role, UserLog
-from simulate.catalogue import Catalogue
-from simulate.persona import Persona
+from simulate.block import Block
+from simulate.population import COLUMN, MOST_HOBBIES
+from simulate.sessions import Role
+
+DIFFICULTIES = ("explicit", "implicit", "temporal", "trap")
 
 EXPLICIT_EVENTS = 6
 """With so many unambiguous events a value is plain to see."""
 
+CONTRADICTION = 0.5
+"""A gift's recipient, a housemate or a former value makes a case hard when it has half as many events."""
+
+_TAGS = len(TAG_NAMES)
+_INTERESTS = COLUMN["interests"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoldRow:
-    """One tag: `values`, the most evident first, is empty for NA.
-
-    `positions` are places of the evidence in the user's log, `position_values` which value (its place in
-    `values`) each of them shows.
+class Gold:
+    """R = users × 18 rows. `value_RV` numbers the world's values of the tag, most evident first, -1 past the
+    last (all -1: NA). Row r has `pieces_R[r]` pieces of evidence; piece p is event `event_P[p]` of the
+    block and shows value `place_P[p]` of its row. `difficulty_R` numbers DIFFICULTIES.
     """
 
-    tag: str
-    values: tuple[str, ...]
-    positions: tuple[int, ...]
-    position_values: tuple[int, ...]
-    difficulty: str
+    value_RV: NDArray[np.int16]
+    pieces_R: NDArray[np.int64]
+    event_P: NDArray[np.int64]
+    place_P: NDArray[np.int64]
+    difficulty_R: NDArray[np.int8]
 
 
-def gold_rows(persona: Persona, log: UserLog, catalogue: Catalogue) -> list[GoldRow]:
-    """The 18 rows of a user, in the order of TAG_NAMES; a tag without evidence in the log is NA."""
-    clear_E = ~catalogue.ambiguous_N[log.entity_E]
-    rows = []
-    for number, tag in enumerate(TAG_NAMES):
-        if tag == "home_city":
-            role_E = log.home_role_E
-            clear = int((role_E == Role.SHOWS).sum())
-        else:
-            role_E = np.where(log.tag_E == number, log.role_E, Role.NOTHING)
-            clear = int(((role_E == Role.SHOWS) & clear_E).sum())
-        positions = np.flatnonzero(role_E == Role.SHOWS)
-        if tag == "interests":
-            shown = [catalogue.entities[entity].values[0] for entity in log.entity_E[positions].tolist()]
-        else:
-            shown = [persona.final(tag)] * len(positions)
-        counts = Counter(shown)
-        values = tuple(sorted(counts, key=lambda value: (-counts[value], value)))
-        rows.append(
-            GoldRow(
-                tag=tag,
-                values=values,
-                positions=tuple(positions.tolist()),
-                position_values=tuple(values.index(value) for value in shown),
-                difficulty=_difficulty(set(role_E.tolist()), clear, bool(values)),
-            )
-        )
-    return rows
+def gold_of(block: Block) -> Gold:
+    """The gold labels of a block; a tag without evidence in the log is NA."""
+    rows = len(block.users.days_B) * _TAGS
+    row_E = block.events.user_E.astype(np.int64) * _TAGS + block.events.tag_E
+    home_E = block.events.user_E.astype(np.int64) * _TAGS + COLUMN["home_city"]
+    shown = np.flatnonzero(block.events.role_E == Role.SHOWS)
+    at_home = np.flatnonzero(block.events.home_role_E == Role.SHOWS)
+    row_P = np.concatenate([row_E[shown], home_E[at_home]]).astype(np.int32)
+    order = np.argsort(row_P, kind="stable")
+    row_P, event_P = row_P[order], np.concatenate([shown, at_home])[order]
+    pieces_R = np.bincount(row_P, minlength=rows)
+
+    value_RV = np.full((rows, MOST_HOBBIES), -1, dtype=np.int16)
+    value_RV[:, 0] = np.where(pieces_R > 0, block.life.final().ravel(), -1)
+    place_P = np.zeros(len(row_P), dtype=np.int64)
+    _interests(block, row_P, event_P, value_RV, place_P)
+
+    clear_E = block.simulator.intents.clear_Q[block.simulator.intents.desire_N[block.events.item_E]]
+    clear_R = np.bincount(row_E[shown], clear_E[shown], rows) + np.bincount(home_E[at_home], minlength=rows)
+    others = np.flatnonzero((block.events.role_E >= Role.GIFT) & (block.events.tag_E >= 0))
+    former = np.flatnonzero(block.events.role_E == Role.FORMER)
+    left = np.flatnonzero(block.events.home_role_E == Role.FORMER)
+    others_R = np.bincount(row_E[others], minlength=rows)
+    former_R = np.bincount(row_E[former], minlength=rows) + np.bincount(home_E[left], minlength=rows)
+    trap_R = (others_R > 0) & (others_R >= CONTRADICTION * pieces_R)
+    temporal_R = (former_R > 0) & (former_R >= CONTRADICTION * pieces_R)
+    plain_R = (clear_R >= EXPLICIT_EVENTS) | (pieces_R == 0)
+    difficulty_R = np.select([trap_R, temporal_R, plain_R], [3, 2, 0], default=1).astype(np.int8)
+    return Gold(
+        value_RV=value_RV, pieces_R=pieces_R, event_P=event_P, place_P=place_P, difficulty_R=difficulty_R
+    )
 
 
-def _difficulty(roles: set[int], clear: int, known: bool) -> str:
-    """`clear` counts the unambiguous evidence; an NA tag that nothing in the log contradicts is explicit."""
-    if Role.GIFT in roles or Role.SHARED in roles:
-        return "trap"
-    if Role.FORMER in roles:
-        return "temporal"
-    return "explicit" if clear >= EXPLICIT_EVENTS or not known else "implicit"
+def _interests(
+    block: Block,
+    row_P: NDArray[np.int32],
+    event_P: NDArray[np.int64],
+    value_RV: NDArray[np.int16],
+    place_P: NDArray[np.int64],
+) -> None:
+    """Order each user's hobbies by their evidence, most first; those without any are not in the log."""
+    mine = np.flatnonzero(row_P % _TAGS == _INTERESTS)
+    user = row_P[mine] // _TAGS
+    hobbies = len(block.simulator.world.hobbies)
+    value = block.events.value_E[event_P[mine]]
+    count_BH = np.bincount(user * hobbies + value, minlength=len(block.users.days_B) * hobbies)
+    count_BH = count_BH.reshape(-1, hobbies)
+    ranked_BV = np.argsort(-count_BH, axis=1, kind="stable")[:, :MOST_HOBBIES]
+    ranked_BV[np.take_along_axis(count_BH, ranked_BV, axis=1) == 0] = -1
+    value_RV[_INTERESTS::_TAGS] = ranked_BV
+    place_P[mine] = (ranked_BV[user] == value[:, None]).argmax(axis=1)

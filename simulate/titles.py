@@ -1,93 +1,112 @@
-"""Noisy titles: what a platform writes around the name of an entity.
+"""Titles: what a platform or a user writes around the name of an item.
 
-A title is `front adjective ENTITY gift pack brand tail`; every slot but the entity may be empty, and a kind
-of event has its own odds for each slot. A gift mark is no marketing: it stays next to the entity.
+Every item has a few titles of each kind, the same for all users, as a shop has a few offers of a thing. They
+depend on the item's own name alone: another item more or less in the catalogue changes no title.
 """
 
+import zlib
+from dataclasses import dataclass
+
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-GIFT = " Gift Wrap"
+from simulate.world import Item, TitleKind, World
 
-_BRACKETS = (
-    "[Hot Sale]", "【Official Store】", "(Free Shipping)", "[Limited Offer]", "【Flagship】", "(In Stock)",
-)  # fmt: skip
-_BRANDS = (
-    "Norvik", "Alumo", "Brightwell", "Casaro", "Delmora", "Everhall", "Fjordly", "Grelan", "Hartwin", "Isomi",
-    "Jolanda", "Kestrio", "Lumero", "Mavenly", "Nuvita", "Orlando & Sons", "Pelham", "Quorra", "Ridgeon",
-    "Solvane", "Tavira", "Umbrelo", "Velmont", "Wexley", "Yarrow", "Zelkova",
-)  # fmt: skip
-
-SLOTS: dict[str, tuple[str, ...]] = {
-    "front": ("", *(f"{bracket} " for bracket in _BRACKETS), "best ", "cheap "),
-    "adjective": ("", "Premium ", "New ", "Bestselling ", "2026 New ", "Classic "),
-    "pack": ("", " 80 pcs", " 2 x 500 ml", " Size L", " Size M", " 3 Pack", " 250 g", " Set of 2"),
-    "brand": ("", *(f" by {brand}" for brand in _BRANDS)),
-    "tail": ("", *(f" {bracket}" for bracket in _BRACKETS), " | Free Returns", " near me"),
-}
-"""The texts of each slot; the empty one leads."""
-
-KINDS: tuple[str, ...] = ("product", "light", "query", "bare")
-"""Shop titles; dishes and trips; what a user types; names of venues."""
-
-_BRACKETED = range(1, len(_BRACKETS) + 1)
-_ODDS: dict[str, dict[str, tuple[float, range]]] = {
-    "product": {
-        "front": (0.35, _BRACKETED),
-        "adjective": (0.3, range(1, 6)),
-        "pack": (0.3, range(1, 8)),
-        "brand": (0.35, range(1, len(_BRANDS) + 1)),
-        "tail": (0.3, range(1, len(_BRACKETS) + 2)),
-    },
-    "light": {"front": (0.12, _BRACKETED), "adjective": (0.06, range(2, 4)), "tail": (0.08, _BRACKETED)},
-    "query": {"front": (0.3, range(7, 9)), "tail": (0.12, range(8, 9))},
-    "bare": {},
-}
-"""Kind → slot → (probability of not being empty, which texts, equally likely)."""
+TRIES = 4
+"""Titles drawn for one that is wanted; those that repeat are dropped."""
 
 
-def _edges() -> dict[str, NDArray[np.float64]]:
-    """Slot → cumulative odds of its texts, one row a kind."""
-    table = {}
-    for slot, texts in SLOTS.items():
-        odds = np.zeros((len(KINDS), len(texts)))
-        for row, kind in enumerate(KINDS):
-            share, which = _ODDS[kind].get(slot, (0.0, range(0)))
-            odds[row, list(which)] = share / max(1, len(which))
-            odds[row, 0] = 1.0 - share
-        table[slot] = np.cumsum(odds, axis=1)[:, :-1]
-    return table
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titles:
+    """T titles, then the T of the same with the mark of a gift. K kinds, N items, in the world's order.
+
+    Title `start_NK[n, k] + j` with j < `count_NK[n, k]` is the j-th most popular one of kind k of item n;
+    `attributes` are those that it names.
+    """
+
+    texts: tuple[str, ...]
+    attributes: tuple[tuple[str, ...], ...]
+    item_T: NDArray[np.int32]
+    start_NK: NDArray[np.int32]
+    count_NK: NDArray[np.int32]
+
+    @property
+    def gift_offset(self) -> int:
+        """What leads from a title to the same one with the mark."""
+        return len(self.attributes)
 
 
-_EDGES = _edges()
+def write_titles(world: World, kinds_of: dict[str, set[str]]) -> Titles:
+    """All titles of `world`; `kinds_of` says which kinds a platform's items need."""
+    kinds = list(world.kinds)
+    plain: list[str] = []
+    marked: list[str] = []
+    attributes: list[tuple[str, ...]] = []
+    items: list[int] = []
+    start_NK = np.zeros((len(world.items), len(kinds)), dtype=np.int32)
+    count_NK = np.zeros_like(start_NK)
+    for number, item in enumerate(world.items):
+        for place, kind in enumerate(kinds):
+            start_NK[number, place] = len(plain)
+            if kind not in kinds_of[item.platform]:
+                continue
+            for text, gift, named in _titles_of(item, kind, world.kinds[kind], world.words):
+                plain.append(text)
+                marked.append(gift)
+                attributes.append(named)
+                items.append(number)
+            count_NK[number, place] = len(plain) - start_NK[number, place]
+    return Titles(
+        texts=(*plain, *marked),
+        attributes=tuple(attributes),
+        item_T=np.array(items, dtype=np.int32),
+        start_NK=start_NK,
+        count_NK=count_NK,
+    )
 
 
-def draw_noise(rng: np.random.Generator, kind_E: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Text numbers of the slots for E events of the given kinds; shape (E, slots)."""
-    u = rng.random((len(kind_E), len(SLOTS)))
-    return np.stack(
-        [(u[:, i, None] >= _EDGES[slot][kind_E]).sum(axis=1) for i, slot in enumerate(SLOTS)], axis=1
-    ).astype(np.int8)
-
-
-def render(
-    titles: tuple[str, ...],
-    entity_E: NDArray[np.int64],
-    query_E: NDArray[np.bool_],
-    gift_E: NDArray[np.bool_],
-    noise: NDArray[np.int8],
-) -> pl.Series:
-    """The content of E events: entity and noise put together, queries in lower case."""
-    texts = pl.Series([*titles, *(title.lower() for title in titles)])
-    slot = {name: pl.Series(SLOTS[name]).gather(noise[:, i]) for i, name in enumerate(SLOTS)}
-    parts = {
-        "front": slot["front"],
-        "adjective": slot["adjective"],
-        "entity": texts.gather(entity_E + len(titles) * query_E),
-        "gift": pl.Series(["", GIFT]).gather(gift_E.astype(np.int8)),
-        "pack": slot["pack"],
-        "brand": slot["brand"],
-        "tail": slot["tail"],
-    }
-    return pl.DataFrame(parts).select(pl.concat_str(pl.all())).to_series()
+def _titles_of(
+    item: Item, name: str, kind: TitleKind, words: dict[str, tuple[str, ...]]
+) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Distinct (title, the same as a gift, attributes named), the plainest not always first."""
+    if name in item.titles:
+        return [
+            (
+                title,
+                f"{title} {kind.gift}",
+                tuple(one for one in item.attributes if one.lower() in title.lower()),
+            )
+            for title in item.titles[name]
+        ]
+    rng = np.random.default_rng(zlib.crc32(f"{name}/{item.name}".encode()))
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for _ in range(TRIES * kind.titles):
+        parts: list[str] = []
+        gift: list[str] = []
+        named: tuple[str, ...] = ()
+        for part, share in kind.parts:
+            if rng.random() >= share:
+                continue
+            if part == "item":
+                text = item.name
+            elif part == "gift":
+                gift.append(kind.gift)
+                continue
+            elif part == "attribute":
+                if not item.attributes:
+                    continue
+                count = min(len(item.attributes), 1 + int(rng.random() < 0.2))
+                chosen = rng.choice(len(item.attributes), count, replace=False)
+                named = tuple(item.attributes[i] for i in sorted(chosen.tolist()))
+                text = " ".join(named)
+            else:
+                text = words[part][int(rng.integers(len(words[part])))]
+            parts.append(text)
+            gift.append(text)
+        title, marked = " ".join(parts), " ".join(gift)
+        if kind.lower:
+            title, marked = title.lower(), marked.lower()
+        found.setdefault(title, (marked, named))
+        if len(found) == kind.titles:
+            break
+    return [(title, marked, named) for title, (marked, named) in found.items()]

@@ -48,7 +48,8 @@ def test_wheel_holds_rooms_and_recipes_but_no_tests_and_shows_its_help(tmp_path:
     assert modules <= set(names)
     assert "recipes/quickstart.yaml" in names
     assert "semantize/mappings/complete_journey.yaml" in names
-    assert "simulate/catalogue.yaml" in names
+    assert "simulate/shipped/catalogue.yaml" in names
+    assert "launch/templates/realism.html.j2" in names
     assert "hprbench/templates/report.html.j2" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "runs/"))]
 

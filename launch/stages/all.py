@@ -7,12 +7,17 @@ from launch.stages.data import run_curriculum, run_semantize, run_simulate
 from launch.stages.report import run_report
 from launch.stages.rl import run_rl
 from launch.stages.sft import run_sft
+from simulate.world_files import SHIPPED
 
 STAGES: tuple[Stage, ...] = (
     Stage(
         name="simulate",
         work=run_simulate,
-        reads=lambda recipe: [recipe.simulate, recipe.seed],
+        reads=lambda recipe: [
+            recipe.simulate,
+            recipe.seed,
+            [directory_state(folder) for folder in recipe.simulate.world if folder != SHIPPED],
+        ],
         outputs=("events",),
     ),
     Stage(

@@ -21,6 +21,7 @@ from records.files import read_json, written_whole
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
+from simulate.engine import scan
 
 UNTRAINED = "untrained"
 
@@ -192,9 +193,8 @@ def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokeniz
         for user, answers in composites.items()
     }
     written = [(user, a.summary_text) for user, answers in composites.items() for a in answers if a]
-    events = pl.read_parquet(run.directory / "events" / "events.parquet").filter(
-        pl.col("user_id").is_in([user for user, _ in written])
-    )
+    mine = pl.col("user_id").is_in([user for user, _ in written])
+    events = scan(run.directory / "events", "events").filter(mine).collect()
     raw = {user: raw_log(mine) for (user,), mine in events.group_by("user_id")}
     return score_row(
         model,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from actors.simulators import simulate_sharded
 from hprbench.build import freeze, select_users
 from launch.pipeline import Run
 from lm.answers import Answer, TagAnswer, render_answer
@@ -26,7 +27,7 @@ from semantize.corpus import build_slices, fit
 from semantize.refine import RuleRefiner
 from sft.curriculum import Lesson, build_stage, sort_tags, write_lessons
 from sft.demonstration import gold_answer
-from simulate.engine import simulate
+from simulate.engine import scan
 
 TOKENIZER_USERS = 600
 """Training users whose texts the new tokenizer is trained on; more change nothing but the time."""
@@ -54,18 +55,21 @@ def load_histories(directory: Path) -> dict[str, SemanticHistory]:
 
 def load_gold(directory: Path) -> dict[str, dict[str, GoldTag]]:
     """True tags of a run's simulated users."""
-    return read_gold(directory / "events" / "gold.parquet")
+    return read_gold(directory / "events" / "gold-*.parquet")
 
 
 def run_simulate(run: Run) -> None:
     """Simulate users into `events/`."""
     config = run.recipe.simulate
-    summary = simulate(
+    summary, lost = simulate_sharded(
         config,
         run.recipe.seed,
         run.directory / "events",
+        run.recipe.cluster,
         lambda done: run.reporter.update(done, config.users, "users"),
     )
+    for name in lost:
+        run.reporter.say(f"simulate: lost {name}; written again")
     run.reporter.say(f"simulate: {summary.users} users, {summary.events:,} events")
 
 
@@ -89,7 +93,7 @@ def run_semantize(run: Run) -> None:
     gold = load_gold(directory)
     splits = split_users(recipe, gold)
     write_json(directory / "splits.json", asdict(splits))
-    events = pl.read_parquet(directory / "events" / "events.parquet")
+    events = scan(directory / "events", "events").collect()
     slices = build_slices(events, recipe.semantize, RuleRefiner())
     model = directory / "model"
     if recipe.model.init_dir:

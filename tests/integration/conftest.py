@@ -2,8 +2,12 @@
 
 import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,9 +55,13 @@ os.environ[MARK] = str(os.getpid())
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random two-layer model with a tokenizer, in Hugging Face format."""
-    directory = tmp_path_factory.mktemp("model")
+    return random_model(tmp_path_factory.mktemp("model"), 256)
+
+
+def random_model(directory: Path, max_length: int) -> Path:
+    """Write a random two-layer model to `directory`; returns that."""
     tokenizer = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Milk, Bread"] * 4, 300))
-    config = ModelConfig(hidden_size=64, layers=2, heads=2, kv_heads=1, max_length=256)
+    config = ModelConfig(hidden_size=64, layers=2, heads=2, kv_heads=1, max_length=max_length)
     create_model(config, tokenizer, 0, directory)
     return directory
 
@@ -67,6 +75,84 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = usergpt("run", str(recipe), f"runs_dir={place}")
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "tiny"
+
+
+CHAT_MODEL = "tiny"
+"""What the chat server calls its model."""
+
+
+@pytest.fixture(scope="module")
+def chat_server(
+    request: pytest.FixtureRequest, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A vLLM server of the small random model on loopback; yields its base URL (…/v1).
+
+    A prompt and its reply have 256 tokens together, or as many as the fixture's parameter says; a token is
+    about a character.
+    """
+    if hasattr(request, "param"):
+        model_dir = random_model(tmp_path_factory.mktemp("model"), request.param)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model_dir),
+        "--served-model-name", CHAT_MODEL, "--dtype", "float32", "--enforce-eager",
+        "--no-enable-chunked-prefill",  # it rewinds seeded generators, which CPU generators cannot do
+        "--host", "127.0.0.1", "--port", str(port),
+        # Between two values of JSON a random model would write spaces until its tokens are spent.
+        "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TORCHDYNAMO_DISABLE": "1",
+    }
+    log = tmp_path_factory.mktemp("chat") / "server.log"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    try:
+        if not _is_healthy(f"http://127.0.0.1:{port}/health", server, 180):
+            pytest.fail(f"the chat server did not start\n{log.read_text(errors='replace')[-8000:]}")
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        end_group(server.pid)
+        server.wait(timeout=10)
+
+
+def _is_healthy(url: str, server: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Whether `url` answers before the server ends or the time is up."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), direct.open(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+        time.sleep(0.5)
+    return False
+
+
+def end_group(group: int) -> None:
+    """End every process of a process group: asked first, and killed where that does not help."""
+    for number, patience_s in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
+        members = [process for process in psutil.process_iter() if _group_of(process) == group]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, number)
+        if not psutil.wait_procs(members, timeout=patience_s)[1]:
+            return
+
+
+def _group_of(process: psutil.Process) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(process.pid)
+    return None
 
 
 def usergpt(*arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:

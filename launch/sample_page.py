@@ -1,0 +1,174 @@
+"""A page of simulated users for a human to check: who they are, what they did, why each label is what it is.
+
+Hidden state is drawn again from the settings, since nothing of it is in the log.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from records.errors import UserError
+from records.files import write_text
+from records.simulation import SimulateConfig
+from records.tags import NA, TAG_NAMES, TAGS
+from simulate.author import PersonaFacts, facts_of
+from simulate.block import BLOCK, Block, Simulator
+from simulate.engine import check_config
+from simulate.evolution import MONTH_DAYS
+from simulate.frames import Tables, observe
+from simulate.gold import DIFFICULTIES, Gold, gold_of
+from simulate.population import COLUMN
+from simulate.sessions import Role
+from simulate.world import TRAITS, load_world
+
+MOST_EVENTS = 12
+"""Events shown for one label, and against it."""
+
+_ROLES = {
+    Role.SHOWS: "shows it",
+    Role.FORMER: "former value",
+    Role.GIFT: "bought for somebody else",
+    Role.SHARED: "a housemate's",
+}
+
+
+def write_sample(
+    directory: Path,
+    config: SimulateConfig,
+    seed: int,
+    users: int,
+    page: Path,
+    describe: Callable[[Sequence[PersonaFacts]], list[str]],
+) -> int:
+    """Write the page for up to `users` users, evenly spread; returns how many.
+
+    `describe` gives a paragraph a persona, of facts some of which are hidden.
+
+    Raises:
+        UserError: `users` is not positive.
+    """
+    if users < 1:
+        raise UserError(f"--users: {users} users; give at least 1")
+    chosen = np.unique(np.linspace(0, config.users - 1, min(users, config.users)).astype(int)).tolist()
+    simulator = Simulator(config, load_world(config), seed, check_config(config, seed))
+    tables = Tables(simulator)
+    views = []
+    facts = []
+    for number in sorted({user // BLOCK for user in chosen}):
+        block = simulator.draw(number)
+        gold = gold_of(block)
+        events = tables.events(observe(block, BLOCK), tables.user_ids(number))
+        rows = events.select(
+            "timestamp", "source", "action", "content", "location", "value", "event_id"
+        ).rows()
+        for user in chosen:
+            if user // BLOCK == number:
+                views.append(_view(block, gold, tables, rows, user % BLOCK, f"u{user:07d}"))
+                facts.append(_facts(block, user % BLOCK, f"{seed}/u{user:07d}"))
+    for view, description in zip(views, describe(facts), strict=True):
+        view["description"] = description
+    environment = Environment(
+        loader=PackageLoader("launch"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    template = environment.get_template("sample.html.j2")
+    write_text(page, template.render(users=views, total=config.users, seed=seed, directory=str(directory)))
+    return len(views)
+
+
+def _view(
+    block: Block, gold: Gold, tables: Tables, rows: list[tuple[Any, ...]], place: int, user_id: str
+) -> dict[str, Any]:
+    """All that the page says of one user."""
+    world = block.simulator.world
+    mine = np.flatnonzero(block.events.user_E == place)
+    preferences = sorted(
+        zip(block.personas.preference_BP[place].tolist(), world.preferences, strict=True),
+        key=lambda pair: -abs(pair[0] - 0.5),
+    )
+    return {
+        "user_id": user_id,
+        "days": int(block.users.days_B[place]),
+        "events": len(mine),
+        "traits": list(zip(TRAITS, block.personas.trait_B5[place].round(1).tolist(), strict=True)),
+        "preferences": [
+            (p.doc or p.name, "strong" if value > 0.5 else "weak") for value, p in preferences[:10]
+        ],
+        "changes": _changes(block, tables, place),
+        "shared": float(block.users.shared_share_B[place]),
+        "shared_hour": int(block.users.shared_hour_B[place]),
+        "tags": [_label(block, gold, tables, rows, place, mine, tag) for tag in TAG_NAMES],
+        "recent": [_event(rows[i], "") for i in mine[-30:].tolist()],
+    }
+
+
+def _facts(block: Block, place: int, key: str) -> PersonaFacts:
+    """Who the user is at the end of the history."""
+    personas, simulator = block.personas, block.simulator
+    # The age of the last month in which anything can change, which the tag of the age goes by too.
+    months = max(0, int(block.users.days_B[place]) - simulator.config.evolution.settled_days) // MONTH_DAYS
+    return facts_of(
+        simulator.world,
+        key,
+        float(personas.age_B[place]) + months * MONTH_DAYS / 365.25,
+        block.life.final()[place].tolist(),
+        personas.hobby_BH[place].tolist(),
+        personas.preference_BP[place].tolist(),
+    )
+
+
+def _changes(block: Block, tables: Tables, place: int) -> list[str]:
+    state_MT = block.life.state_MBT[:, place]
+    found = []
+    for month, column in zip(*np.nonzero(state_MT[1:] != state_MT[:-1]), strict=True):
+        before, after = (tables.values[column][state_MT[month + step, column]] for step in (0, 1))
+        found.append(f"day {(month + 1) * MONTH_DAYS}: {TAG_NAMES[column]} {before} → {after}")
+    return found
+
+
+def _label(
+    block: Block,
+    gold: Gold,
+    tables: Tables,
+    rows: list[tuple[Any, ...]],
+    place: int,
+    mine: np.ndarray,
+    tag: str,
+) -> dict[str, Any]:
+    """One tag: its label, the true value behind it, and the events for and against."""
+    column = COLUMN[tag]
+    row = place * len(TAG_NAMES) + column
+    values = tables.values[column]
+    if tag == "home_city":
+        role = block.events.home_role_E[mine]
+    else:
+        role = np.where(block.events.tag_E[mine] == column, block.events.role_E[mine], Role.NOTHING)
+    events = []
+    for kind in (Role.SHOWS, Role.FORMER, Role.GIFT, Role.SHARED):
+        found = mine[role == kind]
+        events.append(
+            (_ROLES[kind], len(found), [_event(rows[i], "") for i in found[-MOST_EVENTS:].tolist()])
+        )
+    label = [values[v] for v in gold.value_RV[row].tolist() if v >= 0]
+    if tag == "interests":
+        truth = [values[h] for h in block.personas.hobby_BH[place].tolist() if h >= 0]
+    else:
+        truth = [values[int(block.life.final()[place, column])]]
+    return {
+        "name": tag,
+        "dimension": TAGS[column].dimension,
+        "label": ", ".join(label) or NA,
+        "truth": ", ".join(truth),
+        "difficulty": DIFFICULTIES[gold.difficulty_R[row]],
+        "shown": bool(block.users.shown_BT[place, column]),
+        "events": [one for one in events if one[1]],
+    }
+
+
+def _event(row: tuple[Any, ...], note: str) -> str:
+    time, source, action, content, location, value, event_id = row
+    where = f" in {location}" if location else ""
+    price = f" for {value:.2f}" if value is not None else ""
+    return f"{time:%Y-%m-%d %H:%M} {source} {action}: {content}{where}{price}{note} ({event_id})"

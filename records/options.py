@@ -1,0 +1,26 @@
+"""How a config field says what it means and which numbers it takes, and how an unknown key is refused."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import field
+from typing import Any
+
+
+def opt(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
+    """A documented config field, a number of it between `low` and `high` (both allowed).
+
+    Lists, dicts and sections are copied for every instance.
+    """
+    metadata = {"doc": doc, "low": low, "high": high}
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def unknown_key(where: str, prefix: str, key: str, known: Iterable[str]) -> str:
+    """The line that refuses `key` and names the nearest known one."""
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
+    nearest = f"; the nearest known one is {near[0]}" if near else ""
+    return f"{where}: unknown key {prefix}{key!r}{nearest}"

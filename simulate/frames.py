@@ -1,0 +1,164 @@
+"""Tables of a block: what is observed, the gold labels, and the hidden personas.
+
+`Observation` is the only way from a block to the log: it has no field for anything hidden.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from records.events import EVENT_SCHEMA, GOLD_SCHEMA
+from records.tags import TAG_NAMES
+from simulate.block import BLOCK, Block, Simulator
+from simulate.gold import DIFFICULTIES, Gold
+from simulate.population import COLUMN
+
+PLACES = 6
+"""Digits of the number that an event has within its user's log."""
+
+PERSONA_SCHEMA: dict[str, pl.DataType] = {
+    "user_id": pl.String(),
+    "days": pl.Int64(),
+    "events_per_day": pl.Float64(),
+    "traits": pl.List(pl.Float64()),
+    "preferences": pl.List(pl.Float64()),
+    "hobbies": pl.List(pl.String()),
+    "changes": pl.List(pl.String()),
+}
+"""Columns of `personas-*.parquet`, hidden state for checks by humans: Big Five in the order OCEAN,
+preferences in the order of preferences.yaml, and changes as `month tag value`, month 0 the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a log shows of E events; arrays as in Block, times in epoch milliseconds."""
+
+    user_E: NDArray[np.int32]
+    number_E: NDArray[np.int64]
+    time_ms_E: NDArray[np.int64]
+    action_E: NDArray[np.int64]
+    item_E: NDArray[np.int64]
+    title_E: NDArray[np.int64]
+    city_E: NDArray[np.int64]
+    pieces_E: NDArray[np.int64]
+    price_E: NDArray[np.float64]
+
+
+def observe(block: Block, users: int) -> Observation:
+    """The observed part of the block's first `users` users."""
+    kept = slice(0, int(np.searchsorted(block.events.user_E, users)))
+    user_E = block.events.user_E[kept]
+    days_B = block.users.days_B
+    calendar = block.simulator.calendar
+    first_ms_B = calendar.day_ms(0) + (len(calendar.month_C) - days_B) * 86_400_000
+    head_B = np.searchsorted(user_E, np.arange(len(days_B)))
+    return Observation(
+        user_E=user_E,
+        number_E=np.arange(len(user_E)) - head_B[user_E],
+        time_ms_E=first_ms_B[user_E] + block.events.time_E[kept],
+        action_E=block.events.action_E[kept],
+        item_E=block.events.item_E[kept],
+        title_E=block.events.title_E[kept],
+        city_E=block.events.city_E[kept],
+        pieces_E=block.events.pieces_E[kept],
+        price_E=block.events.price_E[kept],
+    )
+
+
+class Tables:
+    """Turns blocks into tables; holds the world's texts once."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        world = simulator.world
+        self.world = world
+        self.titles = pl.Series(simulator.titles.texts)
+        self.categories = pl.Series(world.categories).gather(simulator.intents.category_N)
+        self.sources = pl.Series([platform for platform, _ in simulator.actions.names])
+        self.actions = pl.Series([action for _, action in simulator.actions.names])
+        self.cities = pl.Series(["", *world.city_names])
+        self.values = [world.values_of(tag) for tag in TAG_NAMES]
+        self.numbers = pl.Series(np.arange(1000)).cast(pl.String).str.zfill(PLACES)
+
+    def user_ids(self, block: int) -> pl.Series:
+        """Ids of a block's users."""
+        return pl.Series([f"u{block * BLOCK + place:07d}" for place in range(BLOCK)])
+
+    def events(self, seen: Observation, ids: pl.Series) -> pl.DataFrame:
+        """Rows of EVENT_SCHEMA."""
+        if len(seen.number_E) and (most := int(seen.number_E.max())) >= len(self.numbers):
+            self.numbers = pl.Series(np.arange(2 * most)).cast(pl.String).str.zfill(PLACES)
+        user = ids.gather(seen.user_E)
+        columns = {
+            "user_id": user,
+            "timestamp": pl.Series(seen.time_ms_E).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC"),
+            "source": self.sources.gather(seen.action_E),
+            "action": self.actions.gather(seen.action_E),
+            "content": self.titles.gather(seen.title_E),
+            "category": self.categories.gather(seen.item_E),
+            "location": self.cities.gather(seen.city_E + 1),
+            "count": seen.pieces_E,
+            "value": pl.Series(seen.price_E).fill_nan(None),
+            "event_id": (ids + "-").gather(seen.user_E) + self.numbers.gather(seen.number_E),
+        }
+        return pl.DataFrame(columns, schema=EVENT_SCHEMA)
+
+    def gold(self, gold: Gold, event_ids: pl.Series, ids: pl.Series, users: int) -> pl.DataFrame:
+        """Rows of GOLD_SCHEMA of the first `users` users."""
+        rows = users * len(TAG_NAMES)
+        pieces_R = gold.pieces_R[:rows]
+        pieces = int(pieces_R.sum())
+        value_RV = gold.value_RV[:rows]
+        held_RV = value_RV >= 0
+        row, place = np.nonzero(held_RV)
+        texts = [
+            self.values[tag][value]
+            for tag, value in zip((row % len(TAG_NAMES)).tolist(), value_RV[row, place].tolist(), strict=True)
+        ]
+        columns = {
+            "user_id": ids.gather(np.repeat(np.arange(users), len(TAG_NAMES))),
+            "tag": pl.Series(TAG_NAMES * users),
+            "values": _lists(pl.Series(texts, dtype=pl.String), held_RV.sum(axis=1)),
+            "event_ids": _lists(event_ids.gather(gold.event_P[:pieces]), pieces_R),
+            "event_values": _lists(pl.Series(gold.place_P[:pieces]), pieces_R),
+            "difficulty": pl.Series(DIFFICULTIES).gather(gold.difficulty_R[:rows]),
+        }
+        return pl.DataFrame(columns, schema=GOLD_SCHEMA)
+
+    def personas(self, block: Block, ids: pl.Series, users: int) -> pl.DataFrame:
+        """Rows of PERSONA_SCHEMA of the first `users` users."""
+        rows = []
+        for place, user in enumerate(ids[:users]):
+            days = int(block.users.days_B[place])
+            hobbies = [self.world.hobbies[h] for h in block.personas.hobby_BH[place].tolist() if h >= 0]
+            rows.append(
+                (
+                    user,
+                    days,
+                    float(block.users.rate_B[place]),
+                    block.personas.trait_B5[place].round(3).tolist(),
+                    block.personas.preference_BP[place].round(3).tolist(),
+                    hobbies,
+                    self._changes(block, place),
+                )
+            )
+        return pl.DataFrame(rows, schema=PERSONA_SCHEMA, orient="row")
+
+    def _changes(self, block: Block, place: int) -> list[str]:
+        state_MT = block.life.state_MBT[:, place]
+        changed_MT = np.ones(state_MT.shape, dtype=np.bool_)
+        changed_MT[1:] = state_MT[1:] != state_MT[:-1]
+        changed_MT[:, COLUMN["interests"]] = False
+        month, tag = np.nonzero(changed_MT)
+        return [
+            f"{m} {TAG_NAMES[t]} {self.values[t][state_MT[m, t]]}"
+            for m, t in zip(month.tolist(), tag.tolist(), strict=True)
+        ]
+
+
+def _lists(flat: pl.Series, size_R: NDArray[np.int64]) -> pl.Series:
+    """Cut `flat` into consecutive lists of the given sizes."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(size_R)]), type=pa.int64())
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, flat.to_arrow())))

@@ -1,0 +1,56 @@
+"""Where users are, day by day: at home, in a former home, on a trip.
+
+Suffixes: `_B` users, `_D` user-days (all days of user 0, then of user 1, …).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.simulation import BehaviourConfig
+from records.tags import TAG
+from simulate.evolution import MONTH_DAYS, Life
+from simulate.population import COLUMN
+from simulate.sessions import Role, Users
+
+NIGHTS = (2, 7)
+"""Shortest and longest trip, days."""
+
+
+def whereabouts(
+    rng: np.random.Generator,
+    behaviour: BehaviourConfig,
+    region_of_city: NDArray[np.int64],
+    users: Users,
+    life: Life,
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """City and role towards home_city by user-day; -1 and NOTHING of users whose location is off."""
+    column, mobility = COLUMN["home_city"], COLUMN["mobility"]
+    days_B = users.days_B
+    first_B = np.cumsum(days_B) - days_B
+    user_D = np.repeat(np.arange(len(days_B)), days_B)
+    month_D = (np.arange(len(user_D)) - first_B[user_D]) // MONTH_DAYS
+    city_D = life.state_MBT[month_D, user_D, column].astype(np.int64)
+    final_B, since_B = life.final()[:, column], life.since()[:, column]
+    away_D = np.where(city_D == final_B[user_D], Role.NOTHING, Role.FORMER)
+    home_D = np.where(month_D >= since_B[user_D], Role.SHOWS, away_D).astype(np.int8)
+
+    mobility_B = life.final()[:, mobility]
+    rates = np.array([behaviour.trips_per_year[value] for value in TAG["mobility"].values])
+    rate_B = np.where(users.shown_BT[:, mobility], rates[mobility_B], behaviour.trips_if_hidden)
+    who = np.repeat(np.arange(len(days_B)), rng.poisson(rate_B * days_B / 365.25))
+    start = (rng.random(len(who)) * days_B[who]).astype(np.int64)
+    nights = rng.integers(NIGHTS[0], NIGHTS[1] + 1, len(who))
+    own = city_D[first_B[who] + start]
+    nearby = mobility_B[who] == TAG["mobility"].values.index("regional")
+    allowed = ~nearby[:, None] | (region_of_city[own][:, None] == region_of_city)
+    allowed[np.arange(len(who)), own] = False
+    target = (allowed * rng.random(allowed.shape)).argmax(axis=1)
+    trip = np.repeat(np.arange(len(who)), nights)
+    day = start[trip] + np.arange(len(trip)) - (np.cumsum(nights) - nights)[trip]
+    inside = day < days_B[who[trip]]
+    place = first_B[who[trip[inside]]] + day[inside]
+    city_D[place], home_D[place] = target[trip[inside]], Role.NOTHING
+
+    hidden_D = ~users.shown_BT[user_D, column]
+    city_D[hidden_D], home_D[hidden_D] = -1, Role.NOTHING
+    return city_D, home_D

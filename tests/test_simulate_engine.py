@@ -1,0 +1,352 @@
+"""The simulation engine: determinism, shards, resuming, schemas, evidence, and errors of the config."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from records.errors import UserError
+from records.events import EVENT_SCHEMA, GOLD_SCHEMA
+from records.simulation import FollowUpConfig, NoiseConfig, PeriodConfig, PlatformConfig, SimulateConfig
+from records.tags import TAG, TAG_NAMES
+from simulate.engine import SHARD_USERS, TABLES, ShardWriter, open_simulation, scan, settings_of, simulate
+from simulate.frames import Observation
+from simulate.world import load_world
+
+SMALL = SimulateConfig(users=20, min_days=60, max_days=120)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("simulated")
+    simulate(SimulateConfig(users=300), 11, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def events(written: Path) -> pl.DataFrame:
+    return scan(written, "events").collect()
+
+
+@pytest.fixture(scope="module")
+def gold(written: Path) -> pl.DataFrame:
+    return scan(written, "gold").collect()
+
+
+@pytest.fixture(scope="module")
+def evidence(events: pl.DataFrame, gold: pl.DataFrame) -> pl.DataFrame:
+    """One row a piece of evidence, with the event it points at."""
+    pieces = gold.explode("event_ids", "event_values", empty_as_null=True).drop_nulls("event_ids")
+    pieces = pieces.with_columns(value_shown=pl.col("values").list.get(pl.col("event_values")))
+    return pieces.join(events, left_on="event_ids", right_on="event_id", how="left", suffix="_event")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+
+
+def test_same_seed_same_bytes(tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        simulate(SMALL, seed, tmp_path / name)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    for table in TABLES:
+        file = f"{table}-00000.parquet"
+        assert (tmp_path / "a" / file).read_bytes() != (tmp_path / "c" / file).read_bytes()
+    names = ["events-00000.parquet", "gold-00000.parquet", "personas-00000.parquet"]
+    assert sorted(contents(tmp_path / "a")) == [*names, "settings.json", "shard-00000.json"]
+
+
+def test_a_user_does_not_depend_on_the_others(tmp_path: Path) -> None:
+    many = replace(SMALL, users=SHARD_USERS + 3)
+    simulate(many, 5, tmp_path / "many")
+    simulate(replace(SMALL, users=10), 5, tmp_path / "ten")
+    assert (tmp_path / "many" / "shard-00001.json").exists()
+    for table in TABLES:
+        all_users = scan(tmp_path / "many", table).collect()
+        assert all_users["user_id"].n_unique() == many.users
+        assert all_users.filter(pl.col("user_id") < "u0000010").equals(
+            scan(tmp_path / "ten", table).collect()
+        )
+
+
+def test_shards_may_be_written_in_any_order(tmp_path: Path) -> None:
+    config = replace(SMALL, users=SHARD_USERS + 3)
+    simulate(config, 5, tmp_path / "once")
+    assert open_simulation(config, 5, tmp_path / "parts") == [0, 1]
+    ShardWriter(config, 5, tmp_path / "parts").write(1)
+    assert open_simulation(config, 5, tmp_path / "parts") == [0]
+    done = []
+    simulate(config, 5, tmp_path / "parts", done.append)
+    assert done == [SHARD_USERS]
+    assert contents(tmp_path / "once") == contents(tmp_path / "parts")
+
+
+def test_a_rerun_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
+    simulate(SMALL, 5, tmp_path)
+    before = contents(tmp_path)
+    # Killed after the events, before the shard was noted as done.
+    for name in ("shard-00000.json", "gold-00000.parquet"):
+        (tmp_path / name).unlink()
+    simulate(SMALL, 5, tmp_path)
+    assert contents(tmp_path) == before
+    done: list[int] = []
+    simulate(SMALL, 5, tmp_path, done.append)
+    assert done == []
+
+
+@pytest.mark.parametrize(
+    ("config", "seed"),
+    [(SMALL, 6), (replace(SMALL, users=21), 5), (replace(SMALL, noise=NoiseConfig(na_rate=0.3)), 5)],
+)
+def test_a_directory_with_other_settings_is_refused(
+    config: SimulateConfig, seed: int, tmp_path: Path
+) -> None:
+    simulate(SMALL, 5, tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="holds a simulation with other settings"):
+        simulate(config, seed, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_directory_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty and holds no simulation"):
+        simulate(SMALL, 5, tmp_path)
+    assert sorted(contents(tmp_path)) == ["notes.txt"]
+
+
+def test_settings_come_back(tmp_path: Path) -> None:
+    simulate(SMALL, 5, tmp_path)
+    assert settings_of(tmp_path) == (SMALL, 5)
+    with pytest.raises(UserError, match="holds no simulation"):
+        settings_of(tmp_path / "elsewhere")
+
+
+def test_events_have_the_schema_and_the_order(events: pl.DataFrame) -> None:
+    assert dict(events.schema) == EVENT_SCHEMA
+    assert events.equals(events.sort("user_id", "timestamp", maintain_order=True))
+    assert events["event_id"].is_unique().all()
+    assert events["event_id"][0] == "u0000000-000000"
+    assert events["user_id"].n_unique() == 300
+    assert (events["count"] >= 1).all()
+    assert str(events["timestamp"].dt.date().max()) == "2026-06-30"
+    pairs = set(events.select("source", "action").unique().iter_rows())
+    assert pairs == {
+        ("E-commerce", "Search"), ("E-commerce", "Click"), ("E-commerce", "Order"), ("Delivery", "Browse"),
+        ("Delivery", "Order"), ("Travel", "Search"), ("Travel", "Book"), ("Places", "Check-in"),
+    }  # fmt: skip
+    assert events.filter(pl.col("action").is_in(["Order", "Book"]))["value"].null_count() == 0
+    assert events.filter(pl.col("action").is_in(["Click", "Search"]))["value"].drop_nulls().is_empty()
+
+
+def test_history_length_and_activity(events: pl.DataFrame) -> None:
+    back = (pl.lit("2026-07-01").str.to_date() - pl.col("timestamp").min().dt.date()).dt.total_days()
+    users = events.group_by("user_id").agg(events=pl.len(), days=back)
+    assert users["days"].to_numpy().max() <= 540
+    a_day = (users["events"] / users["days"]).to_numpy()
+    assert 0.7 < np.median(a_day) < 1.3
+    assert 2.5 < np.quantile(a_day, 0.95) / np.median(a_day) < 6.0
+
+
+def test_a_user_does_one_thing_at_a_time(events: pl.DataFrame) -> None:
+    steps = events.with_columns(
+        gap=pl.col("timestamp").diff().over("user_id").dt.total_milliseconds(),
+        moved=(pl.col("source") != pl.col("source").shift()).over("user_id"),
+    )
+    assert steps.filter(pl.col("moved"))["gap"].min() >= 30_000
+
+
+def test_gold_has_18_rows_a_user_with_values_of_the_tag(gold: pl.DataFrame) -> None:
+    assert dict(gold.schema) == GOLD_SCHEMA
+    assert gold["tag"].to_list() == list(TAG_NAMES) * 300
+    world = load_world(SimulateConfig())
+    for tag, values, event_ids in gold.select("tag", "values", "event_ids").iter_rows():
+        assert len(values) <= TAG[tag].max_values
+        assert set(values) <= set(world.values_of(tag))
+        assert bool(values) == bool(event_ids)
+    assert set(gold["difficulty"]) == {"explicit", "implicit", "temporal", "trap"}
+
+
+def test_evidence_belongs_to_the_user_and_shows_the_value(evidence: pl.DataFrame) -> None:
+    assert evidence["source"].null_count() == 0
+    assert (evidence["user_id"] == evidence["user_id_event"]).all()
+    assert not evidence["content"].str.to_lowercase().str.contains("gift wrap").any()
+    home = evidence.filter(pl.col("tag") == "home_city")
+    assert (home["value_shown"] == home["location"]).all()
+    world = load_world(SimulateConfig())
+    names: dict[tuple[str, str], list[str]] = {}
+    for item in world.items:
+        desire = world.desire[item.desire]
+        for value in desire.values:
+            names.setdefault((desire.tag, value), []).append(item.name.lower())
+    named = evidence.filter(pl.col("tag") != "home_city").select("tag", "value_shown", "content").unique()
+    for tag, value, content in named.iter_rows():
+        assert any(name in content.lower() for name in names[tag, value]), content
+
+
+def test_every_event_that_shows_the_label_is_evidence(events: pl.DataFrame, gold: pl.DataFrame) -> None:
+    """The last third of a history holds the value of the end; what shows it there is cited."""
+    world = load_world(SimulateConfig())
+    cat = [item.name.lower() for item in world.items if world.desire[item.desire].values == ("cat",)]
+    pattern = "|".join(map(re.escape, cat))
+    for user, values, cited in (
+        gold.filter(pl.col("tag") == "pet").select("user_id", "values", "event_ids").iter_rows()
+    ):
+        if values == ["cat"]:
+            mine = events.filter((pl.col("user_id") == user) & (pl.col("action") != "Click"))
+            shown = mine.filter(
+                pl.col("content").str.to_lowercase().str.contains(pattern)
+                & ~pl.col("content").str.to_lowercase().str.contains("gift wrap")
+            )["event_id"]
+            assert set(shown[-1:]) <= set(cited)
+
+
+def test_na_shares_stay_between_10_and_40_percent(gold: pl.DataFrame) -> None:
+    shares = gold.group_by("tag").agg(na=(pl.col("values").list.len() == 0).mean())
+    assert shares.height == 18
+    assert shares["na"].is_between(0.10, 0.40).all(), shares
+
+
+def test_a_user_without_location_has_no_home_city(events: pl.DataFrame, gold: pl.DataFrame) -> None:
+    located = events.filter(pl.col("location") != "")
+    assert set(located["source"]) == {"Delivery", "Places"}
+    hidden = gold.filter(
+        (pl.col("tag") == "home_city") & ~pl.col("user_id").is_in(located["user_id"].to_list())
+    )
+    assert hidden.height / 300 == pytest.approx(0.2, abs=0.07)
+    assert (hidden["values"].list.len() == 0).all()
+
+
+def test_hidden_state_has_no_way_into_the_log() -> None:
+    """By construction: what the log is written from has no field for it."""
+    assert set(Observation.__dataclass_fields__) == {
+        "user_E", "number_E", "time_ms_E", "action_E", "item_E", "title_E", "city_E", "pieces_E", "price_E",
+    }  # fmt: skip
+
+
+def test_hidden_state_is_not_in_the_log(events: pl.DataFrame) -> None:
+    text = "\n".join(events["content"].unique().to_list() + events["category"].unique().to_list()).lower()
+    world = load_world(SimulateConfig())
+    hidden = [tag for tag in TAG_NAMES if "_" in tag]
+    hidden += [preference.name for preference in world.preferences if "_" in preference.name]
+    hidden += [desire.name for desire in world.desires if "_" in desire.name]
+    hidden += [value for tag in TAG_NAMES for value in TAG[tag].values if "_" in value]
+    assert [name for name in hidden if name in text] == []
+    assert not re.findall(rf"\b(?:{'|'.join(TAG_NAMES)})\s*[=:]", text)
+    assert "=" not in text
+    assert not re.findall(rf"\b(?:{'|'.join(world.city_names)})\b".lower(), text)
+
+
+def test_rates_are_shares_of_sessions(events: pl.DataFrame) -> None:
+    gifts = events["content"].str.to_lowercase().str.contains("gift wrap")
+    assert set(events.filter(gifts)["source"]) == {"E-commerce"}
+    assert 0.03 < gifts.mean() < 0.15  # type: ignore[operator]
+
+
+def test_everything_na_and_one_day(tmp_path: Path) -> None:
+    done: list[int] = []
+    noise = NoiseConfig(na_rate=1.0, gift_rate=0.0)
+    summary = simulate(SimulateConfig(users=3, min_days=1, max_days=1, noise=noise), 0, tmp_path, done.append)
+    assert done == [3]
+    assert summary.na_share == dict.fromkeys(TAG_NAMES, 1.0)
+    assert summary.events == scan(tmp_path, "events").collect().height >= 3
+
+
+def test_ten_years(tmp_path: Path) -> None:
+    summary = simulate(SimulateConfig(users=4, min_days=3652, max_days=3652), 0, tmp_path)
+    assert summary.events > 4000
+    events = scan(tmp_path, "events").collect()
+    assert events["timestamp"].dt.year().min() == 2016
+    assert events["event_id"].is_unique().all()
+
+
+def test_noise_can_be_switched_off(tmp_path: Path) -> None:
+    noise = NoiseConfig(misclick_rate=0, gift_rate=0, shared_users=0, loop_rate=0)
+    summary = simulate(replace(SMALL, noise=noise), 0, tmp_path)
+    assert (summary.counts["misclicks"], summary.counts["loops"]) == (0, 0)
+    assert (
+        not scan(tmp_path, "events").collect()["content"].str.to_lowercase().str.contains("gift wrap").any()
+    )
+    assert "trap" not in set(scan(tmp_path, "gold").collect()["difficulty"])
+
+
+def with_platform(**changes: Any) -> dict[str, Any]:
+    platforms = SimulateConfig().platforms
+    return {"platforms": {**platforms, "Places": replace(platforms["Places"], **changes)}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"users": 0}, "simulate.users: 0 users; give 1 to"),
+        ({"users": 10_000_001}, "simulate.users: 10000001 users; give 1 to"),
+        ({"min_days": 0}, "simulate.min_days: 0 days; give at least 1"),
+        ({"min_days": 600}, "simulate.min_days: 600 is more than simulate.max_days (540); lower"),
+        ({"max_days": 30_000}, "simulate.max_days: 30000 days before 2026-06-30 reach past 1970"),
+        ({"events_per_day": 0.0}, "simulate.events_per_day: 0.0; give a number above 0"),
+        ({"events_per_day": float("nan")}, "simulate.events_per_day: nan; give a number above 0"),
+        ({"end_date": "30.06.2026"}, "simulate.end_date: '30.06.2026' is no date; write it as YYYY-MM-DD"),
+        ({"platforms": {}}, "simulate.platforms is empty"),
+        (with_platform(hours=[1.0]), "simulate.platforms.Places.hours: give 24 numbers"),
+        (with_platform(gap_s=[5, 1]), "simulate.platforms.Places.gap_s: give the shortest and the longest"),
+        (
+            with_platform(start={"Check-in": 0.5}),
+            "simulate.platforms.Places.start: the probabilities sum to 0.5",
+        ),
+        (
+            with_platform(next={"Check-out": {}}),
+            "unknown key simulate.platforms.Places.next.Check-out: 'Check-out'",
+        ),
+        (
+            with_platform(next={"Check-in": {"Check-in": 1.5}}),
+            "Places.next.Check-in: the probabilities sum to 1.5; they must sum to at most 1",
+        ),
+        (
+            {"periods": {"Fair": PeriodConfig(start="13-01")}},
+            "simulate.periods.Fair.start: '13-01' is no day of every year; write MM-DD",
+        ),
+        (
+            {"periods": {"Fair": PeriodConfig(kind="fest")}},
+            "simulate.periods.Fair.kind: 'fest'; the nearest known",
+        ),
+        (
+            {"periods": {"Fair": PeriodConfig(start="05-01", platforms={"Travels": 2.0})}},
+            "simulate.periods.Fair.platforms.'Travels'; the nearest known one is Travel",
+        ),
+        (
+            {"follow_ups": {"x": FollowUpConfig("Travel/Fly", "Places", 0.1)}},
+            "simulate.follow_ups.x.after: 'Travel/Fly' is no PLATFORM/ACTION",
+        ),
+        (
+            {"follow_ups": {"x": FollowUpConfig("Travel/Book", "Places", 0.1, [9, 2])}},
+            "simulate.follow_ups.x.days: 9 is above 2",
+        ),
+        ({"noise": NoiseConfig(shared_share=[0.5, 0.1])}, "simulate.noise.shared_share: 0.5 is above 0.1"),
+        ({"noise": NoiseConfig(gift_platform="Mall")}, "simulate.noise.gift_platform: 'Mall' is no platform"),
+        ({"noise": NoiseConfig(shared_tags=["sex"])}, "simulate.noise.shared_tags: 'sex' is no tag"),
+    ],
+)
+def test_config_errors_name_the_key_and_the_mend(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        simulate(replace(SimulateConfig(), **changes), 0, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="seed: -1 is negative"):
+        simulate(SMALL, -1, tmp_path)
+
+
+def test_a_platform_may_be_taken_away_only_with_its_goods(tmp_path: Path) -> None:
+    platforms = {name: p for name, p in SimulateConfig().platforms.items() if name != "Places"}
+    config = replace(SMALL, platforms=platforms, follow_ups={}, periods={})
+    with pytest.raises(UserError, match="platform: 'Places'; the nearest known one is"):
+        simulate(config, 0, tmp_path)
+    assert PlatformConfig().hours == []
