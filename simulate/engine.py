@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,8 @@ def _settings(config: SimulateConfig, seed: int, end: date) -> dict[str, Any]:
     return {
         "seed": seed,
         "world_sha256": _world_hash(config),
-        "config": json.loads(json.dumps(asdict(config))),
+        # By way of the schema: 1 and 1.0 are the same setting.
+        "config": OmegaConf.to_container(OmegaConf.structured(config)),
         "festivals": [{"name": name, "days": days} for name, days in periods.items()],
     }
 

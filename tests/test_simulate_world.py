@@ -66,7 +66,7 @@ def test_titles_name_their_item_and_its_attributes(world: World) -> None:
     plain = titles.gift_offset
     assert len(titles.texts) == 2 * plain
     assert (titles.count_NK >= 1).all()
-    assert 0.1 < sum(bool(named) for named in titles.attributes) / plain < 0.5
+    assert 0.05 < sum(bool(named) for named in titles.attributes) / plain < 0.5
     for place in range(0, plain, 97):
         item = world.items[titles.item_T[place]]
         text, gift = titles.texts[place], titles.texts[plain + place]

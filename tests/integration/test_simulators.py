@@ -1,0 +1,151 @@
+"""Simulation actors on a real Ray: any number of workers, lost workers, a killed run that goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.cluster import ray_cluster
+from actors.simulators import LIVES, SimulatorPool, simulate_sharded
+from actors.supervision import ActorError
+from records.config import ClusterConfig
+from records.simulation import SimulateConfig
+from simulate.engine import SHARD_USERS, open_simulation, scan, simulate, summary_of
+from tests.integration.conftest import ROOT, usergpt
+
+CONFIG = SimulateConfig(users=4 * SHARD_USERS + 10, min_days=60, max_days=120)
+CLUSTER = ClusterConfig(cpus=2)
+SEED = 5
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process writes without Ray."""
+    out = tmp_path_factory.mktemp("expected")
+    simulate(CONFIG, SEED, out)
+    return contents(out)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    with ray_cluster(CLUSTER):
+        yield
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_does_not_matter(
+    workers: int, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    done: list[int] = []
+    summary, lost = simulate_sharded(
+        CONFIG, SEED, tmp_path, replace(CLUSTER, simulators=workers), done.append
+    )
+    assert contents(tmp_path) == expected
+    assert (summary, lost) == (summary_of(CONFIG, tmp_path), [])
+    assert done == sorted(done)
+    assert done[-1] == CONFIG.users
+
+
+def worker_processes() -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ray::Simulator" in " ".join(process.info["cmdline"] or []):
+            found.append(process)
+    return found
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_worker_loses_nothing_and_doubles_nothing(
+    expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    pool = SimulatorPool(CONFIG, SEED, tmp_path, 2, 120.0)
+    killed: list[int] = []
+
+    def kill_once(done: int) -> None:
+        if not killed:
+            for process in worker_processes():
+                killed.append(process.pid)
+                process.kill()
+
+    try:
+        pool.run(open_simulation(CONFIG, SEED, tmp_path), kill_once)
+    finally:
+        pool.close()
+    assert len(killed) == 2
+    assert pool.lost
+    assert all("simulator" in name and "with shard" in name for name in pool.lost)
+    assert contents(tmp_path) == expected
+    assert scan(tmp_path, "events").collect()["event_id"].is_unique().all()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_shard_that_ends_every_worker_is_named(tmp_path: Path) -> None:
+    pool = SimulatorPool(CONFIG, SEED, tmp_path, 1, 120.0)
+    todo = open_simulation(CONFIG, SEED, tmp_path)[:1]
+    start = pool._start
+
+    def start_dead() -> str:
+        name = start()
+        import ray
+
+        ray.kill(pool.actors[name])
+        return name
+
+    pool._start = start_dead  # type: ignore[method-assign]
+    import ray
+
+    ray.kill(pool.actors["simulator 0"])
+    try:
+        with pytest.raises(ActorError, match=r"shard 0: simulator \d+ died"):
+            pool.run(todo, lambda done: None)
+    finally:
+        pool.close()
+    assert len(pool.lost) == LIVES - 1
+
+
+def test_a_killed_run_goes_on(expected: dict[str, bytes], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [
+        "simulate", "run", f"simulate.users={CONFIG.users}", "simulate.min_days=60", "simulate.max_days=120",
+        f"seed={SEED}", "cluster.cpus=2", "--out", str(out),
+    ]  # fmt: skip
+    first = subprocess.Popen(
+        [sys.executable, "-m", "launch.cli", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("shard-*.json")):
+            assert first.poll() is None, "the first run ended before it wrote a shard"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        first.send_signal(signal.SIGTERM)
+        first.wait(60)
+    finally:
+        if first.poll() is None:
+            os.killpg(first.pid, signal.SIGKILL)
+    left = len(expected) - len(contents(out))
+    done = usergpt(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(out) == expected
+    assert "repaired, rejected" in done.stdout
+    again = usergpt(*words)
+    assert again.returncode == 0
+    assert left >= 0
+    refused = usergpt(*words[:-2], "simulate.noise.na_rate=0.5", "--out", str(out))
+    assert refused.returncode == 2
+    assert "holds a simulation with other settings" in refused.stderr
