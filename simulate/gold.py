@@ -23,6 +23,7 @@ CONTRADICTION = 0.5
 """A gift's recipient, a housemate or a former value makes a case hard when it has half as many events."""
 
 _TAGS = len(TAG_NAMES)
+_MOST_VALUES = 1000
 _INTERESTS = COLUMN["interests"]
 
 
@@ -41,11 +42,15 @@ class Gold:
 
 
 def gold_of(block: Block) -> Gold:
-    """The gold labels of a block; a tag without evidence in the log is NA."""
+    """The gold labels of a block; a tag without evidence in the log that decides it is NA.
+
+    One clear sign decides, or two ambiguous ones that share the one value (cat or dog, cat or none).
+    """
     rows = len(block.users.days_B) * _TAGS
     row_E = block.events.user_E.astype(np.int64) * _TAGS + block.events.tag_E
     home_E = block.events.user_E.astype(np.int64) * _TAGS + COLUMN["home_city"]
     shown = np.flatnonzero(block.events.role_E == Role.SHOWS)
+    shown = shown[_decided(block, row_E[shown], shown, rows)[row_E[shown]]]
     at_home = np.flatnonzero(block.events.home_role_E == Role.SHOWS)
     row_P = np.concatenate([row_E[shown], home_E[at_home]]).astype(np.int32)
     order = np.argsort(row_P, kind="stable")
@@ -71,6 +76,23 @@ def gold_of(block: Block) -> Gold:
     return Gold(
         value_RV=value_RV, pieces_R=pieces_R, event_P=event_P, place_P=place_P, difficulty_R=difficulty_R
     )
+
+
+def _decided(
+    block: Block, row_P: NDArray[np.int64], event_P: NDArray[np.int64], rows: int
+) -> NDArray[np.bool_]:
+    """Which rows have evidence that leaves one value only."""
+    intents = block.simulator.intents
+    desire_P = intents.desire_N[block.events.item_E[event_P]]
+    clear_P = intents.clear_Q[desire_P]
+    decided_R = np.bincount(row_P[clear_P], minlength=rows) > 0
+    # The other value that an ambiguous sign may stand for; two different others rule each other out.
+    pair_P2 = intents.pair_Q2[desire_P[~clear_P]]
+    mine_P = block.events.value_E[event_P[~clear_P]]
+    other_P = np.where(pair_P2[:, 0] == mine_P, pair_P2[:, 1], pair_P2[:, 0])
+    kinds = np.unique(row_P[~clear_P] * _MOST_VALUES + other_P) // _MOST_VALUES
+    ruled: NDArray[np.bool_] = decided_R | (np.bincount(kinds, minlength=rows) > 1)
+    return ruled
 
 
 def _interests(

@@ -28,6 +28,16 @@ class Intents:
         platforms = list(config.platforms)
         self.tag_Q = np.array([TAG_NAMES.index(d.tag) if d.tag else -1 for d in world.desires])
         self.clear_Q = np.array([len(d.values) == 1 for d in world.desires])
+        self.pair_Q2 = np.array(
+            [
+                [
+                    world.values_of(d.tag).index(d.values[place]) if len(d.values) == 2 else -1
+                    for place in (0, 1)
+                ]
+                for d in world.desires
+            ]
+        )
+        """The two values of an ambiguous desire."""
         names = {desire.name: place for place, desire in enumerate(world.desires)}
         self.desire_N = np.array([names[item.desire] for item in world.items])
         self.platform_N = np.array([platforms.index(item.platform) for item in world.items])

@@ -122,6 +122,8 @@ def _read_user(frame: pl.DataFrame, knowledge: Knowledge) -> dict[str, Values]:
             answer[tag] = ()
         elif tag == "interests":
             answer[tag] = _hobbies(one, slips)
+        elif not _is_decided(one):
+            answer[tag] = ()
         else:
             answer[tag] = (_value_at_end(one, TAG[tag].values, end),)
     return answer
@@ -219,6 +221,11 @@ def _is_shown(units: int, expected: float, slips: float) -> bool:
     shown = grown + units * np.log(expected / (expected + shape)) + shape * np.log(shape / (expected + shape))
     hidden = units * np.log(slips + 1e-3) - slips
     return bool(shown + np.log(4.0) > hidden)
+
+
+def _is_decided(one: _Evidence) -> bool:
+    """Whether there is a clear sign, or different ambiguous ones."""
+    return len(set(one.values)) > 1 or len(one.values[0]) == 1
 
 
 def _hobbies(one: _Evidence, slips: float) -> Values:

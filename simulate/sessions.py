@@ -198,7 +198,7 @@ def _for_others(
     gift_rate_S = noise.gift_rate * np.where(festival_S, noise.festival_gifts, 1.0)
     gifts = np.flatnonzero((role_S != Role.SHARED) & (rng.random(len(user_S)) < gift_rate_S))
     _about(rng, users.gift_BT, gifts, user_S, tag_S, value_S)
-    role_S[gifts] = Role.GIFT
+    role_S[gifts[tag_S[gifts] != NO_TAG]] = Role.GIFT
 
 
 def _about(
