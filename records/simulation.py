@@ -246,7 +246,7 @@ class BehaviourConfig:
     )
     day_shape: float = opt(4.0, "Shape of the gamma mood of a day: smaller means burstier.", low=0.05)
     evidence: float = opt(
-        0.72, "Share of sessions that show something of a user none of whose tags is NA.", low=0, high=1
+        0.68, "Share of sessions that show something of a user none of whose tags is NA.", low=0, high=1
     )
     ramp: list[float] = opt(
         [0.7, 0.6], "Factor on `evidence` at the start of a history, and its rise up to the end."
@@ -280,14 +280,14 @@ class BehaviourConfig:
 
 @dataclass
 class NoiseConfig:
-    na_rate: float = opt(0.2, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
-    misclick_rate: float = opt(0.03, "Share of clicks with no intent behind them.", low=0, high=1)
-    gift_rate: float = opt(0.05, "Share of sessions made for somebody else.", low=0, high=1)
-    gift_tags: int = opt(4, "Tags in which those a user buys for differ from the user.", low=1)
+    na_rate: float = opt(0.15, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
+    misclick_rate: float = opt(0.04, "Share of clicks with no intent behind them.", low=0, high=1)
+    gift_rate: float = opt(0.08, "Share of sessions made for somebody else.", low=0, high=1)
+    gift_tags: int = opt(3, "Tags in which those a user buys for differ from the user.", low=1)
     gift_platform: str = opt("E-commerce", "Where gifts are bought.")
     festival_gifts: float = opt(3.0, "Factor on `gift_rate` during festivals.", low=0)
-    shared_users: float = opt(0.25, "Share of users whose account a housemate uses too.", low=0, high=1)
-    shared_share: list[float] = opt([0.1, 0.3], "Smallest and largest share of such an account's sessions.")
+    shared_users: float = opt(0.3, "Share of users whose account a housemate uses too.", low=0, high=1)
+    shared_share: list[float] = opt([0.15, 0.35], "Smallest and largest share of such an account's sessions.")
     shared_hours: int = opt(3, "Hours of the day within which a housemate uses the account.", low=1, high=24)
     shared_tags: list[str] = opt(
         ["gender", "age_group", "fitness", "education", "occupation", "price_sensitivity"],

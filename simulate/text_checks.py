@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from records.tags import TAG_NAMES
 
-LONGEST = {"title": 110, "query": 60, "want": 60, "item": 40, "description": 900}
-"""Characters of a text, at most, by its form."""
+LONGEST = {"title": 110, "query": 60, "want": 60, "item": 40, "sentence": 120, "description": 900}
+"""Characters of a text, at most, by its form. A description is put together from sentences."""
 
 _HIDDEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -29,8 +29,16 @@ _FIELD = re.compile(
 
 _ADDRESS = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
 
+_NOISE = re.compile(r"([^\W\d_]{1,4}?)\1{3}|[a-z]{25}", re.IGNORECASE)
+"""What models write that have lost the thread: ooooo, lklklklk, and words without an end."""
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_STOP = {"and", "for", "from", "get", "have", "not", "one", "out", "own", "the", "too", "with", "you"}
+_STOP = {
+    *("and", "for", "from", "get", "have", "not", "one", "out", "own", "the", "too", "with", "you"),
+    *("an", "as", "at", "be", "by", "do", "go", "in", "is", "it", "no", "of", "on", "or", "so", "to", "up"),
+}
+"""Words that relate nothing to anything."""
+
 _STEM = 5
 """Letters by which words are compared: cleaner, cleaning and cleans are of one kind."""
 
@@ -56,6 +64,8 @@ def fault_of(text: str, form: str) -> str:
         return "field_name"
     if not any(char.isalnum() for char in text):
         return "empty"
+    if _NOISE.search(text):
+        return "noise"
     return ""
 
 
@@ -74,9 +84,9 @@ def words_of(text: str) -> list[str]:
 
 
 def is_related(text: str, others: Iterable[str]) -> bool:
-    """Whether `text` shares a word of some length, or its beginning, with one of the others."""
+    """Whether `text` shares a telling word, or the beginning of one, with one of the others."""
     return bool(_stems(text) & {stem for other in others for stem in _stems(other)})
 
 
 def _stems(text: str) -> set[str]:
-    return {word[:_STEM] for word in words_of(text) if len(word) > 2 and word not in _STOP}
+    return {word[:_STEM] for word in words_of(text) if len(word) > 1 and word not in _STOP}
