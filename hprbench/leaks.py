@@ -21,7 +21,7 @@ from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES, GoldTag
 from simulate.block import Simulator
 from simulate.engine import check_config, scan
-from simulate.oracle import public_knowledge, read_tags
+from simulate.measure.oracle import public_knowledge, read_tags
 from simulate.world import load_world
 
 TEST_SHARE = 0.25

@@ -31,10 +31,10 @@ from records.events import EVENT_SCHEMA
 from records.files import read_json, write_json, write_text
 from semantize.mapping import load_mapping
 from semantize.readers import read_log
-from simulate.encoding import NEEDED
-from simulate.festival_effect import FestivalWindows
-from simulate.statistics import LogStatistics, Statistics, measure
-from simulate.targets import PUBLISHED, Check, check
+from simulate.measure.encoding import NEEDED
+from simulate.measure.festivals import FestivalWindows
+from simulate.measure.statistics import LogStatistics, Statistics, measure
+from simulate.measure.targets import PUBLISHED, Check, check
 
 SHARDS = "events-[0-9]*.parquet"
 """The files of a simulated log."""

@@ -23,9 +23,9 @@ from launch.realism_rows import (
     verdict,
     wished,
 )
-from simulate.festival_effect import FestivalWindows
-from simulate.statistics import LogStatistics
-from simulate.targets import PUBLISHED, Check, platform_distances
+from simulate.measure.festivals import FestivalWindows
+from simulate.measure.statistics import LogStatistics
+from simulate.measure.targets import PUBLISHED, Check, platform_distances
 
 
 def render(

@@ -16,8 +16,8 @@ from hprbench.plots import COLOURS as COLOURS
 from hprbench.plots import INK as INK
 from hprbench.plots import svg as svg
 from launch.realism_rows import shown_name
-from simulate.festival_effect import FestivalWindows
-from simulate.statistics import LogStatistics, Statistics
+from simulate.measure.festivals import FestivalWindows
+from simulate.measure.statistics import LogStatistics, Statistics
 
 REAL = "groceries (real)"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simulate.festival_effect import FestivalEffect
-from simulate.statistics import Statistics
-from simulate.targets import VISIBLE_RATIO, Check, PublishedLog
+from simulate.measure.festivals import FestivalEffect
+from simulate.measure.statistics import Statistics
+from simulate.measure.targets import VISIBLE_RATIO, Check, PublishedLog
 
 NONE = "–"
 """What stands where there is no number."""

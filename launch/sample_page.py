@@ -14,7 +14,7 @@ from records.errors import UserError
 from records.files import write_text
 from records.simulation import SimulateConfig
 from records.tags import NA, TAG_NAMES, TAGS
-from simulate.author import PersonaFacts, facts_of
+from simulate.author.protocol import PersonaFacts, facts_of
 from simulate.block import BLOCK, Block, Simulator
 from simulate.engine import check_config
 from simulate.evolution import MONTH_DAYS

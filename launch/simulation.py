@@ -17,11 +17,11 @@ from lm.client import ChatClient
 from records.errors import UserError
 from records.files import write_json
 from records.tags import TAG_NAMES
-from simulate.acceptance import described
-from simulate.author import Author, PersonaFacts
+from simulate.author.acceptance import described
+from simulate.author.llm import LLMAuthor
+from simulate.author.protocol import Author, PersonaFacts
+from simulate.author.template import TemplateAuthor
 from simulate.engine import SimulationSummary, settings_of
-from simulate.llm_author import LLMAuthor
-from simulate.template_author import TemplateAuthor
 
 
 def run_simulation(recipe_path: Path | None, overrides: Sequence[str], out: Path) -> int:

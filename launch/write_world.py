@@ -11,9 +11,9 @@ from launch.progress import Reporter
 from launch.recipe import load_simulation
 from lm.client import ChatClient, ChatRequest
 from records.errors import UserError
-from simulate.additions import NewDesire, check_folder, write_additions
-from simulate.expansion import ITEMS, WORKS, Expansion, expand
-from simulate.llm_author import TEMPERATURE, LLMAuthor
+from simulate.author.additions import NewDesire, check_folder, write_additions
+from simulate.author.expansion import ITEMS, WORKS, Expansion, expand
+from simulate.author.llm import TEMPERATURE, LLMAuthor
 
 CACHE = ".cache"
 """Folder of the model's answers, within the one that is written."""

@@ -12,7 +12,7 @@ from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES, GoldTag
 from simulate.block import Simulator
 from simulate.engine import check_config, simulate
-from simulate.oracle import Knowledge, public_knowledge, read_tags
+from simulate.measure.oracle import Knowledge, public_knowledge, read_tags
 from simulate.world import load_world
 
 CONFIG = SimulateConfig(users=500)

@@ -21,8 +21,8 @@ from launch.realism import (
 from launch.realism_page import render
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
-from simulate.statistics import measure
-from simulate.targets import check
+from simulate.measure.statistics import measure
+from simulate.measure.targets import check
 
 HOSTILE = "<script>alert(1)</script>[red]$x$"
 START = datetime(2025, 11, 1, tzinfo=UTC)

@@ -27,8 +27,8 @@ from records.client import ClientConfig
 from records.config import Recipe, SimulateConfig
 from records.errors import UserError
 from records.tags import TAGS
-from simulate.acceptance import DesireReview, TextReview, described, owners_of_texts
-from simulate.additions import (
+from simulate.author.acceptance import DesireReview, TextReview, described, owners_of_texts
+from simulate.author.additions import (
     MARK,
     Addition,
     NewDesire,
@@ -38,13 +38,13 @@ from simulate.additions import (
     render,
     write_additions,
 )
-from simulate.author import DesireProposal, Desires, ItemProposal, TextAsk, Texts
-from simulate.author_asks import QUERY, composed_titles, desire_asks, kinds_by_platform, text_asks
+from simulate.author.asks import QUERY, composed_titles, desire_asks, kinds_by_platform, text_asks
+from simulate.author.expansion import WORKS, expand
+from simulate.author.llm import LLMAuthor
+from simulate.author.protocol import DesireProposal, Desires, ItemProposal, TextAsk, Texts
+from simulate.author.template import PHRASES, TemplateAuthor
+from simulate.author.text_checks import LONGEST, fault_of
 from simulate.engine import simulate
-from simulate.expansion import WORKS, expand
-from simulate.llm_author import LLMAuthor
-from simulate.template_author import PHRASES, TemplateAuthor
-from simulate.text_checks import LONGEST, fault_of
 from simulate.titles import Titles, write_titles
 from simulate.world import Item, World, load_world
 
@@ -549,7 +549,7 @@ def test_rejections_at_loading_are_counted(monkeypatch: pytest.MonkeyPatch) -> N
     ) -> tuple[list[Addition], list[tuple[Addition, str]]]:
         return [], [(one, "no") for one in additions]
 
-    monkeypatch.setattr("simulate.expansion.loadable", refuse_all)
+    monkeypatch.setattr("simulate.author.expansion.loadable", refuse_all)
     client = FakeClient(obliging)
     expansion = expand(CONFIG, 0, LLMAuthor(client), items=4, desires=3)
     assert expansion.additions == ()

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.events import EVENT_SCHEMA
-from simulate.encoding import CLICK, CONSUME, OTHER, PURCHASE, REACT, SEARCH, VISIT, kind_of
-from simulate.festival_effect import FestivalWindows
-from simulate.measures import (
+from simulate.measure.encoding import CLICK, CONSUME, OTHER, PURCHASE, REACT, SEARCH, VISIT, kind_of
+from simulate.measure.festivals import FestivalWindows
+from simulate.measure.formulas import (
     burstiness,
     divergence,
     entropy,
@@ -22,9 +22,9 @@ from simulate.measures import (
     normalised_entropy,
     zipf_exponent,
 )
-from simulate.statistics import MAX_PLATFORMS, LogStatistics, measure
-from simulate.tally import Counts
-from simulate.targets import check
+from simulate.measure.statistics import MAX_PLATFORMS, LogStatistics, measure
+from simulate.measure.tally import Counts
+from simulate.measure.targets import check
 
 START = datetime(2025, 1, 6, tzinfo=UTC)  # a Monday
 DAY = 86_400.0

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from simulate.festival_effect import FestivalWindows
-from simulate.statistics import measure
-from simulate.targets import PUBLISHED, check, platform_distance, platform_distances
+from simulate.measure.festivals import FestivalWindows
+from simulate.measure.statistics import measure
+from simulate.measure.targets import PUBLISHED, check, platform_distance, platform_distances
 from tests.test_simulate_statistics import DAY, START, at, event, log
 
 

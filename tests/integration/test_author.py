@@ -12,10 +12,10 @@ import pytest
 from lm.client import ChatClient
 from records.client import ClientConfig
 from records.simulation import SimulateConfig
-from simulate.acceptance import described
-from simulate.author_asks import desire_asks
+from simulate.author.acceptance import described
+from simulate.author.asks import desire_asks
+from simulate.author.llm import LLMAuthor
 from simulate.engine import simulate
-from simulate.llm_author import LLMAuthor
 from simulate.world import load_world
 from tests.integration.conftest import CHAT_MODEL, usergpt
 

@@ -1,6 +1,6 @@
 """Who writes what the simulator cannot compose: the places in which a language model may take part.
 
-Nothing needs one. What an author returns is a proposal: `simulate.acceptance` decides what of it is used.
+Nothing needs one. What an author returns is a proposal: `simulate.author.acceptance` decides what is used.
 """
 
 from collections.abc import Mapping, Sequence

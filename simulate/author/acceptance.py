@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from records.tags import TAG_NAMES
-from simulate.additions import NewDesire, NewTexts
-from simulate.author import (
+from simulate.author.additions import NewDesire, NewTexts
+from simulate.author.asks import QUERY
+from simulate.author.protocol import (
     Author,
     DesireProposal,
     Desires,
@@ -16,9 +17,8 @@ from simulate.author import (
     TextAsk,
     Texts,
 )
-from simulate.author_asks import QUERY
-from simulate.template_author import TemplateAuthor
-from simulate.text_checks import fault_of, is_related, spells, tidied, words_of
+from simulate.author.template import TemplateAuthor
+from simulate.author.text_checks import fault_of, is_related, spells, tidied, words_of
 from simulate.titles import Titles
 from simulate.world import World
 

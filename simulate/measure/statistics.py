@@ -17,9 +17,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from simulate.encoding import CLICK, KINDS, PURCHASE, SEARCH, Encoder, Item
-from simulate.festival_effect import FestivalEffect, FestivalWindows, festival_effects
-from simulate.measures import (
+from simulate.measure.encoding import CLICK, KINDS, PURCHASE, SEARCH, Encoder, Item
+from simulate.measure.festivals import FestivalEffect, FestivalWindows, festival_effects
+from simulate.measure.formulas import (
     entropy,
     gap_density,
     gap_quantile,
@@ -28,7 +28,7 @@ from simulate.measures import (
     survival,
     zipf_exponent,
 )
-from simulate.tally import DAY_MS, ActionTally, UserTally, joined_actions
+from simulate.measure.tally import DAY_MS, ActionTally, UserTally, joined_actions
 
 MAX_PLATFORMS = 100
 """Sources that are told apart; a log with more has something else in that column."""

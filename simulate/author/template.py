@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from simulate.author import DesireAsk, Desires, PersonaFacts, TextAsk, Texts
+from simulate.author.protocol import DesireAsk, Desires, PersonaFacts, TextAsk, Texts
 
 PHRASES: dict[str, dict[str, str]] = {
     "gender": {"female": "woman", "male": "man"},

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from lm.chat import ChatReply, ChatRequest, json_of
-from simulate.author import DesireAsk, DesireProposal, Desires, ItemProposal, PersonaFacts, TextAsk, Texts
-from simulate.author_prompts import (
+from simulate.author.prompts import (
     SYSTEM,
     desire_question,
     desire_schema,
@@ -16,6 +15,15 @@ from simulate.author_prompts import (
     query_question,
     texts_schema,
     title_question,
+)
+from simulate.author.protocol import (
+    DesireAsk,
+    DesireProposal,
+    Desires,
+    ItemProposal,
+    PersonaFacts,
+    TextAsk,
+    Texts,
 )
 
 TEMPERATURE = 0.8

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from simulate.encoding import KINDS, PURCHASE, VISIT, Events
-from simulate.measures import GAP_BINS, burstiness, gap_histogram
+from simulate.measure.encoding import KINDS, PURCHASE, VISIT, Events
+from simulate.measure.formulas import GAP_BINS, burstiness, gap_histogram
 
 MIN_EVENTS = 20
 """Events from which on a user's own burstiness, rate and entropy are measured; below, they are chance."""

@@ -7,8 +7,8 @@ are told in words and in the schema; where a server follows schemas, they cannot
 from collections.abc import Iterable
 from typing import Any
 
-from simulate.author import DesireAsk, PersonaFacts, TextAsk
-from simulate.text_checks import LONGEST
+from simulate.author.protocol import DesireAsk, PersonaFacts, TextAsk
+from simulate.author.text_checks import LONGEST
 
 SYSTEM = "You write texts for a simulator of what people do online. Answer with JSON and nothing else."
 

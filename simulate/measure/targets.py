@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from simulate.measures import divergence
-from simulate.statistics import LogStatistics, Statistics
+from simulate.measure.formulas import divergence
+from simulate.measure.statistics import LogStatistics, Statistics
 
 VISIBLE_RATIO = 1.2
 """Events a day inside a festival over those around from which on the festival is seen."""

@@ -11,7 +11,7 @@ import yaml
 from records.errors import UserError
 from records.files import write_text
 from records.simulation import SimulateConfig
-from simulate.author import ItemProposal
+from simulate.author.protocol import ItemProposal
 from simulate.world import Item, load_world
 
 MARK = "# Written by usergpt simulate write"

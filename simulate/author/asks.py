@@ -6,7 +6,7 @@ import numpy as np
 
 from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES
-from simulate.author import DesireAsk, TextAsk, facts_of
+from simulate.author.protocol import DesireAsk, TextAsk, facts_of
 from simulate.population import Population, draw_personas
 from simulate.titles import Titles, write_titles
 from simulate.world import Item, World

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from records.simulation import SimulateConfig
-from simulate.acceptance import DesireReview, Outcome, TextReview, owners_of_texts
-from simulate.additions import Addition, NewTexts, loadable
-from simulate.author import Author
-from simulate.author_asks import QUERY, composed_titles, desire_asks, text_asks
+from simulate.author.acceptance import DesireReview, Outcome, TextReview, owners_of_texts
+from simulate.author.additions import Addition, NewTexts, loadable
+from simulate.author.asks import QUERY, composed_titles, desire_asks, text_asks
+from simulate.author.protocol import Author
 from simulate.world import load_world
 
 TITLES, QUERIES, DESIRES, ITEMS = WORKS = ("titles", "queries", "desires", "new items")
