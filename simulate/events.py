@@ -15,6 +15,7 @@ from simulate.environment import DAY_MS
 from simulate.intents import Intents, Tastes, choose_items
 from simulate.sessions import NO_TAG, Role, Sessions, Users
 from simulate.titles import Titles
+from simulate.whereabouts import Whereabouts
 
 PAUSE_MS = 30_000
 """Least time between two sessions of a user."""
@@ -119,7 +120,7 @@ def make_events(
     sessions: Sessions,
     places: Places,
     time_E: NDArray[np.int64],
-    whereabouts: tuple[NDArray[np.int64], NDArray[np.int8]],
+    where: Whereabouts,
     counts: Counter[str],
 ) -> Events:
     """All columns of the events, noise included."""
@@ -153,22 +154,26 @@ def make_events(
     pieces_E = np.ones(size, dtype=np.int64)
     pieces_E[several] += rng.geometric(0.6, len(several))
 
-    city_D, home_role_D = whereabouts
     day_E = (np.cumsum(users.days_B) - users.days_B)[user_E] + sessions.day_S[session_E]
     located_E = actions.located_A[action_E]
+    # A housemate does not travel along.
+    stays_E = located_E & (role_E == Role.SHARED)
+    counts["housemate_kept_home"] += int((stays_E & (where.city_D[day_E] != where.home_D[day_E])).sum())
+    city_E = np.where(stays_E, where.home_D[day_E], where.city_D[day_E])
+    home_role_E = np.where(stays_E, where.home_role_D[day_E], where.role_D[day_E])
     return Events(
         user_E=user_E,
         time_E=time_E,
         action_E=action_E,
         item_E=item_E,
         title_E=titles.start_NK[item_E, kind_E] + which_E + marked_E,
-        city_E=np.where(located_E, city_D[day_E], -1),
+        city_E=np.where(located_E, city_E, -1),
         pieces_E=pieces_E,
         price_E=np.where(priced_E, price_E, np.nan),
         tag_E=tag_E,
         value_E=sessions.value_S[session_E],
         role_E=role_E,
-        home_role_E=np.where(located_E, home_role_D[day_E], Role.NOTHING).astype(np.int8),
+        home_role_E=np.where(located_E, home_role_E, Role.NOTHING).astype(np.int8),
     )
 
 

@@ -1,7 +1,9 @@
-"""Where users are, day by day: at home, in a former home, on a trip.
+"""Where users are, day by day: at home, in a former home, on a trip; a housemate stays at home.
 
 Suffixes: `_B` users, `_D` user-days (all days of user 0, then of user 1, …).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +18,39 @@ NIGHTS = (2, 7)
 """Shortest and longest trip, days."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """City and role towards home_city by user-day: of the user, and of the home the user may be away from.
+
+    -1 and NOTHING for users whose location is off.
+    """
+
+    city_D: NDArray[np.int64]
+    role_D: NDArray[np.int8]
+    home_D: NDArray[np.int64]
+    home_role_D: NDArray[np.int8]
+
+
 def whereabouts(
     rng: np.random.Generator,
     behaviour: BehaviourConfig,
     region_of_city: NDArray[np.int64],
     users: Users,
     life: Life,
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """City and role towards home_city by user-day; -1 and NOTHING of users whose location is off."""
+) -> Whereabouts:
+    """Homes from the users' lives, trips by their mobility."""
     column, mobility = COLUMN["home_city"], COLUMN["mobility"]
     days_B = users.days_B
     first_B = np.cumsum(days_B) - days_B
     user_D = np.repeat(np.arange(len(days_B)), days_B)
     month_D = (np.arange(len(user_D)) - first_B[user_D]) // MONTH_DAYS
+    hidden_D = ~users.shown_BT[user_D, column]
     city_D = life.state_MBT[month_D, user_D, column].astype(np.int64)
     final_B, since_B = life.final()[:, column], life.since()[:, column]
     away_D = np.where(city_D == final_B[user_D], Role.NOTHING, Role.FORMER)
-    home_D = np.where(month_D >= since_B[user_D], Role.SHOWS, away_D).astype(np.int8)
+    role_D = np.where(month_D >= since_B[user_D], Role.SHOWS, away_D).astype(np.int8)
+    role_D[hidden_D] = Role.NOTHING
+    home_D, home_role_D = np.where(hidden_D, -1, city_D), role_D.copy()
 
     mobility_B = life.final()[:, mobility]
     rates = np.array([behaviour.trips_per_year[value] for value in TAG["mobility"].values])
@@ -49,8 +67,6 @@ def whereabouts(
     day = start[trip] + np.arange(len(trip)) - (np.cumsum(nights) - nights)[trip]
     inside = day < days_B[who[trip]]
     place = first_B[who[trip[inside]]] + day[inside]
-    city_D[place], home_D[place] = target[trip[inside]], Role.NOTHING
-
-    hidden_D = ~users.shown_BT[user_D, column]
-    city_D[hidden_D], home_D[hidden_D] = -1, Role.NOTHING
-    return city_D, home_D
+    city_D[place], role_D[place] = target[trip[inside]], Role.NOTHING
+    city_D[hidden_D] = -1
+    return Whereabouts(city_D=city_D, role_D=role_D, home_D=home_D, home_role_D=home_role_D)
