@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from records.errors import UserError
@@ -16,7 +17,7 @@ from records.simulation import SimulateConfig
 from records.tags import NA, TAG_NAMES, TAGS
 from simulate.author.protocol import PersonaFacts, facts_of
 from simulate.block import BLOCK, Block, Simulator
-from simulate.engine import check_config
+from simulate.engine import check_config, scan
 from simulate.evolution import MONTH_DAYS
 from simulate.frames import Tables, observe
 from simulate.gold import DIFFICULTIES, Gold, gold_of
@@ -60,7 +61,9 @@ def write_sample(
     for number in sorted({user // BLOCK for user in chosen}):
         block = simulator.draw(number)
         gold = gold_of(block)
-        events = tables.events(observe(block, BLOCK), tables.user_ids(number))
+        held = min(BLOCK, config.users - number * BLOCK)
+        events = tables.events(observe(block, held), tables.user_ids(number))
+        _check_same(directory, events)
         rows = events.select(
             "timestamp", "source", "action", "content", "location", "value", "event_id"
         ).rows()
@@ -76,6 +79,14 @@ def write_sample(
     template = environment.get_template("sample.html.j2")
     write_text(page, template.render(users=views, total=config.users, seed=seed, directory=str(directory)))
     return len(views)
+
+
+def _check_same(directory: Path, events: pl.DataFrame) -> None:
+    """Refuse a log that is not what its settings give here: roles could be shown that are not its own."""
+    users = events["user_id"].unique().to_list()
+    written = scan(directory, "events").filter(pl.col("user_id").is_in(users)).collect()
+    if not written.equals(events):
+        raise UserError(f"{directory}: was made by another version of the simulator; simulate again")
 
 
 def _view(
