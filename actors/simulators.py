@@ -11,6 +11,7 @@ from ray.exceptions import RayActorError
 
 from actors.supervision import ActorError, wait_for, wait_for_all
 from records.config import ClusterConfig
+from records.errors import UserError
 from records.simulation import SimulateConfig
 from simulate.engine import SHARD_USERS, ShardWriter, SimulationSummary, open_simulation, summary_of
 
@@ -18,7 +19,7 @@ LIVES = 3
 """How often a shard is tried: one that ends its worker every time is at fault itself."""
 
 
-class Simulator:
+class SimulatorWorker:
     """Writes shards; runs inside its actor's process."""
 
     def __init__(self, config: SimulateConfig, seed: int, out: str) -> None:
@@ -105,7 +106,7 @@ class SimulatorPool:
         self.started += 1
         # Polars would start as many threads as there are CPUs, in every worker.
         environment = {"env_vars": {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}}
-        actor = ray.remote(Simulator).options(num_cpus=1, runtime_env=environment)
+        actor = ray.remote(SimulatorWorker).options(num_cpus=1, runtime_env=environment)
         self.actors[name] = actor.remote(*self.arguments)
         return name
 
@@ -125,7 +126,10 @@ def simulate_sharded(
     todo = open_simulation(config, seed, out)
     lost: list[str] = []
     if todo:
-        workers = cluster.simulators or int(ray.cluster_resources().get("CPU", 1))
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        workers = cluster.simulators or cpus
+        if workers > cpus:  # Ray would wait for ever
+            raise UserError(f"cluster.simulators is {workers}, the cluster has {cpus} CPUs; lower it")
         before = -(-config.users // SHARD_USERS) - len(todo)
         pool = SimulatorPool(config, seed, out, min(workers, len(todo)), cluster.timeout_s)
         try:

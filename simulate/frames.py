@@ -129,33 +129,39 @@ class Tables:
 
     def personas(self, block: Block, ids: pl.Series, users: int) -> pl.DataFrame:
         """Rows of PERSONA_SCHEMA of the first `users` users."""
-        rows = []
-        for place, user in enumerate(ids[:users]):
-            days = int(block.users.days_B[place])
-            hobbies = [self.world.hobbies[h] for h in block.personas.hobby_BH[place].tolist() if h >= 0]
-            rows.append(
-                (
-                    user,
-                    days,
-                    float(block.users.rate_B[place]),
-                    block.personas.trait_B5[place].round(3).tolist(),
-                    block.personas.preference_BP[place].round(3).tolist(),
-                    hobbies,
-                    self._changes(block, place),
-                )
-            )
-        return pl.DataFrame(rows, schema=PERSONA_SCHEMA, orient="row")
+        who = block.personas
+        hobby_BH = who.hobby_BH[:users]
+        hobbies = pl.Series(self.world.hobbies).gather(hobby_BH[hobby_BH >= 0])
+        changes, count_B = self._changes(block, users)
+        columns = {
+            "user_id": ids[:users],
+            "days": block.users.days_B[:users],
+            "events_per_day": block.users.rate_B[:users],
+            "traits": _rows(who.trait_B5[:users].round(3)),
+            "preferences": _rows(who.preference_BP[:users].round(3)),
+            "hobbies": _lists(hobbies, (hobby_BH >= 0).sum(axis=1)),
+            "changes": _lists(changes, count_B),
+        }
+        return pl.DataFrame(columns, schema=PERSONA_SCHEMA)
 
-    def _changes(self, block: Block, place: int) -> list[str]:
-        state_MT = block.life.state_MBT[:, place]
-        changed_MT = np.ones(state_MT.shape, dtype=np.bool_)
-        changed_MT[1:] = state_MT[1:] != state_MT[:-1]
-        changed_MT[:, COLUMN["interests"]] = False
-        month, tag = np.nonzero(changed_MT)
-        return [
-            f"{m} {TAG_NAMES[t]} {self.values[t][state_MT[m, t]]}"
-            for m, t in zip(month.tolist(), tag.tolist(), strict=True)
+    def _changes(self, block: Block, users: int) -> tuple[pl.Series, NDArray[np.int64]]:
+        """What users were at the start and became, user by user, and how many entries each has."""
+        state_BMT = block.life.state_MBT[:, :users].swapaxes(0, 1)
+        changed_BMT = np.ones(state_BMT.shape, dtype=np.bool_)
+        changed_BMT[:, 1:] = state_BMT[:, 1:] != state_BMT[:, :-1]
+        changed_BMT[:, :, COLUMN["interests"]] = False
+        _, month, tag = np.nonzero(changed_BMT)
+        value = state_BMT[changed_BMT]
+        texts = [
+            f"{m} {TAG_NAMES[t]} {self.values[t][v]}"
+            for m, t, v in zip(month.tolist(), tag.tolist(), value.tolist(), strict=True)
         ]
+        return pl.Series(texts, dtype=pl.String), changed_BMT.sum(axis=(1, 2))
+
+
+def _rows(matrix: NDArray[np.float64]) -> pl.Series:
+    """The rows of a matrix as lists."""
+    return _lists(pl.Series(matrix.ravel()), np.full(len(matrix), matrix.shape[1]))
 
 
 def _lists(flat: pl.Series, size_R: NDArray[np.int64]) -> pl.Series:

@@ -20,6 +20,9 @@ EVERYDAY = 0
 
 MONTHS = 12
 
+SEASON_TRIES = 12
+"""Draws after which a desire is taken out of its season: a group may hold nothing else."""
+
 
 class Intents:
     """The world's desires and items as arrays, in the order sessions choose from them."""
@@ -61,7 +64,12 @@ class Intents:
         preferences = [preference.name for preference in world.preferences]
         self.lean_QP = np.array([[d.leans.get(p, 0.0) for p in preferences] for d in world.desires])
         month_Q12 = np.array([[d.months.get(m + 1, 1.0) for m in range(MONTHS)] for d in world.desires])
-        self.weight_12O = (np.array([d.weight for d in world.desires])[:, None] * month_Q12)[self.offer_O].T
+        peak_Q = np.maximum(month_Q12.max(axis=1), 1e-9)
+        self.weight_O = (np.array([d.weight for d in world.desires]) * peak_Q)[self.offer_O]
+        """Weight of each offer in its best month."""
+        self.season_Q12 = month_Q12 / peak_Q[:, None]
+        """Share of that weight by month."""
+        self.mean_weight_O = self.weight_O * self.season_Q12.mean(axis=1)[self.offer_O]
 
         # Items stand desire by desire, and within one platform by platform, so that both are ranges.
         order = np.lexsort((np.arange(len(self.desire_N)), self.platform_N, self.desire_N))
@@ -96,7 +104,7 @@ class Intents:
         ).reshape(-1, self.platforms)
         appeal_QF[np.diff(self.edge_QF).reshape(-1, self.platforms) == 0] = 0.0
         share_QF = appeal_QF / np.maximum(appeal_QF.sum(axis=1, keepdims=True), 1e-12)
-        weight_O = self.weight_12O.mean(axis=0)
+        weight_O = self.mean_weight_O
         everyday = slice(0, int(self.edge_G[1]))
         daily_F = weight_O[everyday] @ share_QF[self.offer_O[everyday]] / weight_O[everyday].sum()
         telling_F = share_QF[self.offer_O[self.edge_G[1] :]].mean(axis=0)
@@ -106,7 +114,7 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class Tastes:
-    """What B users lean towards, as running sums over offers (by month) and items, to draw from."""
+    """What B users lean towards, as running sums over offers and items, to draw from."""
 
     offers: NDArray[np.float64]
     items: NDArray[np.float64]
@@ -117,10 +125,10 @@ def draw_tastes(
 ) -> Tastes:
     """Users' weights over offers follow their preferences; those over items are a taste of their own."""
     lean_BQ = np.exp((2.0 * preference_BP - 1.0) @ intents.lean_QP.T)
-    weight_B12O = intents.weight_12O * lean_BQ[:, None, intents.offer_O]
+    weight_BO = intents.weight_O * lean_BQ[:, intents.offer_O]
     taste_BI = np.exp(behaviour.taste * rng.standard_normal((len(lean_BQ), len(intents.item_I))))
     return Tastes(
-        offers=np.concatenate([[0.0], np.cumsum(weight_B12O.ravel())]),
+        offers=np.concatenate([[0.0], np.cumsum(weight_BO.ravel())]),
         items=np.concatenate([[0.0], np.cumsum((taste_BI * intents.appeal_I).ravel())]),
     )
 
@@ -133,13 +141,18 @@ def choose_desires(
     month_S: NDArray[np.int64],
     group_S: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """A desire of the group for each session."""
-    size = len(intents.offer_O)
-    base_S = (user_S.astype(np.int64) * MONTHS + month_S) * size
-    offer_S = _draw(
-        rng, tastes.offers, base_S + intents.edge_G[group_S], base_S + intents.edge_G[group_S + 1]
-    )
-    desire_S: NDArray[np.int64] = intents.offer_O[offer_S - base_S]
+    """A desire of the group for each session: as if in its best month, then refused as its season has it."""
+    base_S = user_S.astype(np.int64) * len(intents.offer_O)
+    low_S, high_S = base_S + intents.edge_G[group_S], base_S + intents.edge_G[group_S + 1]
+    desire_S = np.empty(len(user_S), dtype=np.int64)
+    todo = np.arange(len(user_S))
+    for _ in range(SEASON_TRIES):
+        offer = _draw(rng, tastes.offers, low_S[todo], high_S[todo]) - base_S[todo]
+        desire_S[todo] = intents.offer_O[offer]
+        refused = rng.random(len(todo)) >= intents.season_Q12[desire_S[todo], month_S[todo]]
+        todo = todo[refused]
+        if not len(todo):
+            break
     return desire_S
 
 

@@ -16,6 +16,7 @@ from actors.cluster import ray_cluster
 from actors.simulators import LIVES, SimulatorPool, simulate_sharded
 from actors.supervision import ActorError
 from records.config import ClusterConfig
+from records.errors import UserError
 from records.simulation import SimulateConfig
 from simulate.engine import SHARD_USERS, open_simulation, scan, simulate, summary_of
 from tests.integration.conftest import ROOT, usergpt
@@ -58,10 +59,16 @@ def test_the_number_of_workers_does_not_matter(
     assert done[-1] == CONFIG.users
 
 
+@pytest.mark.usefixtures("cluster")
+def test_more_workers_than_cpus_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cluster.simulators is 5, the cluster has 2 CPUs; lower it"):
+        simulate_sharded(CONFIG, SEED, tmp_path, replace(CLUSTER, simulators=5), lambda done: None)
+
+
 def worker_processes() -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
-        if "ray::Simulator" in " ".join(process.info["cmdline"] or []):
+        if "ray::SimulatorWorker" in " ".join(process.info["cmdline"] or []):
             found.append(process)
     return found
 
