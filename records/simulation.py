@@ -256,8 +256,9 @@ class BehaviourConfig:
         0.25, "Share of sessions in the two months after a change that are about what changed.", low=0, high=1
     )
     popularity: float = opt(
-        1.6, "Zipf exponent of the items that satisfy a desire, and of an item's titles.", low=0
+        1.8, "Zipf exponent of the items that satisfy a desire, and of an item's titles.", low=0
     )
+    fancy: float = opt(0.9, "Deviation of the log weight of an everyday desire between users.", low=0)
     taste: float = opt(0.9, "Deviation of the log appeal of an item between users.", low=0)
     loyalty: float = opt(0.55, "Share of choices that fall on the listing chosen before.", low=0, high=1)
     switch: float = opt(

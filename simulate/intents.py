@@ -123,9 +123,12 @@ class Tastes:
 def draw_tastes(
     rng: np.random.Generator, intents: Intents, behaviour: BehaviourConfig, preference_BP: NDArray[np.float64]
 ) -> Tastes:
-    """Users' weights over offers follow their preferences; those over items are a taste of their own."""
+    """Weights over offers follow preferences, in everyday life also fancies; over items they follow taste."""
     lean_BQ = np.exp((2.0 * preference_BP - 1.0) @ intents.lean_QP.T)
-    weight_BO = intents.weight_O * lean_BQ[:, intents.offer_O]
+    # What nobody can explain: how much one user cares for a desire and another does not.
+    everyday_Q = intents.tag_Q < 0
+    fancy_BQ = np.exp(behaviour.fancy * everyday_Q * rng.standard_normal(lean_BQ.shape))
+    weight_BO = intents.weight_O * (lean_BQ * fancy_BQ)[:, intents.offer_O]
     taste_BI = np.exp(behaviour.taste * rng.standard_normal((len(lean_BQ), len(intents.item_I))))
     return Tastes(
         offers=np.concatenate([[0.0], np.cumsum(weight_BO.ravel())]),
