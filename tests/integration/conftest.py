@@ -77,21 +77,19 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "tiny"
 
 
+CHAT_LENGTH = 4096
 CHAT_MODEL = "tiny"
 """What the chat server calls its model."""
 
 
-@pytest.fixture(scope="module")
-def chat_server(
-    request: pytest.FixtureRequest, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A vLLM server of the small random model on loopback; yields its base URL (…/v1).
+@pytest.fixture(scope="session")
+def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A vLLM server of a small random model on loopback; yields its base URL (…/v1).
 
-    A prompt and its reply have 256 tokens together, or as many as the fixture's parameter says; a token is
-    about a character.
+    A prompt and its reply have CHAT_LENGTH tokens together; a token is about a character. One server, which
+    takes most of a minute to start, serves all; the last test of test_client.py ends it.
     """
-    if hasattr(request, "param"):
-        model_dir = random_model(tmp_path_factory.mktemp("model"), request.param)
+    model_dir = random_model(tmp_path_factory.mktemp("model"), CHAT_LENGTH)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -7,8 +7,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from lm.client import ChatClient
 from records.client import ClientConfig
 from records.simulation import SimulateConfig
@@ -18,8 +16,6 @@ from simulate.author.llm import LLMAuthor
 from simulate.engine import simulate
 from simulate.world import load_world
 from tests.integration.conftest import CHAT_MODEL, usergpt
-
-pytestmark = pytest.mark.parametrize("chat_server", [4096], indirect=True)
 
 CONFIG = SimulateConfig()
 

@@ -10,7 +10,7 @@ import pytest
 from lm.client import PROMPT_OVERHEAD, ChatClient, ChatRequest, json_of
 from records.client import ClientConfig
 from records.errors import UserError
-from tests.integration.conftest import CHAT_MODEL, end_group
+from tests.integration.conftest import CHAT_LENGTH, CHAT_MODEL, end_group
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -65,7 +65,9 @@ def test_a_random_model_writes_json_of_the_schema(chat_server: str, tmp_path: Pa
 
 
 def test_what_the_server_refuses(chat_server: str, tmp_path: Path) -> None:
-    replies = ChatClient(config(chat_server), tmp_path).complete([question("x" * 400), question("ok")])
+    replies = ChatClient(config(chat_server), tmp_path).complete(
+        [question("x" * (CHAT_LENGTH + 100)), question("ok")]
+    )
     assert replies[0].reason == "http_400"
     assert replies[1].error == ""
     with pytest.raises(UserError, match=r"^llm\.model 'large': .* no such model"):
@@ -75,7 +77,7 @@ def test_what_the_server_refuses(chat_server: str, tmp_path: Path) -> None:
 
 
 def test_the_cache_answers_when_the_server_is_gone(chat_server: str, tmp_path: Path) -> None:
-    """The last of this file: it ends the server."""
+    """The last test that the server serves: it ends it."""
     first = ChatClient(config(chat_server), tmp_path).complete([question("a"), question("b")])
     assert not any(reply.error or reply.cached for reply in first)
     port = chat_server.removesuffix("/v1").rpartition(":")[2]
