@@ -3,6 +3,7 @@
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from records.config import ClusterConfig
 from records.errors import UserError
 from records.simulation import SimulateConfig
 from simulate.engine import SHARD_USERS, ShardWriter, SimulationSummary, open_simulation, summary_of
+from simulate.world_files import SHIPPED
 
 LIVES = 3
 """How often a shard is tried: one that ends its worker every time is at fault itself."""
@@ -40,7 +42,9 @@ class SimulatorPool:
     """Simulators that take shards from one queue."""
 
     def __init__(self, config: SimulateConfig, seed: int, out: Path, workers: int, timeout_s: float) -> None:
-        self.arguments = (ray.put(config), seed, str(out.absolute()))
+        # A worker runs in a directory of its own.
+        world = [name if name == SHIPPED else str(Path(name).absolute()) for name in config.world]
+        self.arguments = (ray.put(replace(config, world=world)), seed, str(out.absolute()))
         self.timeout_s = timeout_s
         self.lost: list[str] = []
         self.actors: dict[str, Any] = {}

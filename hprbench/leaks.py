@@ -16,6 +16,7 @@ import polars as pl
 
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.metrics import Gold, Values, value_set
+from records.errors import UserError
 from records.history import HistoryLine, SemanticHistory, read_gold
 from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES, GoldTag
@@ -23,6 +24,9 @@ from simulate.block import Simulator
 from simulate.engine import check_config, scan
 from simulate.measure.oracle import public_knowledge, read_tags
 from simulate.world import load_world
+
+USERS = 4000
+"""Users looked at: more make words no better informed, and take memory."""
 
 TEST_SHARE = 0.25
 """Share of users held out."""
@@ -45,9 +49,9 @@ class Leaks:
 
     users: int
     cases: dict[str, int]
-    macro_f1: dict[str, dict[str, float]]
-    oracle_by_tag: dict[str, float]
-    tfidf_by_tag: dict[str, float]
+    macro_f1: dict[str, dict[str, float | None]]
+    oracle_by_tag: dict[str, float | None]
+    tfidf_by_tag: dict[str, float | None]
     na_share: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -55,19 +59,26 @@ class Leaks:
         return asdict(self)
 
 
-def measure_leaks(directory: Path, config: SimulateConfig, seed: int) -> Leaks:
-    """Read a simulated directory with all three readers. `config` and `seed` are those it was made with.
+def measure_leaks(directory: Path, config: SimulateConfig, seed: int, users: int = USERS) -> Leaks:
+    """Read the first `users` users of a simulated directory with all three readers.
+
+    `config` and `seed` are those it was made with.
 
     Raises:
         UserError: the directory holds no simulation.
     """
-    events = scan(directory, "events").collect()
-    gold = read_gold(directory / "gold-*.parquet")
-    users = sorted(gold)
-    order = np.random.default_rng([seed, 3]).permutation(len(users)).tolist()
-    held = max(1, int(TEST_SHARE * len(users)))
-    test = sorted(users[i] for i in order[:held])
-    train = sorted(users[i] for i in order[held:])
+    if users < 8:
+        raise UserError(f"--users: {users} users; give at least 8")
+    mine = pl.col("user_id") < f"u{users:07d}"
+    events = scan(directory, "events").filter(mine).collect()
+    gold = {
+        user: tags for user, tags in read_gold(directory / "gold-*.parquet").items() if user < f"u{users:07d}"
+    }
+    names = sorted(gold)
+    order = np.random.default_rng([seed, 3]).permutation(len(names)).tolist()
+    held = max(1, int(TEST_SHARE * len(names)))
+    test = sorted(names[i] for i in order[:held])
+    train = sorted(names[i] for i in order[held:])
     train_gold = {user: gold[user] for user in train}
     texts = _raw_texts(events)
     readers: dict[str, Mapping[str, Mapping[str, Values]]] = {
@@ -96,7 +107,7 @@ def measure_leaks(directory: Path, config: SimulateConfig, seed: int) -> Leaks:
         tfidf_by_tag={
             tag: macro_f1(readers["TF-IDF + LR"], test_gold, SUBSETS["all"], [tag]) for tag in TAG_NAMES
         },
-        na_share={tag: float(np.mean([gold[user][tag].is_na for user in users])) for tag in TAG_NAMES},
+        na_share={tag: float(np.mean([gold[user][tag].is_na for user in names])) for tag in TAG_NAMES},
     )
 
 
@@ -105,10 +116,11 @@ def macro_f1(
     gold: Gold,
     keep: Callable[[GoldTag], bool],
     tags: Sequence[str] = TAG_NAMES,
-) -> float:
+) -> float | None:
     """Mean over `tags` of the macro-F1 over the values that gold holds in the cases kept.
 
-    NA is a value. Of interests it is the micro-F1 of the sets. A tag without a case is left out.
+    NA is a value. Of interests it is the micro-F1 of the sets. A tag without a case is left out; None where
+    no tag has one.
     """
     scores = []
     for tag in tags:
@@ -127,7 +139,7 @@ def macro_f1(
             scores.append(2 * shared.total() / (said.total() + true.total()))
         else:
             scores.append(float(np.mean([2 * shared[v] / (said[v] + true[v]) for v in true])))
-    return float(np.mean(scores))
+    return float(np.mean(scores)) if scores else None
 
 
 def _only(

@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
             )
         else:
             action.add_argument("--json", action="store_true", help="print JSON instead of tables")
+        if name == "leaks":
+            action.add_argument("--users", type=int, default=4000, help="only the first so many users")
 
     profile = commands.add_parser(
         "profile", parents=[debug], help="tags and a summary for every user of a log"
@@ -222,7 +224,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if arguments.action == "run":
         return run_simulation(arguments.recipe, arguments.overrides, arguments.out)
     if arguments.action == "leaks":
-        return show_leaks(arguments.directory, as_json=arguments.json)
+        return show_leaks(arguments.directory, arguments.users, as_json=arguments.json)
     return show_sample(arguments.directory, arguments.users, arguments.overrides)
 
 

@@ -31,6 +31,7 @@ from records.events import EVENT_SCHEMA
 from records.files import read_json, write_json, write_text
 from semantize.mapping import load_mapping
 from semantize.readers import read_log
+from simulate.engine import check_complete
 from simulate.measure.encoding import NEEDED
 from simulate.measure.festivals import FestivalWindows
 from simulate.measure.statistics import LogStatistics, Statistics, measure
@@ -55,6 +56,7 @@ def report(directory: Path, *, as_json: bool) -> int:
     Raises:
         UserError: there is no log in `directory`, or a shard or the settings are at fault.
     """
+    check_complete(directory)
     shards = sorted(directory.glob(SHARDS))
     if not shards:
         raise UserError(

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
@@ -19,6 +19,7 @@ from records.client import ClientConfig
 from records.config import Recipe
 from records.errors import UserError
 from records.files import write_text
+from records.options import unknown_key
 from records.prompt import TASKS
 from rewards.judge import QUALITIES
 from rl.filters import check_filters
@@ -67,8 +68,11 @@ def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
 
 def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Recipe:
     schema = OmegaConf.structured(Recipe)
+    changes = _dotlist(overrides)
     try:
-        merged = OmegaConf.merge(schema, given, _dotlist(overrides))
+        merged = OmegaConf.merge(schema, _without_removals(given), _without_removals(changes))
+        for path in (*_removals(given), *_removals(changes)):
+            _remove_entry(merged, path)
         recipe = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "?"
@@ -88,6 +92,36 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 def _read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
+
+
+def _without_removals(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_removals(value) if isinstance(value, Mapping) else value
+        for key, value in given.items()
+        if value is not None
+    }
+
+
+def _removals(given: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths that are set to null."""
+    for key, value in given.items():
+        if value is None:
+            yield (*prefix, key)
+        elif isinstance(value, Mapping):
+            yield from _removals(value, (*prefix, key))
+
+
+def _remove_entry(recipe: Any, path: tuple[str, ...]) -> None:
+    """Take an entry out of a mapping such as simulate.periods; what is no entry cannot be null."""
+    *parents, name = path
+    node = recipe
+    for parent in parents:
+        node = node[parent]
+    if OmegaConf.get_type(node) is not dict:
+        raise UserError(f"{'.'.join(path)} is null; give it a value (null removes entries of mappings only)")
+    if name not in node:
+        raise UserError(unknown_key("recipe", f"{'.'.join(parents)}.", name, [str(key) for key in node]))
+    del node[name]
 
 
 def _recipes_dir() -> Path:
@@ -138,6 +172,8 @@ def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str 
             inner = kind.__args__[1]
             if hasattr(inner, "__dataclass_fields__"):
                 for name, section in value.items():
+                    if section is None:  # removes the entry
+                        continue
                     if not isinstance(section, Mapping):
                         raise UserError(f"{where}: {full}.{name} is a section; give it keys of its own")
                     _check_keys(section, inner, where, f"{full}.{name}.")
@@ -249,8 +285,18 @@ def run_directory(recipe: Recipe) -> Path:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write `recipe` as a recipe file, every field in it."""
-    write_text(path, OmegaConf.to_yaml(OmegaConf.structured(asdict(recipe))))
+    """Write `recipe` as a recipe file, every field in it, and null for each default entry it is without."""
+    full = _with_removals(asdict(recipe), asdict(Recipe()))
+    write_text(path, OmegaConf.to_yaml(OmegaConf.create(full)))
+
+
+def _with_removals(value: dict[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    for key, usual in default.items():
+        if key not in value:
+            value[key] = None
+        elif isinstance(usual, dict) and isinstance(value[key], dict):
+            _with_removals(value[key], usual)
+    return value
 
 
 def fingerprint(*parts: Any) -> str:

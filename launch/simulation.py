@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hprbench.leaks import Leaks, measure_leaks
 from launch.progress import Reporter
@@ -51,16 +52,16 @@ def _print_counts(summary: SimulationSummary, console: Console) -> None:
     table.add_column("count of")
     table.add_column("", justify="right")
     for name, count in summary.counts.items():
-        table.add_row(name.replace("_", " "), f"{count:,}")
+        table.add_row(Text(name.replace("_", " ")), f"{count:,}")
     console.print(table)
     share = ", ".join(f"{tag} {summary.na_share[tag]:.2f}" for tag in TAG_NAMES)
     console.print(f"share of users without evidence (NA): {share}", highlight=False)
 
 
-def show_leaks(directory: Path, *, as_json: bool) -> int:
+def show_leaks(directory: Path, users: int, *, as_json: bool) -> int:
     """Print what three readers make of a simulated log, and write it to `report/leaks.json` there."""
     config, seed = settings_of(directory)
-    leaks = measure_leaks(directory, config, seed)
+    leaks = measure_leaks(directory, config, seed, users)
     write_json(directory / "report" / "leaks.json", leaks.to_json())
     if as_json:
         print(json.dumps(leaks.to_json()))
@@ -69,13 +70,17 @@ def show_leaks(directory: Path, *, as_json: bool) -> int:
     return 0
 
 
+def _number(score: float | None) -> str:
+    return "–" if score is None else f"{score:.3f}"
+
+
 def _print_leaks(leaks: Leaks, console: Console) -> None:
     table = Table(title=f"macro-F1 over the 18 tags, {leaks.users} held-out users")
     table.add_column("reader")
     for name, cases in leaks.cases.items():
         table.add_column(f"{name}\n{cases:,} cases", justify="right")
     for reader, scores in leaks.macro_f1.items():
-        table.add_row(reader, *(f"{scores[name]:.3f}" for name in leaks.cases))
+        table.add_row(reader, *(_number(scores[name]) for name in leaks.cases))
     console.print(table)
     by_tag = Table(title="by tag, all cases")
     for heading in ("tag", "NA share", "TF-IDF + LR", "oracle"):
@@ -84,8 +89,8 @@ def _print_leaks(leaks: Leaks, console: Console) -> None:
         by_tag.add_row(
             tag,
             f"{leaks.na_share[tag]:.2f}",
-            f"{leaks.tfidf_by_tag[tag]:.3f}",
-            f"{leaks.oracle_by_tag[tag]:.3f}",
+            _number(leaks.tfidf_by_tag[tag]),
+            _number(leaks.oracle_by_tag[tag]),
         )
     console.print(by_tag)
 

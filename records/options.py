@@ -1,9 +1,11 @@
 """How a config field says what it means and which numbers it takes, and how an unknown key is refused."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
+
+from omegaconf import OmegaConf
 
 
 def opt(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -17,6 +19,22 @@ def opt(default: Any, doc: str, *, low: float | None = None, high: float | None 
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def exactly(schema: type, saved: Mapping[str, Any]) -> Any:
+    """The config that was saved: entries of dict fields that `saved` lacks are gone, not the defaults."""
+    base = OmegaConf.structured(schema)
+    _prune(base, saved)
+    return OmegaConf.to_object(OmegaConf.merge(base, saved))
+
+
+def _prune(node: Any, saved: Mapping[str, Any]) -> None:
+    for key in list(node):
+        inner = saved.get(key)
+        if OmegaConf.get_type(node) is dict and key not in saved:
+            del node[key]
+        elif isinstance(inner, Mapping) and OmegaConf.is_dict(node._get_node(key)):
+            _prune(node[key], inner)
 
 
 def unknown_key(where: str, prefix: str, key: str, known: Iterable[str]) -> str:

@@ -201,7 +201,7 @@ def _life_events() -> dict[str, LifeEventConfig]:
             0.35, {"life_stage": ["student"]}, {"life_stage": "early_career"}, "occupation", "income_band"
         ),
         "settling_in": event(0.14, {"life_stage": ["early_career"]}, {"life_stage": "established"}),
-        "new_job": event(0.16, {"life_stage": working}, {"occupation": "other"}, "income_band"),
+        "new_job": event(0.16, {"life_stage": working}, {}, "occupation", "income_band"),
         "degree": event(0.06, {"education": ["school"]}, {"education": "bachelor"}),
         "further_degree": event(0.06, {"education": ["bachelor"]}, {"education": "postgraduate"}),
         "raise": event(0.10, {"income_band": ["low"], "life_stage": working}, {"income_band": "middle"}),
@@ -246,7 +246,7 @@ class BehaviourConfig:
     )
     day_shape: float = opt(4.0, "Shape of the gamma mood of a day: smaller means burstier.", low=0.05)
     evidence: float = opt(
-        0.68, "Share of sessions that show something of a user none of whose tags is NA.", low=0, high=1
+        0.62, "Share of sessions that show something of a user none of whose tags is NA.", low=0, high=1
     )
     ramp: list[float] = opt(
         [0.7, 0.6], "Factor on `evidence` at the start of a history, and its rise up to the end."
@@ -255,9 +255,8 @@ class BehaviourConfig:
     news: float = opt(
         0.25, "Share of sessions in the two months after a change that are about what changed.", low=0, high=1
     )
-    popularity: float = opt(
-        1.8, "Zipf exponent of the items that satisfy a desire, and of an item's titles.", low=0
-    )
+    popularity: float = opt(1.8, "Zipf exponent of the items that satisfy an everyday desire.", low=0)
+    telling_popularity: float = opt(0.6, "The same of the items of a desire that shows a tag.", low=0)
     fancy: float = opt(0.9, "Deviation of the log weight of an everyday desire between users.", low=0)
     taste: float = opt(0.9, "Deviation of the log appeal of an item between users.", low=0)
     loyalty: float = opt(0.55, "Share of choices that fall on the listing chosen before.", low=0, high=1)
@@ -281,13 +280,13 @@ class BehaviourConfig:
 
 @dataclass
 class NoiseConfig:
-    na_rate: float = opt(0.15, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
+    na_rate: float = opt(0.12, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
     misclick_rate: float = opt(0.04, "Share of clicks with no intent behind them.", low=0, high=1)
-    gift_rate: float = opt(0.08, "Share of sessions made for somebody else.", low=0, high=1)
+    gift_rate: float = opt(0.07, "Share of sessions made for somebody else.", low=0, high=1)
     gift_tags: int = opt(3, "Tags in which those a user buys for differ from the user.", low=1)
     gift_platform: str = opt("E-commerce", "Where gifts are bought.")
     festival_gifts: float = opt(3.0, "Factor on `gift_rate` during festivals.", low=0)
-    shared_users: float = opt(0.3, "Share of users whose account a housemate uses too.", low=0, high=1)
+    shared_users: float = opt(0.35, "Share of users whose account a housemate uses too.", low=0, high=1)
     shared_share: list[float] = opt([0.15, 0.35], "Smallest and largest share of such an account's sessions.")
     shared_hours: int = opt(3, "Hours of the day within which a housemate uses the account.", low=1, high=24)
     shared_tags: list[str] = opt(
@@ -476,7 +475,7 @@ class SimulateConfig:
     end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
     min_days: int = opt(120, "Shortest history, days.", low=1)
     max_days: int = opt(540, "Longest history, days.", low=1)
-    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.", low=0)
+    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.", low=0, high=500)
     world: list[str] = opt(
         ["shipped"],
         "Folders of world files, `shipped` for our own; later ones add to and replace earlier ones.",

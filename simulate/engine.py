@@ -19,11 +19,13 @@ from typing import Any
 
 import polars as pl
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from records.errors import UserError
 from records.files import read_json, write_json, written_whole
+from records.options import exactly
 from records.simulation import SimulateConfig
-from records.tags import TAG_NAMES
+from records.tags import TAG, TAG_NAMES
 from simulate.block import BLOCK, Simulator
 from simulate.environment import EPOCH, check_environment, make_calendar
 from simulate.evolution import check_evolution
@@ -124,6 +126,7 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         UserError: the settings make no sense, or `out` holds a simulation with others.
     """
     end = check_config(config, seed)
+    load_world(config)  # refused here, before anything is written or started
     settings = _settings(config, seed, end)
     path = out / SETTINGS
     if path.exists():
@@ -136,7 +139,28 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         if out.exists() and any(out.iterdir()):
             raise UserError(f"{out}: is not empty and holds no simulation; choose another directory")
         write_json(path, settings)
-    return [shard for shard in shards(config) if not (out / f"shard-{shard:05d}.json").exists()]
+    return [shard for shard in shards(config) if not _is_written(out, shard)]
+
+
+def _is_written(out: Path, shard: int) -> bool:
+    tables = (out / f"{name}-{shard:05d}.parquet" for name in TABLES)
+    return (out / f"shard-{shard:05d}.json").exists() and all(table.exists() for table in tables)
+
+
+def check_complete(directory: Path) -> None:
+    """Refuse a simulation that is not finished: what is measured would be part of it.
+
+    Raises:
+        UserError: `directory` holds some shards, and not all.
+    """
+    if (directory / "shard-00000.json").exists():
+        config, _ = settings_of(directory)
+        missing = [shard for shard in shards(config) if not _is_written(directory, shard)]
+        if missing:
+            raise UserError(
+                f"{directory}: {len(missing)} of {len(shards(config))} shards are missing; "
+                "run the simulation again with the same settings, it goes on"
+            )
 
 
 def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
@@ -148,13 +172,16 @@ def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
     path = directory / SETTINGS
     if not path.exists():
         raise UserError(f"{directory}: holds no simulation ({SETTINGS} is missing); simulate into it first")
-    settings = read_json(path)
-    merged = OmegaConf.merge(OmegaConf.structured(SimulateConfig), settings["config"])
-    config = OmegaConf.to_object(merged)
-    assert isinstance(config, SimulateConfig)
-    if _world_hash(config) != settings["world_sha256"]:
+    try:
+        settings = read_json(path)
+        config, seed = exactly(SimulateConfig, settings["config"]), int(settings["seed"])
+        world = settings["world_sha256"]
+    except (ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path}: not the settings of this version ({reason}); simulate again") from None
+    if _world_hash(config) != world:
         raise UserError(f"{directory}: the files of simulate.world have changed since; simulate again")
-    return config, int(settings["seed"])
+    return config, seed
 
 
 def _world_hash(config: SimulateConfig) -> str:
@@ -191,6 +218,7 @@ def scan(directory: Path, table: str) -> pl.LazyFrame:
     Raises:
         UserError: the directory holds no shard of it.
     """
+    check_complete(directory)
     found = sorted(directory.glob(f"{table}-*.parquet"))
     if not found:
         raise UserError(f"{directory}: no {table}-*.parquet; simulate into it first")
@@ -255,6 +283,13 @@ def _check_ranges(config: SimulateConfig) -> None:
             raise UserError(f"simulate.{key}: give two numbers from {low:g} to {high:g}")
         if key != "behaviour.ramp" and pair[0] > pair[1]:
             raise UserError(f"simulate.{key}: {pair[0]:g} is above {pair[1]:g}; the smaller comes first")
+    if set(behaviour.trips_per_year) != set(TAG["mobility"].values) or not all(
+        0 <= rate < 1000 for rate in behaviour.trips_per_year.values()
+    ):
+        raise UserError(
+            "simulate.behaviour.trips_per_year: give a number of at least 0 for each of "
+            + ", ".join(TAG["mobility"].values)
+        )
     if noise.gift_platform not in config.platforms:
         raise UserError(
             f"simulate.noise.gift_platform: {noise.gift_platform!r} is no platform; "

@@ -6,7 +6,7 @@ Suffixes: `_C` days of the calendar, `_F` platforms in the order of the config.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,12 +143,14 @@ def check_environment(config: SimulateConfig) -> None:
             raise UserError(unknown_key("recipe", f"{key}.kind: ", period.kind, KINDS))
         if period.start:
             try:
-                date.fromisoformat(f"2001-{period.start}")
+                datetime.strptime(f"2001-{period.start}", "%Y-%m-%d")
             except ValueError:
                 raise UserError(
                     f"{key}.start: {period.start!r} is no day of every year; write MM-DD, such as 11-23"
                 ) from None
-        for platform in period.platforms:
+        for platform, factor in period.platforms.items():
+            if not 0 <= factor < 1000:
+                raise UserError(f"{key}.platforms.{platform} is {factor:g}; give a factor of at least 0")
             if platform not in config.platforms:
                 raise UserError(unknown_key("recipe", f"{key}.platforms.", platform, config.platforms))
     for name, entry in config.platforms.items():
@@ -157,7 +159,7 @@ def check_environment(config: SimulateConfig) -> None:
             numbers = getattr(entry, part)
             if len(numbers) != count or min(numbers) < 0 or not sum(numbers) > 0:
                 raise UserError(f"{key}.{part}: give {count} numbers of at least 0, one of them above")
-        if len(entry.gap_s) != 2 or not 0 < entry.gap_s[0] <= entry.gap_s[1]:
+        if len(entry.gap_s) != 2 or not 0 < entry.gap_s[0] <= entry.gap_s[1] < 1e6:
             raise UserError(f"{key}.gap_s: give the shortest and the longest gap, seconds above 0")
         _check_process(key, entry)
 
@@ -175,6 +177,10 @@ def _check_process(key: str, platform: PlatformConfig) -> None:
             if (row and min(row.values()) < 0) or total > 1 + 1e-9 or (not action and abs(total - 1) > 1e-9):
                 wanted = "to 1" if not action else "to at most 1; the rest ends the session"
                 raise UserError(f"{place}: the probabilities sum to {total:g}; they must sum {wanted}")
+    size = list(platform.actions)
+    table = [[platform.next.get(one, {}).get(other, 0.0) for other in size] for one in size]
+    if np.abs(np.linalg.eigvals(np.array(table))).max() > 1 - 1e-9:
+        raise UserError(f"{key}.next: from some actions a session never ends; leave something to 1")
     for action in platform.leans:
         if action not in platform.actions:
             raise UserError(unknown_key("recipe", f"{key}.leans.", action, platform.actions))

@@ -140,7 +140,7 @@ def make_events(
     kind_E = actions.kind_A[action_E]
     count_E = titles.count_NK[item_E, kind_E]
     # A user's usual title of an item is the same every time; else earlier titles are more popular.
-    usual_E = _scrambled(user_E.astype(np.uint64) * np.uint64(1_000_003) + item_E.astype(np.uint64))
+    usual_E = _scrambled(users.key_B[user_E] + item_E.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     u_E = np.where(rng.random(size) < behaviour.loyalty, usual_E, rng.random(size))
     which_E = np.minimum(((count_E + 1.0) ** (u_E * u_E)).astype(np.int64) - 1, count_E - 1)
     marked_E = np.where(role_E == Role.GIFT, titles.gift_offset, 0)

@@ -77,6 +77,8 @@ def live(
         open_B = month <= last_B
         child_B[open_B & (child_B >= 0)] += 1
         _run_clocks(state_BT, personas.age_B + month * MONTH_DAYS / 365.25, child_B, open_B)
+        born = np.flatnonzero(open_B & (child_B == CHILD_MONTHS["expecting"]))
+        state_BT[born, COLUMN["household_size"]] = population.redraw(rng, "household_size", state_BT[born])
         u_RB = rng.random((len(rules), len(days_B)))
         for (name, chance, when, event), u_B in zip(rules, u_RB, strict=True):
             hit = np.flatnonzero((u_B < chance) & open_B)
@@ -212,15 +214,21 @@ def check_evolution(config: EvolutionConfig) -> None:
             for tag in tags:
                 if tag not in known:
                     raise UserError(unknown_key("recipe", f"{key}.{part}.", tag, known))
+                if part != "when" and (tag == "age_group" or (part == "redraw" and tag == "child_stage")):
+                    raise UserError(f"{key}.{part}: {tag} follows age; it cannot be changed by an event")
         for tag, values in event.when.items():
             for value in values:
                 if value not in TAG[tag].values:
                     raise UserError(unknown_key("recipe", f"{key}.when.{tag}: ", value, TAG[tag].values))
         for tag, value in event.sets.items():
+            if tag == "child_stage" and value == OTHER:
+                raise UserError(f"{key}.sets.child_stage: name a stage; other would be any")
             if value not in (*TAG[tag].values, OTHER):
                 raise UserError(
                     unknown_key("recipe", f"{key}.sets.{tag}: ", value, (*TAG[tag].values, OTHER))
                 )
+    if len(set(config.drifting)) != len(config.drifting):
+        raise UserError("simulate.evolution.drifting: a tag stands twice; keep one")
     for tag in config.drifting:
         if tag not in CLOSED or tag in ("age_group", "child_stage"):
             raise UserError(unknown_key("recipe", "simulate.evolution.drifting: ", tag, CLOSED))

@@ -19,8 +19,8 @@ DIFFICULTIES = ("explicit", "implicit", "temporal", "trap")
 EXPLICIT_EVENTS = 6
 """With so many unambiguous events a value is plain to see."""
 
-CONTRADICTION = 0.5
-"""A gift's recipient, a housemate or a former value makes a case hard when it has half as many events."""
+CONTRADICTION = 1.0
+"""A case is hard when gifts, housemate or former value have at least so many events for one of its own."""
 
 _TAGS = len(TAG_NAMES)
 _MOST_VALUES = 1000
@@ -64,7 +64,8 @@ def gold_of(block: Block) -> Gold:
 
     clear_E = block.simulator.intents.clear_Q[block.simulator.intents.desire_N[block.events.item_E]]
     clear_R = np.bincount(row_E[shown], clear_E[shown], rows) + np.bincount(home_E[at_home], minlength=rows)
-    others = np.flatnonzero((block.events.role_E >= Role.GIFT) & (block.events.tag_E >= 0))
+    unlike_E = block.life.final()[block.events.user_E, block.events.tag_E] != block.events.value_E
+    others = np.flatnonzero((block.events.role_E >= Role.GIFT) & (block.events.tag_E >= 0) & unlike_E)
     former = np.flatnonzero(block.events.role_E == Role.FORMER)
     left = np.flatnonzero(block.events.home_role_E == Role.FORMER)
     others_R = np.bincount(row_E[others], minlength=rows)

@@ -81,7 +81,9 @@ class Intents:
         )
         self.platforms = len(platforms)
         weight_F = np.array([platform.weight for platform in config.platforms.values()])
-        self.appeal_I = ((1.0 + rank_N) ** -config.behaviour.popularity * weight_F[self.platform_N])[order]
+        everyday_N = self.tag_Q[self.desire_N] < 0
+        steepness_N = np.where(everyday_N, config.behaviour.popularity, config.behaviour.telling_popularity)
+        self.appeal_I = ((1.0 + rank_N) ** -steepness_N * weight_F[self.platform_N])[order]
         shop = platforms.index(config.noise.gift_platform)
         self.gifts = {
             key: self.item_I[

@@ -219,7 +219,7 @@ def check_population(config: PopulationConfig, quality: QualityConfig) -> None:
             raise UserError(f"{key}.tables.{tag}.percent needs exactly the rows {', '.join(expected)}")
         for row, percent in rows.items():
             place = f"{key}.tables.{tag}.percent.{row}"
-            if len(percent) != len(values) or min(percent) < 0:
+            if len(percent) != len(values) or not all(share >= 0 for share in percent):
                 raise UserError(
                     f"{place}: give {len(values)} percentages of at least 0, for {', '.join(values)}"
                 )

@@ -40,6 +40,7 @@ class Role(IntEnum):
 class Users:
     """B users: `days_B` of history, `rate_B` events a day, which tags may be shown, and values unlike the
     user's: those of people bought for and of a housemate (share of sessions, 0: none; first hour of the day).
+    `key_B` is a random number of each user's own.
     """
 
     days_B: NDArray[np.int64]
@@ -50,11 +51,12 @@ class Users:
     shared_BT: NDArray[np.int16]
     shared_share_B: NDArray[np.float64]
     shared_hour_B: NDArray[np.int64]
+    key_B: NDArray[np.uint64]
 
 
 @dataclass(slots=True, kw_only=True)
 class Sessions:
-    """S sessions, as numbers. `day_S` counts from the first day of the user, `hour_S` is -1 until drawn.
+    """S sessions, as numbers. `day_S` counts from the first day of the user.
 
     `tag_S` is NO_TAG in everyday sessions; `value_S` numbers the world's values of the tag.
     """
@@ -299,12 +301,13 @@ def draw_users(
     noise, users = config.noise, len(days_B)
     shown_BT = rng.random((users, len(TAG_NAMES))) >= noise.na_rate
     rate_B = config.events_per_day * np.exp(config.behaviour.activity_spread * rng.standard_normal(users))
-    other_BT = _unlike(rng, life, giftable_TV)
-    lives_alone_B = life.final()[:, COLUMN["household_size"]] == 0
+    other_BT = _unlike(rng, life, giftable_TV, shown_BT)
+    household = COLUMN["household_size"]
+    lives_alone_B = shown_BT[:, household] & (life.final()[:, household] == 0)
     shares_B = (rng.random(users) < noise.shared_users) & ~lives_alone_B
     low, high = noise.shared_share
     ranked_BT = np.argsort(np.where(other_BT >= 0, rng.random(other_BT.shape), 2.0), axis=1).argsort(axis=1)
-    shared_BT = _unlike(rng, life, giftable_TV)
+    shared_BT = _unlike(rng, life, giftable_TV, shown_BT)
     sharable_T = np.isin(TAG_NAMES, noise.shared_tags)
     return Users(
         days_B=days_B,
@@ -315,19 +318,26 @@ def draw_users(
         shared_BT=np.where(sharable_T & shown_BT, shared_BT, -1).astype(np.int16),
         shared_share_B=np.where(shares_B, low + (high - low) * rng.random(users), 0.0),
         shared_hour_B=rng.integers(6, 22, users),
+        key_B=rng.integers(0, 2**63, users, dtype=np.uint64),
     )
 
 
 def _unlike(
-    rng: np.random.Generator, life: Life, giftable_TV: dict[str, NDArray[np.bool_]]
+    rng: np.random.Generator,
+    life: Life,
+    giftable_TV: dict[str, NDArray[np.bool_]],
+    shown_BT: NDArray[np.bool_],
 ) -> NDArray[np.int16]:
-    """For every closed tag a value the user never has that can be bought for; -1 in other columns."""
+    """For every closed tag a value that can be bought for and that the user does not have; -1 where none is.
+
+    Habits may still lead there. Of a hidden tag it is any value, or what others get would tell on the user.
+    """
     users = life.state_MBT.shape[1]
     other_BT = np.full((users, len(TAG_NAMES)), -1, dtype=np.int16)
     for tag in CLOSED:
         column, size = COLUMN[tag], len(TAG[tag].values)
         had_BV = (life.state_MBT[:, :, column, None] == np.arange(size)).any(axis=0)
-        free_BV = giftable_TV[tag] & ~had_BV
+        free_BV = giftable_TV[tag] & ~(had_BV & shown_BT[:, column, None])
         pick_B = (free_BV * rng.random((users, size))).argmax(axis=1)
         other_BT[:, column] = np.where(free_BV.any(axis=1), pick_B, -1)
     return other_BT

@@ -52,14 +52,19 @@ def whereabouts(
     role_D[hidden_D] = Role.NOTHING
     home_D, home_role_D = np.where(hidden_D, -1, city_D), role_D.copy()
 
-    mobility_B = life.final()[:, mobility]
+    # Month by month, by the mobility of the month; of a hidden one neither rate nor distance may tell.
+    shown_B = users.shown_BT[:, mobility]
+    mobility_MB = life.state_MBT[:, :, mobility]
     rates = np.array([behaviour.trips_per_year[value] for value in TAG["mobility"].values])
-    rate_B = np.where(users.shown_BT[:, mobility], rates[mobility_B], behaviour.trips_if_hidden)
-    who = np.repeat(np.arange(len(days_B)), rng.poisson(rate_B * days_B / 365.25))
-    start = (rng.random(len(who)) * days_B[who]).astype(np.int64)
+    rate_MB = np.where(shown_B, rates[mobility_MB], behaviour.trips_if_hidden)
+    trips_MB = rng.poisson(rate_MB * MONTH_DAYS / 365.25)
+    month, who = (np.repeat(place, trips_MB[trips_MB > 0]) for place in np.nonzero(trips_MB))
+    start = month * MONTH_DAYS + rng.integers(0, MONTH_DAYS, len(who))
+    in_history = start < days_B[who]
+    month, who, start = month[in_history], who[in_history], start[in_history]
     nights = rng.integers(NIGHTS[0], NIGHTS[1] + 1, len(who))
     own = city_D[first_B[who] + start]
-    nearby = mobility_B[who] == TAG["mobility"].values.index("regional")
+    nearby = shown_B[who] & (mobility_MB[month, who] == TAG["mobility"].values.index("regional"))
     allowed = ~nearby[:, None] | (region_of_city[own][:, None] == region_of_city)
     allowed[np.arange(len(who)), own] = False
     target = (allowed * rng.random(allowed.shape)).argmax(axis=1)

@@ -145,7 +145,9 @@ def _preferences(raw: Mapping[str, Any]) -> tuple[Preference, ...]:
                 raise UserError(f"preferences.yaml: {key}: the name is taken by another preference or a tag")
             traits = _numbers("preferences.yaml", f"{key}.traits", entry.get("traits", {}), TRAITS)
             anchors = {}
-            for tag, shifts in entry.get("anchors", {}).items():
+            for tag, shifts in _mapping(
+                "preferences.yaml", f"{key}.anchors", entry.get("anchors", {})
+            ).items():
                 if tag not in TAG or not TAG[tag].values:
                     raise UserError(unknown_key("preferences.yaml", f"{key}.anchors.", tag, _closed_tags()))
                 values = _numbers("preferences.yaml", f"{key}.anchors.{tag}", shifts, TAG[tag].values)
@@ -158,21 +160,27 @@ def _preferences(raw: Mapping[str, Any]) -> tuple[Preference, ...]:
 
 def _desires(raw: Mapping[str, Any], preferences: tuple[Preference, ...]) -> tuple[Desire, ...]:
     known = [preference.name for preference in preferences]
-    anchored = {preference.name for preference in preferences if preference.anchors}
+    anchored = {p.name: {tag for tag, _ in p.anchors} for p in preferences}
     found = []
     for name, entry in raw.items():
+        if not isinstance(name, str):
+            raise UserError(f"desires.yaml: {name!r} is no name; put it in quotes")
         entry = _fields("desires.yaml", name, entry, {"want", "shows", "leans", "weight", "months"})
         tag, values = _shown(name, entry.get("shows", {}))
         leans = _numbers("desires.yaml", f"{name}.leans", entry.get("leans", {}), known)
-        if not tag and anchored & leans.keys():
-            leak = min(anchored & leans.keys())
-            raise UserError(
-                f"desires.yaml: {name}.leans: {leak} is anchored to a tag, so that an everyday desire would "
-                "give the tag away; take a preference without anchors"
-            )
+        for lean in leans:
+            if others := sorted(anchored[lean] - {tag}):
+                raise UserError(
+                    f"desires.yaml: {name}.leans: {lean} is anchored to {others[0]}, so that the desire "
+                    "would give that tag away; take a preference without anchors"
+                )
         months = _numbers("desires.yaml", f"{name}.months", entry.get("months", {}), range(1, 13))
         weight = entry.get("weight", 1.0)
-        if not isinstance(weight, (int, float)) or not weight > 0 or any(m < 0 for m in months.values()):
+        if (
+            not isinstance(weight, (int, float))
+            or not 0 < weight < 1e6
+            or any(m < 0 for m in months.values())
+        ):
             raise UserError(f"desires.yaml: {name}: weight must be above 0 and factors of months at least 0")
         found.append(
             Desire(
@@ -217,16 +225,18 @@ def _items(raw: Mapping[str, Any], desires: set[str], platforms: Collection[str]
             key = f"{category}.items.{name}"
             item = {"desire": item} if isinstance(item, str) else item
             item = _fields("catalogue.yaml", key, item, {"desire", "price", "attributes", "titles"})
-            if str(name).lower() in found:
+            if not isinstance(name, str):
+                raise UserError(f"catalogue.yaml: {category}.items: {name!r} is no name; put it in quotes")
+            if name.lower() in found:
                 raise UserError(f"catalogue.yaml: {key} stands twice; an item satisfies one desire only")
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
+            if not _NAME.fullmatch(name):
                 raise UserError(f"catalogue.yaml: {key} must be words, beginning with a letter")
             if item.get("desire") not in desires:
                 raise UserError(
                     unknown_key("catalogue.yaml", f"{key}: desire ", str(item.get("desire")), desires)
                 )
             cost = item.get("price", price)
-            if not isinstance(cost, (int, float)) or isinstance(cost, bool) or not cost >= 0:
+            if not isinstance(cost, (int, float)) or isinstance(cost, bool) or not 0 <= cost < 1e9:
                 raise UserError(f"catalogue.yaml: {key}: price {cost!r} is no number of at least 0")
             attributes = item.get("attributes", entry.get("attributes", []))
             if not isinstance(attributes, list) or not all(isinstance(one, str) for one in attributes):
@@ -265,17 +275,25 @@ def _by_desire(items: list[Item], desires: tuple[Desire, ...]) -> tuple[Item, ..
 
 def _titles(raw: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], dict[str, TitleKind]]:
     raw = _fields("titles.yaml", "", raw, {"words", "kinds"})
-    words = {
-        group: tuple(str(text) for text in texts)
-        for group, texts in _mapping("titles.yaml", "words", raw.get("words")).items()
-    }
+    words = {}
+    for group, texts in _mapping("titles.yaml", "words", raw.get("words")).items():
+        if not isinstance(texts, list) or not texts:
+            raise UserError(f"titles.yaml: words.{group} must be a list of texts")
+        words[str(group)] = tuple(str(text) for text in texts)
     known = {*words, "item", "attribute", "gift"}
     kinds = {}
     for kind, entry in _mapping("titles.yaml", "kinds", raw.get("kinds")).items():
         entry = _fields("titles.yaml", f"kinds.{kind}", entry, {"titles", "gift", "lower", "parts"})
         parts = []
         for part in entry.get("parts", []):
-            ((name, share),) = part.items() if isinstance(part, dict) else ((part, 1.0),)
+            pairs = list(part.items()) if isinstance(part, dict) else [(part, 1.0)]
+            name, share = pairs[0] if len(pairs) == 1 else ("", None)
+            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+                raise UserError(f"titles.yaml: kinds.{kind}.parts: {part!r} is no part, nor {{part: share}}")
+            if name in ("item", "gift") and share != 1:
+                raise UserError(
+                    f"titles.yaml: kinds.{kind}.parts: {name} is always there; write its name alone"
+                )
             if name not in known:
                 raise UserError(unknown_key("titles.yaml", f"kinds.{kind}.parts: ", str(name), known))
             parts.append((str(name), float(share)))
@@ -286,14 +304,23 @@ def _titles(raw: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], dict[st
             raise UserError(f"titles.yaml: kinds.{kind}.titles is {count!r}; give 1 to 100")
         kinds[str(kind)] = TitleKind(
             titles=count,
-            gift=str(entry.get("gift", "")),
+            gift=_gift_mark(kind, entry.get("gift")),
             lower=bool(entry.get("lower", False)),
             parts=tuple(parts),
         )
     return words, kinds
 
 
+def _gift_mark(kind: str, mark: Any) -> str:
+    if not isinstance(mark, str) or not mark.strip():
+        raise UserError(f"titles.yaml: kinds.{kind}.gift must be the text that marks a gift")
+    return mark
+
+
 def _cities(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    for region, names in raw.items():
+        if not isinstance(names, list):
+            raise UserError(f"cities.yaml: {region} must be a list of cities")
     cities = {str(region): tuple(str(city) for city in names) for region, names in raw.items()}
     names = [city for found in cities.values() for city in found]
     if len(names) != len(set(names)) or any(len(found) < 2 for found in cities.values()):
@@ -316,7 +343,8 @@ def _check_coverage(world: World, config: SimulateConfig) -> None:
                     )
     for tag in TAG_NAMES:
         clear = {d.values[0] for d in world.desires if d.tag == tag and len(d.values) == 1}
-        missing = [value for value in TAG[tag].values if value not in clear]
+        wanted = () if tag == "home_city" else world.values_of(tag)
+        missing = [value for value in wanted if value not in clear]
         if missing:
             raise UserError(f"desires.yaml: no desire shows {tag}: {missing[0]} and nothing else; add one")
     if len(world.hobbies) < 4:
@@ -342,10 +370,14 @@ def _check_coverage(world: World, config: SimulateConfig) -> None:
                 key = f"simulate.platforms.{name}.actions.{action}.title: "
                 raise UserError(unknown_key("recipe", key, entry.title, world.kinds))
         for action, leans in platform.leans.items():
+            key = f"simulate.platforms.{name}.leans.{action}."
             for preference in leans:
                 if preference not in names:
-                    key = f"simulate.platforms.{name}.leans.{action}."
                     raise UserError(unknown_key("recipe", key, preference, names))
+                if world.preferences[names.index(preference)].anchors:
+                    raise UserError(
+                        f"{key}{preference} is anchored to a tag, so that the action would give the tag away"
+                    )
 
 
 def _closed_tags() -> list[str]:
@@ -371,7 +403,7 @@ def _numbers(file: str, key: str, value: Any, known: Collection[Any]) -> dict[An
         name = name if name in known else str(name)
         if name not in known:
             raise UserError(unknown_key(file, f"{key}.", name, [str(one) for one in known]))
-        if not isinstance(number, (int, float)) or isinstance(number, bool):
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not abs(number) < 1e6:
             raise UserError(f"{file}: {key}.{name} is {number!r}; give a number")
         numbers[name] = float(number)
     return numbers

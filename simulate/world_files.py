@@ -20,11 +20,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Refuses a key that stands twice: YAML would silently keep the last one."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                line = node.value[place][0].start_mark.line + 1
-                raise UserError(f"line {line}: key {key!r} stands twice; keep one")
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (list, dict)):
+                raise UserError(f"line {key_node.start_mark.line + 1}: a key is a word or a number")
+            if key in seen:
+                raise UserError(f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; keep one")
+            seen.add(key)
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
 

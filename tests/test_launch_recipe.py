@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from launch.recipe import directory_state, fingerprint, load_recipe, run_directory
+from launch.recipe import directory_state, fingerprint, load_recipe, run_directory, write_recipe
 from records.config import Recipe, ThresholdConfig
 from records.errors import UserError
 
@@ -252,3 +252,15 @@ def test_a_date_is_written_with_or_without_quotes(tmp_path: Path) -> None:
     assert load_recipe(file).simulate.end_date == "2025-03-31"
     with pytest.raises(UserError, match="simulate.end_date: 'soon' is no date"):
         load_recipe(file, ["simulate.end_date=soon"])
+
+
+def test_null_removes_an_entry_and_a_written_recipe_remembers(tmp_path: Path) -> None:
+    recipe = load_recipe(Path("quickstart"), ["simulate.periods.Storm=null", "simulate.follow_ups={}"])
+    assert "Storm" not in recipe.simulate.periods
+    assert len(recipe.simulate.periods) > 5
+    write_recipe(tmp_path / "again.yaml", recipe)
+    assert load_recipe(tmp_path / "again.yaml") == recipe
+    with pytest.raises(UserError, match="simulate.periods.'Strom'; the nearest known one is Storm"):
+        load_recipe(Path("quickstart"), ["simulate.periods.Strom=null"])
+    with pytest.raises(UserError, match=r"simulate.users is null; give it a value"):
+        load_recipe(Path("quickstart"), ["simulate.users=null"])

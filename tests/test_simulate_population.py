@@ -51,6 +51,23 @@ def test_marginals_and_conditionals_are_those_of_the_config(personas: Personas) 
     assert share(personas, "life_stage", "retired", {"age_group": "25-34"}) == 0.0
 
 
+def test_singles_have_children_less_often(personas: Personas) -> None:
+    """25-34: 66 % have a child or expect one; of singles 0.4 times as many."""
+    married = 1 - share(personas, "child_stage", "none", {"age_group": "25-34", "relationship": "married"})
+    single = 1 - share(personas, "child_stage", "none", {"age_group": "25-34", "relationship": "single"})
+    assert married == pytest.approx(0.66, abs=0.08)
+    assert single == pytest.approx(0.66 * 0.4, abs=0.08)
+
+
+def test_a_birth_makes_a_household_larger() -> None:
+    event = LifeEventConfig(per_year=50.0, when={"child_stage": ["none"]}, sets={"child_stage": "expecting"})
+    _, life, _ = lives(EvolutionConfig(events={"baby": event}))
+    child, size = (life.state_MBT[-1, :, COLUMN[tag]] for tag in ("child_stage", "household_size"))
+    infants = child == TAG["child_stage"].values.index("infant")
+    assert infants.sum() > 100
+    assert not (size[infants] == 0).any()
+
+
 def test_ages_lie_in_their_group_and_between_the_bounds(personas: Personas) -> None:
     group = personas.state_BT[:, COLUMN["age_group"]]
     assert personas.age_B.min() >= 18
@@ -156,7 +173,7 @@ def lives(config: EvolutionConfig, days: int = 720, users: int = 600) -> tuple[P
 def test_nothing_happens_without_events_but_growing_older() -> None:
     people, life, _ = lives(EvolutionConfig(events={}))
     for tag in TAG_NAMES:
-        if tag not in ("age_group", "child_stage"):
+        if tag not in ("age_group", "child_stage", "household_size"):  # a birth makes a household larger
             assert (life.state_MBT[:, :, COLUMN[tag]] == people.state_BT[:, COLUMN[tag]]).all()
     child = life.state_MBT[:, :, COLUMN["child_stage"]]
     grown = (child[1:] - child[:-1])[(child[1:] != child[:-1])]
