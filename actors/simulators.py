@@ -25,7 +25,6 @@ class SimulatorWorker:
     """Writes shards; runs inside its actor's process."""
 
     def __init__(self, config: SimulateConfig, seed: int, out: str) -> None:
-        # Workers share the CPUs between them, so that one process is not to take all for writing.
         self.writer = ShardWriter(config, seed, Path(out))
 
     def write(self, shard: int) -> int:
@@ -57,7 +56,6 @@ class SimulatorPool:
 
         Raises:
             ActorError: a shard was lost LIVES times, or a worker did not answer in time.
-            UserError: the settings or the world make no sense.
         """
         queue = list(reversed(todo))
         tries = dict.fromkeys(todo, 0)

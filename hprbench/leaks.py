@@ -17,13 +17,13 @@ import polars as pl
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.metrics import Gold, Values, value_set
 from records.errors import UserError
-from records.history import HistoryLine, SemanticHistory, read_gold
+from records.history import HistoryLine, SemanticHistory, gold_tags
 from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES, GoldTag
 from simulate.block import Simulator
 from simulate.engine import check_config, scan
 from simulate.measure.oracle import public_knowledge, read_tags
-from simulate.world import load_world
+from simulate.world_reader import load_world
 
 USERS = 4000
 """Users looked at: more make words no better informed, and take memory."""
@@ -69,11 +69,8 @@ def measure_leaks(directory: Path, config: SimulateConfig, seed: int, users: int
     """
     if users < 8:
         raise UserError(f"--users: {users} users; give at least 8")
-    mine = pl.col("user_id") < f"u{users:07d}"
-    events = scan(directory, "events").filter(mine).collect()
-    gold = {
-        user: tags for user, tags in read_gold(directory / "gold-*.parquet").items() if user < f"u{users:07d}"
-    }
+    events = scan(directory, "events", users).collect()
+    gold = gold_tags(scan(directory, "gold", users).collect())
     names = sorted(gold)
     order = np.random.default_rng([seed, 3]).permutation(len(names)).tolist()
     held = max(1, int(TEST_SHARE * len(names)))

@@ -12,9 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from hprbench.plots import COLOURS as COLOURS
-from hprbench.plots import INK as INK
-from hprbench.plots import svg as svg
+from hprbench.plots import COLOURS, INK, svg
 from launch.realism_rows import shown_name
 from simulate.measure.festivals import FestivalWindows
 from simulate.measure.statistics import LogStatistics, Statistics

@@ -117,6 +117,11 @@ ROWS: Sequence[Row] = (
         published=lambda p: number(p.hour_entropy),
     ),
     Row(
+        label="weekdays, Mon to Sun, %",
+        meaning="Shares of events by day of the week.",
+        measured=lambda s: " ".join(f"{100 * share:.0f}" for share in s.rhythm.weekdays),
+    ),
+    Row(
         label="Zipf exponent, items",
         meaning="Slope of log frequency over log rank of the 200 most frequent items.",
         measured=lambda s: number(s.variety.zipf_items),

@@ -1,6 +1,5 @@
 """Recipes: YAML under the schema of `records.config`, with `key=value` overrides."""
 
-import difflib
 import hashlib
 import json
 import math
@@ -10,7 +9,6 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,6 +19,7 @@ from records.errors import UserError
 from records.files import write_text
 from records.options import unknown_key
 from records.prompt import TASKS
+from records.strict_yaml import read_yaml
 from rewards.judge import QUALITIES
 from rl.filters import check_filters
 from rl.refill import check_refill
@@ -57,9 +56,11 @@ def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
         names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
         raise UserError(f"{path}: no such recipe file; shipped ones are {names}")
     try:
-        given = _read_yaml(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from None
+        given = read_yaml(file.read_text(encoding="utf-8"), str(file)) or {}
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file}: not UTF-8 ({error.reason} at byte {error.start}); save it as such"
+        ) from None
     if not isinstance(given, dict):
         raise UserError(f"{file}: a recipe is a mapping of sections")
     _check_keys(given, Recipe, str(file))
@@ -79,19 +80,6 @@ def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Re
         raise UserError(f"{file}: {key}: {str(error).splitlines()[0]}") from None
     assert isinstance(recipe, Recipe)
     return recipe
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Dates stay the text they are written as."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def _read_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
 
 
 def _without_removals(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,8 +136,8 @@ def _dotlist(overrides: Sequence[str]) -> Any:
             if not isinstance(place, dict):
                 raise UserError(f"{override!r}: {parent} is set to a value by another override")
         try:
-            place[leaf] = _read_yaml(value)
-        except yaml.YAMLError:
+            place[leaf] = read_yaml(value, override)
+        except UserError:  # a plain text
             place[leaf] = value
     _check_keys(nested, Recipe, "command line")
     return nested
@@ -161,8 +149,7 @@ def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str 
     for key, value in given.items():
         full = f"{prefix}{key}"
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
-            raise UserError(f"{where}: unknown key {full!r}; the nearest known one is {prefix}{near[0]!s}")
+            raise UserError(unknown_key(where, prefix, str(key), known))
         kind = known[key]
         if hasattr(kind, "__dataclass_fields__"):
             if not isinstance(value, Mapping):

@@ -17,13 +17,14 @@ from records.simulation import SimulateConfig
 from records.tags import NA, TAG_NAMES, TAGS
 from simulate.author.protocol import PersonaFacts, facts_of
 from simulate.block import BLOCK, Block, Simulator
-from simulate.engine import check_config, scan
+from simulate.engine import SHARD_BLOCKS, check_complete, check_config, table_path
 from simulate.evolution import MONTH_DAYS
-from simulate.frames import Tables, observe
+from simulate.frames import Tables, observe, user_id
 from simulate.gold import DIFFICULTIES, Gold, gold_of
 from simulate.population import COLUMN
 from simulate.sessions import Role
-from simulate.world import TRAITS, load_world
+from simulate.world import TRAITS
+from simulate.world_reader import load_world
 
 MOST_EVENTS = 12
 """Events shown for one label, and against it."""
@@ -53,6 +54,7 @@ def write_sample(
     """
     if users < 1:
         raise UserError(f"--users: {users} users; give at least 1")
+    check_complete(directory)
     chosen = np.unique(np.linspace(0, config.users - 1, min(users, config.users)).astype(int)).tolist()
     simulator = Simulator(config, load_world(config), seed, check_config(config, seed))
     tables = Tables(simulator)
@@ -63,14 +65,14 @@ def write_sample(
         gold = gold_of(block)
         held = min(BLOCK, config.users - number * BLOCK)
         events = tables.events(observe(block, held), tables.user_ids(number))
-        _check_same(directory, events)
+        _check_same(directory, number, events)
         rows = events.select(
             "timestamp", "source", "action", "content", "location", "value", "event_id"
         ).rows()
         for user in chosen:
             if user // BLOCK == number:
-                views.append(_view(block, gold, tables, rows, user % BLOCK, f"u{user:07d}"))
-                facts.append(_facts(block, user % BLOCK, f"{seed}/u{user:07d}"))
+                views.append(_view(block, gold, tables, rows, user % BLOCK, user_id(user)))
+                facts.append(_facts(block, user % BLOCK, f"{seed}/{user_id(user)}"))
     for view, description in zip(views, describe(facts), strict=True):
         view["description"] = description
     environment = Environment(
@@ -81,11 +83,11 @@ def write_sample(
     return len(views)
 
 
-def _check_same(directory: Path, events: pl.DataFrame) -> None:
+def _check_same(directory: Path, block: int, events: pl.DataFrame) -> None:
     """Refuse a log that is not what its settings give here: roles could be shown that are not its own."""
-    users = events["user_id"].unique().to_list()
-    written = scan(directory, "events").filter(pl.col("user_id").is_in(users)).collect()
-    if not written.equals(events):
+    written = pl.scan_parquet(table_path(directory, "events", block // SHARD_BLOCKS))
+    mine = pl.col("user_id").is_between(pl.lit(events["user_id"][0]), pl.lit(events["user_id"][-1]))
+    if not written.filter(mine).collect().equals(events):
         raise UserError(f"{directory}: was made by another version of the simulator; simulate again")
 
 
@@ -111,7 +113,7 @@ def _view(
         "shared": float(block.users.shared_share_B[place]),
         "shared_hour": int(block.users.shared_hour_B[place]),
         "tags": [_label(block, gold, tables, rows, place, mine, tag) for tag in TAG_NAMES],
-        "recent": [_event(rows[i], "") for i in mine[-30:].tolist()],
+        "recent": [_event(rows[i]) for i in mine[-30:].tolist()],
     }
 
 
@@ -159,9 +161,7 @@ def _label(
     events = []
     for kind in (Role.SHOWS, Role.FORMER, Role.GIFT, Role.SHARED):
         found = mine[role == kind]
-        events.append(
-            (_ROLES[kind], len(found), [_event(rows[i], "") for i in found[-MOST_EVENTS:].tolist()])
-        )
+        events.append((_ROLES[kind], len(found), [_event(rows[i]) for i in found[-MOST_EVENTS:].tolist()]))
     label = [values[v] for v in gold.value_RV[row].tolist() if v >= 0]
     if tag == "interests":
         truth = [values[h] for h in block.personas.hobby_BH[place].tolist() if h >= 0]
@@ -178,8 +178,8 @@ def _label(
     }
 
 
-def _event(row: tuple[Any, ...], note: str) -> str:
+def _event(row: tuple[Any, ...]) -> str:
     time, source, action, content, location, value, event_id = row
     where = f" in {location}" if location else ""
     price = f" for {value:.2f}" if value is not None else ""
-    return f"{time:%Y-%m-%d %H:%M} {source} {action}: {content}{where}{price}{note} ({event_id})"
+    return f"{time:%Y-%m-%d %H:%M} {source} {action}: {content}{where}{price} ({event_id})"

@@ -96,11 +96,16 @@ def read_histories(path: Path) -> list[SemanticHistory]:
 
 
 def read_gold(path: Path) -> dict[str, dict[str, GoldTag]]:
-    """Read `gold.parquet` as user → tag → GoldTag."""
+    """Read a file of GOLD_SCHEMA, or all that a path with `*` matches, as user → tag → GoldTag."""
+    return gold_tags(pl.read_parquet(path))
+
+
+def gold_tags(frame: pl.DataFrame) -> dict[str, dict[str, GoldTag]]:
+    """Rows of GOLD_SCHEMA as user → tag → GoldTag."""
     gold: dict[str, dict[str, GoldTag]] = {}
-    for user_id, tag, values, event_ids, event_values, difficulty in (
-        pl.read_parquet(path).select(list(GOLD_SCHEMA)).iter_rows()
-    ):
+    for user_id, tag, values, event_ids, event_values, difficulty in frame.select(
+        list(GOLD_SCHEMA)
+    ).iter_rows():
         gold.setdefault(user_id, {})[tag] = GoldTag(
             user_id=user_id,
             tag=tag,

@@ -40,5 +40,5 @@ def _prune(node: Any, saved: Mapping[str, Any]) -> None:
 def unknown_key(where: str, prefix: str, key: str, known: Iterable[str]) -> str:
     """The line that refuses `key` and names the nearest known one."""
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
-    nearest = f"; the nearest known one is {near[0]}" if near else ""
-    return f"{where}: unknown key {prefix}{key!r}{nearest}"
+    nearest = f"; the nearest known one is {prefix}{near[0]}" if near else ""
+    return f"{where}: unknown key {prefix + key!r}{nearest}"

@@ -57,13 +57,7 @@ class Simulator:
         )
         self.intents = Intents(world, config)
         self.actions = Actions(config, world)
-        self.titles: Titles = write_titles(
-            world,
-            {
-                name: {action.title for action in platform.actions.values()}
-                for name, platform in config.platforms.items()
-            },
-        )
+        self.titles: Titles = write_titles(world, config)
         share_F = self.intents.share_of_platforms(config.behaviour.evidence)
         self.session_events = self.actions.mean_length(share_F)
         groups = sorted(self.intents.group_of.items(), key=lambda item: item[1])
@@ -122,10 +116,10 @@ class Simulator:
         start_S = self._starts(clock, users, life, sessions, counts)
         order = np.lexsort((start_S, sessions.user_S))
         sessions, steps = sessions.take(order), steps.take(order)
-        places = with_loops(clock, config, steps, counts)
+        layout = with_loops(clock, config, steps, counts)
         platform_S = self.intents.platform_N[sessions.item_S]
         time_E, in_time_E = run_clock(
-            clock, self.actions, users, sessions, platform_S, start_S[order], places, counts
+            clock, self.actions, users, sessions, platform_S, start_S[order], layout, counts
         )
         events = make_events(
             noise,
@@ -136,7 +130,7 @@ class Simulator:
             tastes,
             users,
             sessions,
-            places,
+            layout,
             time_E,
             whereabouts(noise, config.behaviour, self.region_of_city, users, life),
             counts,

@@ -104,12 +104,11 @@ def walk(
     steps: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     table, row = start, (level_S * len(preference_BP) + user_S) * len(actions.platforms) + platform_S
     base_S = actions.first_F[platform_S]
-    local_S = platform_S
     while len(alive) and len(steps) < longest:
         local = (rng.random((len(alive), 1)) >= table[row]).sum(axis=1)
         going = local < actions.width
-        alive, local_S = alive[going], local[going]
-        action = base_S[alive] + local_S
+        alive = alive[going]
+        action = base_S[alive] + local[going]
         steps.append((alive, action))
         table = following
         row = (level_S[alive] * len(preference_BP) + user_S[alive]) * len(actions.names) + action

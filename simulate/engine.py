@@ -29,18 +29,17 @@ from records.tags import TAG, TAG_NAMES
 from simulate.block import BLOCK, Simulator
 from simulate.environment import EPOCH, check_environment, make_calendar
 from simulate.evolution import check_evolution
-from simulate.frames import Tables, observe
+from simulate.frames import USER_DIGITS, Tables, observe, user_id
 from simulate.gold import gold_of
 from simulate.population import check_population
-from simulate.world import load_world
 from simulate.world_files import read_world_files
+from simulate.world_reader import load_world
 
 SHARD_BLOCKS = 2
 """Blocks a shard."""
 SHARD_USERS = SHARD_BLOCKS * BLOCK
 
-MAX_USERS = 10_000_000
-"""User ids have seven digits."""
+MAX_USERS = 10**USER_DIGITS
 
 TABLES = ("events", "gold", "personas")
 SETTINGS = "settings.json"
@@ -91,10 +90,10 @@ class ShardWriter:
             missing = (labels.pieces_R[: users * len(TAG_NAMES)].reshape(users, -1) == 0).sum(axis=0)
             na.update(dict(zip(TAG_NAMES, missing.tolist(), strict=True)))
         for name, frames in zip(TABLES, (events, gold, personas), strict=True):
-            with written_whole(self.out / f"{name}-{shard:05d}.parquet") as aside:
+            with written_whole(table_path(self.out, name, shard)) as aside:
                 pl.concat(frames).write_parquet(aside, compression_level=1)
         note = {"users": left, "events": sum(map(len, events)), "na": dict(na), "counts": dict(counts)}
-        write_json(self.out / f"shard-{shard:05d}.json", note)
+        write_json(_note_path(self.out, shard), note)
 
 
 def simulate(
@@ -130,7 +129,7 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
     settings = _settings(config, seed, end)
     path = out / SETTINGS
     if path.exists():
-        if read_json(path) != settings:
+        if _read_settings(out) != settings:
             raise UserError(
                 f"{out}: holds a simulation with other settings (see {path.name} there); "
                 "choose another directory, or delete this one"
@@ -142,9 +141,18 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
     return [shard for shard in shards(config) if not _is_written(out, shard)]
 
 
+def table_path(directory: Path, table: str, shard: int) -> Path:
+    """Where a shard of a table (one of TABLES) lies."""
+    return directory / f"{table}-{shard:05d}.parquet"
+
+
+def _note_path(directory: Path, shard: int) -> Path:
+    return directory / f"shard-{shard:05d}.json"
+
+
 def _is_written(out: Path, shard: int) -> bool:
-    tables = (out / f"{name}-{shard:05d}.parquet" for name in TABLES)
-    return (out / f"shard-{shard:05d}.json").exists() and all(table.exists() for table in tables)
+    tables = (table_path(out, name, shard) for name in TABLES)
+    return _note_path(out, shard).exists() and all(table.exists() for table in tables)
 
 
 def check_complete(directory: Path) -> None:
@@ -153,7 +161,7 @@ def check_complete(directory: Path) -> None:
     Raises:
         UserError: `directory` holds some shards, and not all.
     """
-    if (directory / "shard-00000.json").exists():
+    if next(directory.glob("shard-*.json"), None):
         config, _ = settings_of(directory)
         missing = [shard for shard in shards(config) if not _is_written(directory, shard)]
         if missing:
@@ -169,19 +177,31 @@ def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
     Raises:
         UserError: it holds no simulation, or the world files have changed since.
     """
+    settings = _read_settings(directory)
+    try:
+        config, seed = exactly(SimulateConfig, settings["config"]), int(settings["seed"])
+        world = settings["world_sha256"]
+    except (ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        raise _unread(directory, error) from None
+    if _world_hash(config) != world:
+        raise UserError(f"{directory}: the files of simulate.world have changed since; simulate again")
+    return config, seed
+
+
+def _read_settings(directory: Path) -> Any:
     path = directory / SETTINGS
     if not path.exists():
         raise UserError(f"{directory}: holds no simulation ({SETTINGS} is missing); simulate into it first")
     try:
-        settings = read_json(path)
-        config, seed = exactly(SimulateConfig, settings["config"]), int(settings["seed"])
-        world = settings["world_sha256"]
-    except (ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: not the settings of this version ({reason}); simulate again") from None
-    if _world_hash(config) != world:
-        raise UserError(f"{directory}: the files of simulate.world have changed since; simulate again")
-    return config, seed
+        return read_json(path)
+    except ValueError as error:
+        raise _unread(directory, error) from None
+
+
+def _unread(directory: Path, error: Exception) -> UserError:
+    reason = str(error).partition("\n")[0]
+    path = directory / SETTINGS
+    return UserError(f"{path}: not the settings of this version ({reason}); simulate again")
 
 
 def _world_hash(config: SimulateConfig) -> str:
@@ -200,7 +220,7 @@ def summary_of(config: SimulateConfig, out: Path) -> SimulationSummary:
     na: Counter[str] = Counter(dict.fromkeys(TAG_NAMES, 0))
     events = 0
     for shard in shards(config):
-        note = read_json(out / f"shard-{shard:05d}.json")
+        note = read_json(_note_path(out, shard))
         events += note["events"]
         counts.update(note["counts"])
         na.update(note["na"])
@@ -212,17 +232,20 @@ def summary_of(config: SimulateConfig, out: Path) -> SimulationSummary:
     )
 
 
-def scan(directory: Path, table: str) -> pl.LazyFrame:
-    """All rows of a table (one of TABLES) of a simulation.
+def scan(directory: Path, table: str, users: int = MAX_USERS) -> pl.LazyFrame:
+    """Rows of a table (one of TABLES) of a simulation, those of its first `users` users.
+
+    Only shards that hold some of them are read.
 
     Raises:
-        UserError: the directory holds no shard of it.
+        UserError: the directory holds no shard of it, or not all.
     """
     check_complete(directory)
-    found = sorted(directory.glob(f"{table}-*.parquet"))
+    found = sorted(directory.glob(f"{table}-*.parquet"))[: -(-users // SHARD_USERS)]
     if not found:
         raise UserError(f"{directory}: no {table}-*.parquet; simulate into it first")
-    return pl.scan_parquet(found)
+    last = user_id(min(users, MAX_USERS) - 1)
+    return pl.scan_parquet(found).filter(pl.col("user_id") <= last)
 
 
 def _settings(config: SimulateConfig, seed: int, end: date) -> dict[str, Any]:

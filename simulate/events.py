@@ -45,7 +45,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Layout:
     """The actions of E events by session: which session, which of its steps, and whether in a dead loop."""
 
     session_E: NDArray[np.int64]
@@ -54,7 +54,7 @@ class Places:
     action_E: NDArray[np.int64]
 
 
-def with_loops(rng: np.random.Generator, config: SimulateConfig, steps: Walk, counts: Counter[str]) -> Places:
+def with_loops(rng: np.random.Generator, config: SimulateConfig, steps: Walk, counts: Counter[str]) -> Layout:
     """Lay the steps of all sessions out as events; some sessions end in a dead loop of their last one."""
     loop_S = np.zeros(len(steps.length_S), dtype=np.int64)
     looped = np.flatnonzero(rng.random(len(loop_S)) < config.noise.loop_rate)
@@ -66,7 +66,7 @@ def with_loops(rng: np.random.Generator, config: SimulateConfig, steps: Walk, co
     step_E = np.arange(len(session_E)) - (np.cumsum(length_S) - length_S)[session_E]
     again_E = step_E >= steps.length_S[session_E]
     step_E = np.minimum(step_E, steps.length_S[session_E] - 1)
-    return Places(
+    return Layout(
         session_E=session_E,
         step_E=step_E,
         again_E=again_E,
@@ -81,7 +81,7 @@ def run_clock(
     sessions: Sessions,
     platform_S: NDArray[np.int64],
     start_S: NDArray[np.int64],
-    places: Places,
+    layout: Layout,
     counts: Counter[str],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Time of each event, and which events are in time: what comes after the last day is rejected.
@@ -89,22 +89,22 @@ def run_clock(
     `sessions` are in order of user and start. A user does one thing at a time: a session that would begin
     before the one before it is over waits.
     """
-    platform_E = platform_S[places.session_E]
+    platform_E = platform_S[layout.session_E]
     low_E, high_E = np.log(actions.gap_F2 * 1000.0)[platform_E].T
     gap_E = np.exp(low_E + rng.random(len(platform_E)) * (high_E - low_E))
-    gap_E[places.again_E] = rng.integers(800, 4000, int(places.again_E.sum()))
+    gap_E[layout.again_E] = rng.integers(800, 4000, int(layout.again_E.sum()))
     run_E = np.cumsum(gap_E.astype(np.int64))
-    head_S = np.searchsorted(places.session_E, np.arange(len(sessions)))
+    head_S = np.searchsorted(layout.session_E, np.arange(len(sessions)))
     last_S = np.append(head_S[1:], len(run_E)) - 1
-    into_E = run_E - run_E[head_S][places.session_E]
+    into_E = run_E - run_E[head_S][layout.session_E]
     lasts_S = into_E[last_S] + PAUSE_MS
     # With running sums of durations taken off, waiting is a running maximum, user by user.
     before_S = np.cumsum(lasts_S) - lasts_S
     apart_S = sessions.user_S.astype(np.int64) * (4 * DAY_MS * int(users.days_B.max() + 2))
     free_S = np.maximum.accumulate(apart_S + start_S - before_S) + before_S - apart_S
     counts["overlap_moved"] += int((free_S > start_S).sum())
-    time_E = free_S[places.session_E] + into_E
-    in_time_E = time_E < (users.days_B * DAY_MS)[sessions.user_S[places.session_E]]
+    time_E = free_S[layout.session_E] + into_E
+    in_time_E = time_E < (users.days_B * DAY_MS)[sessions.user_S[layout.session_E]]
     counts["past_end_rejected"] += int((~in_time_E).sum())
     return time_E, in_time_E
 
@@ -118,17 +118,17 @@ def make_events(
     tastes: Tastes,
     users: Users,
     sessions: Sessions,
-    places: Places,
+    layout: Layout,
     time_E: NDArray[np.int64],
     where: Whereabouts,
     counts: Counter[str],
 ) -> Events:
     """All columns of the events, noise included."""
-    behaviour, session_E, action_E = config.behaviour, places.session_E, places.action_E
+    behaviour, session_E, action_E = config.behaviour, layout.session_E, layout.action_E
     size = len(session_E)
     user_E, item_E = sessions.user_S[session_E], sessions.item_S[session_E]
     role_E, tag_E = sessions.role_S[session_E], sessions.tag_S[session_E]
-    switched_E = (places.step_E > 0) & ~places.again_E & (role_E != Role.GIFT)
+    switched_E = (layout.step_E > 0) & ~layout.again_E & (role_E != Role.GIFT)
     switch = np.flatnonzero(switched_E & (rng.random(size) < behaviour.switch))
     desire, platform = sessions.desire_S[session_E[switch]], intents.platform_N[item_E[switch]]
     item_E[switch] = choose_items(rng, intents, tastes, user_E[switch], desire, platform)

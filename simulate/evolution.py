@@ -42,11 +42,6 @@ class Life:
         return since
 
 
-def month_count(days_B: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Months, the last one possibly short, of histories of so many days."""
-    return (days_B + MONTH_DAYS - 1) // MONTH_DAYS
-
-
 def live(
     rng: np.random.Generator,
     config: EvolutionConfig,
@@ -55,12 +50,12 @@ def live(
     days_B: NDArray[np.int64],
 ) -> Life:
     """Event-driven change: every month each life event may befall those it can befall."""
-    months_B = month_count(days_B)
+    months = -(-int(days_B.max()) // MONTH_DAYS)  # the last one may be short
     # A change falls at the start of a month, and nothing changes in the last days of a history.
     last_B = (days_B - config.settled_days) // MONTH_DAYS
     state_BT = personas.state_BT.copy()
     child_B = _months_into_childhood(rng, state_BT[:, COLUMN["child_stage"]])
-    state_MBT = np.empty((int(months_B.max()), *state_BT.shape), dtype=np.int16)
+    state_MBT = np.empty((months, *state_BT.shape), dtype=np.int16)
     happened = dict.fromkeys(config.events, 0)
     rules = [
         (

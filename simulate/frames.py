@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from records.events import EVENT_SCHEMA, GOLD_SCHEMA
 from records.tags import TAG_NAMES
 from simulate.block import BLOCK, Block, Simulator
+from simulate.environment import DAY_MS
 from simulate.gold import DIFFICULTIES, Gold
 from simulate.population import COLUMN
 
-PLACES = 6
-"""Digits of the number that an event has within its user's log."""
+USER_DIGITS, EVENT_DIGITS = 7, 6
+"""Digits of a user's number in its id, and of an event's within its user's log."""
 
 PERSONA_SCHEMA: dict[str, pl.DataType] = {
     "user_id": pl.String(),
@@ -30,6 +31,11 @@ PERSONA_SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of `personas-*.parquet`, hidden state for checks by humans: Big Five in the order OCEAN,
 preferences in the order of preferences.yaml, and changes as `month tag value`, month 0 the start."""
+
+
+def user_id(number: int) -> str:
+    """Id of user `number`."""
+    return f"u{number:0{USER_DIGITS}d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ def observe(block: Block, users: int) -> Observation:
     user_E = block.events.user_E[kept]
     days_B = block.users.days_B
     calendar = block.simulator.calendar
-    first_ms_B = calendar.day_ms(0) + (len(calendar.month_C) - days_B) * 86_400_000
+    first_ms_B = calendar.day_ms(0) + (len(calendar.month_C) - days_B) * DAY_MS
     head_B = np.searchsorted(user_E, np.arange(len(days_B)))
     return Observation(
         user_E=user_E,
@@ -80,16 +86,16 @@ class Tables:
         self.actions = pl.Series([action for _, action in simulator.actions.names])
         self.cities = pl.Series(["", *world.city_names])
         self.values = [world.values_of(tag) for tag in TAG_NAMES]
-        self.numbers = pl.Series(np.arange(1000)).cast(pl.String).str.zfill(PLACES)
+        self.numbers = pl.Series(np.arange(1000)).cast(pl.String).str.zfill(EVENT_DIGITS)
 
     def user_ids(self, block: int) -> pl.Series:
         """Ids of a block's users."""
-        return pl.Series([f"u{block * BLOCK + place:07d}" for place in range(BLOCK)])
+        return pl.Series([user_id(block * BLOCK + place) for place in range(BLOCK)])
 
     def events(self, seen: Observation, ids: pl.Series) -> pl.DataFrame:
         """Rows of EVENT_SCHEMA."""
         if len(seen.number_E) and (most := int(seen.number_E.max())) >= len(self.numbers):
-            self.numbers = pl.Series(np.arange(2 * most)).cast(pl.String).str.zfill(PLACES)
+            self.numbers = pl.Series(np.arange(2 * most)).cast(pl.String).str.zfill(EVENT_DIGITS)
         user = ids.gather(seen.user_E)
         columns = {
             "user_id": user,

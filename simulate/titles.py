@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from records.simulation import SimulateConfig
 from simulate.world import Item, TitleKind, World
 
 TRIES = 4
@@ -36,8 +37,17 @@ class Titles:
         return len(self.attributes)
 
 
-def write_titles(world: World, kinds_of: dict[str, set[str]]) -> Titles:
-    """All titles of `world`; `kinds_of` says which kinds a platform's items need."""
+def kinds_by_platform(config: SimulateConfig) -> dict[str, set[str]]:
+    """Platform → kinds of title that its actions carry."""
+    return {
+        name: {action.title for action in platform.actions.values()}
+        for name, platform in config.platforms.items()
+    }
+
+
+def write_titles(world: World, config: SimulateConfig) -> Titles:
+    """All titles of `world`, of the kinds that the actions of an item's platform carry."""
+    kinds_of = kinds_by_platform(config)
     kinds = list(world.kinds)
     plain: list[str] = []
     marked: list[str] = []

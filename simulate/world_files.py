@@ -6,30 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from records.errors import UserError
+from records.strict_yaml import read_yaml
 
 SHIPPED = "shipped"
 """Name of the world that comes with this package."""
 
 FILES = ("preferences.yaml", "desires.yaml", "catalogue.yaml", "titles.yaml", "cities.yaml")
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Refuses a key that stands twice: YAML would silently keep the last one."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)):
-                raise UserError(f"line {key_node.start_mark.line + 1}: a key is a word or a number")
-            if key in seen:
-                raise UserError(f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; keep one")
-            seen.add(key)
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
 
 
 def read_world_files(folders: Sequence[str]) -> dict[str, Any]:
@@ -70,14 +53,7 @@ def _texts(folder: str) -> dict[str, str]:
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
-    try:
-        content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise UserError(f"{name}: not valid YAML{where} ({getattr(error, 'problem', error)})") from None
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
+    content = read_yaml(text, name)
     if not isinstance(content, dict):
         raise UserError(f"{name}: must be a mapping; see the shipped one for its form")
     return content

@@ -13,7 +13,7 @@ from records.tags import TAG_NAMES, GoldTag
 from simulate.block import Simulator
 from simulate.engine import check_config, simulate
 from simulate.measure.oracle import Knowledge, public_knowledge, read_tags
-from simulate.world import load_world
+from simulate.world_reader import load_world
 
 CONFIG = SimulateConfig(users=500)
 

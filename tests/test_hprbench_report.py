@@ -2,7 +2,6 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
@@ -14,38 +13,9 @@ from hprbench.terminal import tables
 from lm.answers import Sentence, TagAnswer
 from records.history import HistoryLine, SemanticHistory
 from records.tags import DIMENSIONS, TAG_NAMES, GoldTag
+from tests.pages import Page
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/x>"
-VOID = {"meta", "img", "br", "hr", "link", "input"}
-
-
-class Page(HTMLParser):
-    """Collects elements and attributes, and checks that elements are closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def gold_user(user: str) -> dict[str, GoldTag]:

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import polars as pl
 import pytest
@@ -23,39 +22,10 @@ from records.errors import UserError
 from records.events import EVENT_SCHEMA
 from simulate.measure.statistics import measure
 from simulate.measure.targets import check
+from tests.pages import Page
 
 HOSTILE = "<script>alert(1)</script>[red]$x$"
 START = datetime(2025, 11, 1, tzinfo=UTC)
-VOID = {"meta", "img", "br", "hr", "link", "input"}
-
-
-class Page(HTMLParser):
-    """Collects elements and text, and checks that elements are closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def shard(users, source="Shop", content="x") -> pl.DataFrame:

@@ -260,7 +260,19 @@ def test_null_removes_an_entry_and_a_written_recipe_remembers(tmp_path: Path) ->
     assert len(recipe.simulate.periods) > 5
     write_recipe(tmp_path / "again.yaml", recipe)
     assert load_recipe(tmp_path / "again.yaml") == recipe
-    with pytest.raises(UserError, match="simulate.periods.'Strom'; the nearest known one is Storm"):
+    with pytest.raises(
+        UserError, match="'simulate.periods.Strom'; the nearest known one is simulate.periods.Storm"
+    ):
         load_recipe(Path("quickstart"), ["simulate.periods.Strom=null"])
     with pytest.raises(UserError, match=r"simulate.users is null; give it a value"):
         load_recipe(Path("quickstart"), ["simulate.users=null"])
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("rl:\n  steps: 5\n  steps: 7\n")
+    with pytest.raises(UserError, match=r"r.yaml: line 3: key 'steps' stands twice; keep one"):
+        load_recipe(file)
+    file.write_text("rl: [steps\n")
+    with pytest.raises(UserError, match=r"r.yaml: not valid YAML at line 2"):
+        load_recipe(file)

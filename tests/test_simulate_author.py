@@ -38,15 +38,16 @@ from simulate.author.additions import (
     render,
     write_additions,
 )
-from simulate.author.asks import QUERY, composed_titles, desire_asks, kinds_by_platform, text_asks
+from simulate.author.asks import QUERY, desire_asks, text_asks
 from simulate.author.expansion import WORKS, expand
 from simulate.author.llm import LLMAuthor
 from simulate.author.protocol import DesireProposal, Desires, ItemProposal, TextAsk, Texts
 from simulate.author.template import PHRASES, TemplateAuthor
 from simulate.author.text_checks import LONGEST, fault_of
 from simulate.engine import simulate
-from simulate.titles import Titles, write_titles
-from simulate.world import Item, World, load_world
+from simulate.titles import Titles, kinds_by_platform, write_titles
+from simulate.world import Item, World
+from simulate.world_reader import load_world
 
 CONFIG = SimulateConfig()
 SHIPPED = Path(__file__).resolve().parent.parent / "simulate" / "shipped"
@@ -79,7 +80,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def composed(world: World) -> Titles:
-    return composed_titles(world, CONFIG)
+    return write_titles(world, CONFIG)
 
 
 def item_of(world: World, name: str) -> Item:
@@ -521,7 +522,7 @@ def test_a_stacked_world_has_the_texts_and_the_desires(
     untitled = [replace(one, titles={}) for one in stacked.items if one.name != "Fur Roller"]
     assert untitled == list(world.items)
 
-    titles = write_titles(stacked, kinds_by_platform(CONFIG))
+    titles = write_titles(stacked, CONFIG)
     kinds = list(stacked.kinds)
 
     def shown(name: str, kind: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from records.simulation import (
 from records.tags import TAG, TAG_NAMES
 from simulate.engine import SHARD_USERS, TABLES, ShardWriter, open_simulation, scan, settings_of, simulate
 from simulate.frames import Observation
-from simulate.world import load_world
+from simulate.world_reader import load_world
 
 SMALL = SimulateConfig(users=20, min_days=60, max_days=120)
 
@@ -151,6 +151,9 @@ def test_settings_that_cannot_be_read_are_said_so(text: str, tmp_path: Path) -> 
     (tmp_path / "settings.json").write_text(text)
     with pytest.raises(UserError, match=r"settings.json: not the settings of this version") as caught:
         settings_of(tmp_path)
+    refusal = "not the settings" if text == "no" else "other settings"
+    with pytest.raises(UserError, match=refusal):
+        open_simulation(SMALL, 5, tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -159,7 +162,9 @@ def test_a_broken_world_leaves_nothing_behind(tmp_path: Path) -> None:
     world.mkdir()
     (world / "catalogue.yaml").write_text("Pantry: {items: {Oats: coffe}}")
     config = replace(SMALL, world=["shipped", str(world)])
-    with pytest.raises(UserError, match="the nearest known one is coffee"):
+    with pytest.raises(
+        UserError, match="Oats: desire coffe'; the nearest known one is .*Oats: desire coffee"
+    ):
         open_simulation(config, 0, out)
     assert not out.exists()
     (world / "catalogue.yaml").write_text("Pantry: {items: {Oats: coffee}}")
@@ -173,6 +178,10 @@ def test_an_unfinished_simulation_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"1 of 2 shards are missing; run the simulation again"):
         scan(tmp_path, "events")
     simulate(config, 0, tmp_path)
+    assert scan(tmp_path, "gold", 3).collect()["user_id"].unique().sort().to_list() == [
+        "u0000000", "u0000001", "u0000002",
+    ]  # fmt: skip
+    assert scan(tmp_path, "gold").collect().height == config.users * len(TAG_NAMES)
     (tmp_path / "events-00001.parquet").unlink()
     assert open_simulation(config, 0, tmp_path) == [1]
 
@@ -350,7 +359,7 @@ def with_platform(**changes: Any) -> dict[str, Any]:
         ),
         (
             with_platform(next={"Check-out": {}}),
-            "unknown key simulate.platforms.Places.next.Check-out: 'Check-out'",
+            "unknown key 'simulate.platforms.Places.next.Check-out: Check-out'; the nearest known one is",
         ),
         (
             with_platform(next={"Check-in": {"Check-in": 1.5}}),
@@ -362,11 +371,13 @@ def with_platform(**changes: Any) -> dict[str, Any]:
         ),
         (
             {"periods": {"Fair": PeriodConfig(kind="fest")}},
-            "simulate.periods.Fair.kind: 'fest'; the nearest known",
+            "'simulate.periods.Fair.kind: fest'; "
+            "the nearest known one is simulate.periods.Fair.kind: festival",
         ),
         (
             {"periods": {"Fair": PeriodConfig(start="05-01", platforms={"Travels": 2.0})}},
-            "simulate.periods.Fair.platforms.'Travels'; the nearest known one is Travel",
+            "'simulate.periods.Fair.platforms.Travels'; "
+            "the nearest known one is simulate.periods.Fair.platforms.Travel",
         ),
         (
             {"follow_ups": {"x": FollowUpConfig("Travel/Fly", "Places", 0.1)}},
@@ -415,6 +426,6 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
 def test_a_platform_may_be_taken_away_only_with_its_goods(tmp_path: Path) -> None:
     platforms = {name: p for name, p in SimulateConfig().platforms.items() if name != "Places"}
     config = replace(SMALL, platforms=platforms, follow_ups={}, periods={})
-    with pytest.raises(UserError, match="platform: 'Places'; the nearest known one is"):
+    with pytest.raises(UserError, match="platform: Places'; the nearest known one is"):
         simulate(config, 0, tmp_path)
     assert PlatformConfig().hours == []

@@ -24,7 +24,7 @@ from simulate.evolution import Life, live
 from simulate.gold import CONTRADICTION, DIFFICULTIES, gold_of
 from simulate.population import COLUMN
 from simulate.sessions import Role, Sessions, Users
-from simulate.world import load_world
+from simulate.world_reader import load_world
 
 END = date(2026, 6, 30)
 DAYS = 400
@@ -103,9 +103,9 @@ def test_a_dead_loop_repeats_the_last_step() -> None:
     config = replace(BASE, noise=NoiseConfig(loop_rate=1.0, loop_length=[2, 2]))
     counts: Counter[str] = Counter()
     steps = Walk(length_S=np.array([1, 2]), action_E=np.array([5, 6, 7]))
-    places = with_loops(np.random.default_rng(0), config, steps, counts)
-    assert places.action_E.tolist() == [5, 5, 5, 6, 7, 7, 7]
-    assert places.again_E.tolist() == [False, True, True, False, False, True, True]
+    layout = with_loops(np.random.default_rng(0), config, steps, counts)
+    assert layout.action_E.tolist() == [5, 5, 5, 6, 7, 7, 7]
+    assert layout.again_E.tolist() == [False, True, True, False, False, True, True]
     assert counts["loops"] == 2
 
 
@@ -142,13 +142,13 @@ def test_a_session_waits_for_the_one_before_and_nothing_outlasts_the_history() -
     actions = actions_of(platform(gap_s=[100, 100]))
     steps = Walk(length_S=np.array([2, 2, 2]), action_E=np.zeros(6, dtype=np.int64))
     counts: Counter[str] = Counter()
-    places = with_loops(
+    layout = with_loops(
         np.random.default_rng(0), replace(BASE, noise=NoiseConfig(loop_rate=0)), steps, counts
     )
     start = np.array([1_000_000, 1_000_000, DAY_MS - 50_000])
     rng, platform_S = np.random.default_rng(0), np.zeros(3, dtype=np.int64)
     mine = sessions_of([0, 0, 1])
-    time, in_time = run_clock(rng, actions, users(1), mine, platform_S, start, places, counts)
+    time, in_time = run_clock(rng, actions, users(1), mine, platform_S, start, layout, counts)
     again = 1_000_000 + 100_000 + PAUSE_MS
     expected = [1_000_000, 1_100_000, again, again + 100_000, DAY_MS - 50_000, DAY_MS + 50_000]
     assert np.abs(time - expected).max() <= 2  # whole milliseconds

@@ -19,7 +19,7 @@ from records.simulation import (
 from records.tags import TAG, TAG_NAMES
 from simulate.evolution import check_evolution, drift, live
 from simulate.population import COLUMN, Personas, Population, check_population, draw_personas
-from simulate.world import load_world
+from simulate.world_reader import load_world
 
 USERS = 4000
 
@@ -121,9 +121,10 @@ def tables(**changes: TableConfig) -> PopulationConfig:
         (tables(gender=TableConfig(percent={"al": [50, 50]})), "gender.percent needs exactly the rows all"),
         (
             tables(gendre=TableConfig()),
-            "unknown key simulate.population.tables.'gendre'; the nearest known one is gender",
+            "unknown key 'simulate.population.tables.gendre'; "
+            "the nearest known one is simulate.population.tables.gender",
         ),
-        (tables(pet=TableConfig("tenure", {})), "pet.given: 'tenure'; the nearest known one is"),
+        (tables(pet=TableConfig("tenure", {})), "pet.given: tenure'; the nearest known one is"),
         (
             tables(age_group=TableConfig("life_stage", {v: [20] * 5 for v in TAG["life_stage"].values})),
             "depend on each other in a circle",
@@ -262,14 +263,20 @@ def test_a_life_event_breaks_a_habit() -> None:
 @pytest.mark.parametrize(
     ("event", "message"),
     [
-        (LifeEventConfig(when={"pets": ["cat"]}), "events.x.when.'pets'; the nearest known one is pet"),
-        (LifeEventConfig(when={"pet": ["kat"]}), "events.x.when.pet: 'kat'; the nearest known one is cat"),
-        (LifeEventConfig(sets={"pet": "bird"}), "events.x.sets.pet: 'bird'"),
-        (LifeEventConfig(redraw=["interests"]), "events.x.redraw.'interests'"),
+        (
+            LifeEventConfig(when={"pets": ["cat"]}),
+            "events.x.when.pets'; the nearest known one is simulate.evolution.events.x.when.pet",
+        ),
+        (
+            LifeEventConfig(when={"pet": ["kat"]}),
+            "events.x.when.pet: kat'; the nearest known one is simulate.evolution.events.x.when.pet: cat",
+        ),
+        (LifeEventConfig(sets={"pet": "bird"}), "events.x.sets.pet: bird'; the nearest known one is"),
+        (LifeEventConfig(redraw=["interests"]), "events.x.redraw.interests'; the nearest known one is"),
     ],
 )
 def test_events_about_nothing_are_refused(event: LifeEventConfig, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         check_evolution(replace(EvolutionConfig(), events={"x": event}))
-    with pytest.raises(UserError, match=r"simulate.evolution.drifting: 'age_group'"):
+    with pytest.raises(UserError, match=r"simulate.evolution.drifting: age_group'"):
         check_evolution(EvolutionConfig(drifting=["age_group"]))

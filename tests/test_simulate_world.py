@@ -8,9 +8,10 @@ import pytest
 from records.errors import UserError
 from records.simulation import SimulateConfig
 from records.tags import TAG, TAG_NAMES
-from simulate.titles import write_titles
-from simulate.world import World, load_world
+from simulate.titles import kinds_by_platform, write_titles
+from simulate.world import World
 from simulate.world_files import FILES, read_world_files
+from simulate.world_reader import load_world
 
 SHIPPED = Path(__file__).parent.parent / "simulate" / "shipped"
 
@@ -53,8 +54,7 @@ def test_names_and_categories_give_no_value_away(world: World) -> None:
 
 def test_an_item_keeps_its_titles_whatever_else_is_on_offer(world: World, tmp_path: Path) -> None:
     more = stacked(tmp_path, catalogue="Pantry: {items: {Rolled Oats Tin: coffee}}\n")
-    kinds = {name: {"product", "query"} for name in SimulateConfig().platforms}
-    before, after = write_titles(world, kinds), write_titles(more, kinds)
+    before, after = write_titles(world, SimulateConfig()), write_titles(more, SimulateConfig())
     assert len(more.items) == len(world.items) + 1
     assert set(before.texts) < set(after.texts)
     added = set(after.texts) - set(before.texts)
@@ -62,10 +62,13 @@ def test_an_item_keeps_its_titles_whatever_else_is_on_offer(world: World, tmp_pa
 
 
 def test_titles_name_their_item_and_its_attributes(world: World) -> None:
-    titles = write_titles(world, {name: set(world.kinds) for name in SimulateConfig().platforms})
+    titles = write_titles(world, SimulateConfig())
     plain = titles.gift_offset
     assert len(titles.texts) == 2 * plain
-    assert (titles.count_NK >= 1).all()
+    needed = kinds_by_platform(SimulateConfig())
+    for item, count_K in zip(world.items, titles.count_NK.tolist(), strict=True):
+        kinds = {kind for kind, count in zip(world.kinds, count_K, strict=True) if count}
+        assert kinds == needed[item.platform]
     assert 0.05 < sum(bool(named) for named in titles.attributes) / plain < 0.5
     for place in range(0, plain, 97):
         item = world.items[titles.item_T[place]]
@@ -82,7 +85,7 @@ def test_own_titles_are_taken_as_they_are(tmp_path: Path) -> None:
         catalogue="Pantry: {items: {Ground Coffee: "
         "{desire: coffee, titles: {product: [Kaffee gemahlen 500g]}}}}\n",
     )
-    titles = write_titles(world, {name: {"product", "query"} for name in SimulateConfig().platforms})
+    titles = write_titles(world, SimulateConfig())
     assert "Kaffee gemahlen 500g" in titles.texts
     assert "Kaffee gemahlen 500g Gift Wrap" in titles.texts
 
@@ -123,11 +126,11 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
     [
         (
             {"desires": "x: {want: y, shows: {pets: cat}}\n"},
-            "unknown key x.shows.'pets'; the nearest known one is pet",
+            "unknown key 'x.shows.pets'; the nearest known one is x.shows.pet",
         ),
         (
             {"desires": "x: {want: y, shows: {pet: kat}}\n"},
-            "x.shows.pet: 'kat'; the nearest known one is cat",
+            "'x.shows.pet: kat'; the nearest known one is x.shows.pet: cat",
         ),
         (
             {"desires": "x: {want: y, shows: {pet: [cat, dog, none]}}\n"},
@@ -136,17 +139,23 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
         ({"desires": "x: {want: y, shows: {pet: cat, gender: male}}\n"}, "x.shows must name one tag"),
         (
             {"desires": "x: {want: y, lean: {}}\n"},
-            "desires.yaml: unknown key x.'lean'; the nearest known one is leans",
+            "desires.yaml: unknown key 'x.lean'; the nearest known one is x.leans",
         ),
-        ({"desires": "x: {want: y, leans: {tydy: 1}}\n"}, "unknown key x.leans.'tydy'"),
-        ({"desires": "x: {want: y, months: {13: 2}}\n"}, "unknown key x.months.'13'"),
+        (
+            {"desires": "x: {want: y, leans: {tydy: 1}}\n"},
+            "unknown key 'x.leans.tydy'; the nearest known one is x.leans.tidy",
+        ),
+        ({"desires": "x: {want: y, months: {13: 2}}\n"}, "unknown key 'x.months.13'"),
         ({"desires": "x: {want: y, weight: -1}\n"}, "x: weight must be above 0"),
         ({"desires": "x: {want: y}\n"}, "x: no item of the catalogue satisfies it; add one"),
         ({"desires": "x: {want: y}\nx: {want: z}\n"}, "line 2: key 'x' stands twice; keep one"),
         ({"desires": "x: [want\n"}, "not valid YAML at line"),
         ({"desires": "- x\n"}, "must be a mapping"),
-        ({"catalogue": "Pantry: {items: {Oat Flakes: coffe}}\n"}, "'coffe'; the nearest known one is coffee"),
-        ({"catalogue": "Pantry: {platform: Shop}\n"}, "Pantry.platform: 'Shop'"),
+        (
+            {"catalogue": "Pantry: {items: {Oat Flakes: coffe}}\n"},
+            "desire coffe'; the nearest known one is Pantry.items.Oat Flakes: desire coffee",
+        ),
+        ({"catalogue": "Pantry: {platform: Shop}\n"}, "'Pantry.platform: Shop'; the nearest known one is"),
         (
             {"catalogue": "Pantry: {items: {Lipstick: coffee}}\n"},
             "stands twice; an item satisfies one desire only",
@@ -157,7 +166,10 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
         ),
         ({"catalogue": "Pantry: {items: {Cat Food: cat_litter}}\n"}, "'Cat Food' spells the value 'cat'"),
         ({"catalogue": "Pantry: {items: {Oats: {desire: coffee, price: x}}}\n"}, "price 'x' is no number"),
-        ({"catalogue": "Pantry: {items: {Oats: {desire: coffee, titles: {web: [x]}}}}\n"}, "titles.'web'"),
+        (
+            {"catalogue": "Pantry: {items: {Oats: {desire: coffee, titles: {web: [x]}}}}\n"},
+            "titles.web'; the nearest known one is",
+        ),
         (
             {"catalogue": 'Pantry: {items: {Oats: {desire: coffee, titles: {query: ["a\\u0007"]}}}}\n'},
             "control char",
@@ -168,11 +180,14 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
         ),
         (
             {"titles": "kinds: {product: {parts: [item, gift, prase: 0.1]}}\n"},
-            "'prase'; the nearest known one is praise",
+            "parts: prase'; the nearest known one is kinds.product.parts: praise",
         ),
         ({"cities": "Iberia: [Madrid]\n"}, "a region has at least two"),
         ({"preferences": "shopping: {gender: {doc: x}}\n"}, "shopping.gender: the name is taken"),
-        ({"preferences": "shopping: {x: {doc: x, traits: {Q: 1}}}\n"}, "shopping.x.traits.'Q'"),
+        (
+            {"preferences": "shopping: {x: {doc: x, traits: {Q: 1}}}\n"},
+            "'shopping.x.traits.Q'; the nearest known one is",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_world_is_said_in_one_line(

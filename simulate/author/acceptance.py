@@ -132,7 +132,7 @@ class DesireReview:
 
     def __init__(self, world: World, owners: dict[str, str]) -> None:
         self._world = world
-        self._anchored = {one.name: bool(one.anchors) for one in world.preferences}
+        self._tells = {one.name: one.tells for one in world.preferences}
         self._values = {value for tag in TAG_NAMES for value in world.values_of(tag)}
         self._wants = {desire.want.casefold() for desire in world.desires}
         self._names = set(world.desire)
@@ -179,10 +179,10 @@ class DesireReview:
             return "unknown_tag"
         if proposal.value not in (self._world.values_of(proposal.tag) if proposal.tag else ("",)):
             return "unknown_value"
-        if any(name not in self._anchored for name in proposal.leans):
+        if any(name not in self._tells for name in proposal.leans):
             return "unknown_preference"
-        if not proposal.tag and any(self._anchored[name] for name in proposal.leans):
-            return "anchored_preference"  # an everyday desire would give a tag away
+        if any(not self._tells[name] <= {proposal.tag} for name in proposal.leans):
+            return "anchored_preference"  # the desire would give another tag away
         want = tidied(proposal.want)
         fault = fault_of(want, "want")
         if fault:

@@ -12,7 +12,8 @@ from records.errors import UserError
 from records.files import write_text
 from records.simulation import SimulateConfig
 from simulate.author.protocol import ItemProposal
-from simulate.world import Item, load_world
+from simulate.world import Item
+from simulate.world_reader import load_world
 
 MARK = "# Written by usergpt simulate write"
 """How files begin that may be written anew."""

@@ -8,7 +8,7 @@ from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES
 from simulate.author.protocol import DesireAsk, TextAsk, facts_of
 from simulate.population import Population, draw_personas
-from simulate.titles import Titles, write_titles
+from simulate.titles import Titles, kinds_by_platform
 from simulate.world import Item, World
 
 QUERY = "query"
@@ -28,14 +28,6 @@ MOST_KNOWN = 8
 
 _PERSONAS_KEY = 7
 """Branch of the seed for the personas that desires are asked of."""
-
-
-def kinds_by_platform(config: SimulateConfig) -> dict[str, set[str]]:
-    """Platform → kinds of title that its actions carry."""
-    return {
-        name: {action.title for action in platform.actions.values()}
-        for name, platform in config.platforms.items()
-    }
 
 
 def text_asks(
@@ -69,15 +61,10 @@ def text_asks(
     return titles, queries
 
 
-def composed_titles(world: World, config: SimulateConfig) -> Titles:
-    """All titles of the world as it is."""
-    return write_titles(world, kinds_by_platform(config))
-
-
 def desire_asks(world: World, config: SimulateConfig, seed: int, count: int) -> list[DesireAsk]:
     """`count` asks, each of a persona of its own; which, depends on the seed and its number alone."""
     population = Population(config.population, config.quality, len(world.city_names), len(world.hobbies))
-    anchored = {preference.name for preference in world.preferences if preference.anchors}
+    tells = {preference.name: preference.tells for preference in world.preferences}
     categories = {item.category: item.platform for item in world.items}
     asks = []
     for number in range(count):
@@ -103,7 +90,7 @@ def desire_asks(world: World, config: SimulateConfig, seed: int, count: int) -> 
                 value=value,
                 known=_known_wants(world, rng, tag, value),
                 categories=categories,
-                leans={name: doc for name, doc in persona.likes.items() if tag or name not in anchored},
+                leans={name: doc for name, doc in persona.likes.items() if tells[name] <= {tag}},
                 items=NEW_ITEMS,
             )
         )

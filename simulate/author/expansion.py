@@ -8,9 +8,10 @@ from typing import Any
 from records.simulation import SimulateConfig
 from simulate.author.acceptance import DesireReview, Outcome, TextReview, owners_of_texts
 from simulate.author.additions import Addition, NewTexts, loadable
-from simulate.author.asks import QUERY, composed_titles, desire_asks, text_asks
+from simulate.author.asks import QUERY, desire_asks, text_asks
 from simulate.author.protocol import Author
-from simulate.world import load_world
+from simulate.titles import write_titles
+from simulate.world_reader import load_world
 
 TITLES, QUERIES, DESIRES, ITEMS = WORKS = ("titles", "queries", "desires", "new items")
 """What is counted; new items are asked for along with their desire."""
@@ -46,7 +47,7 @@ def expand(
         UserError: the world does not load, or the author gives up.
     """
     world = load_world(config)
-    composed = composed_titles(world, config)
+    composed = write_titles(world, config)
     owners = owners_of_texts(world, composed)
     titles, queries = text_asks(world, config, composed, world.items[:items])
     wishes = desire_asks(world, config, seed, desires)

@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from simulate.environment import EPOCH
+
 AROUND_DAYS = 14
 """Days before and after a festival that it is compared with: four weeks hold every weekday four times."""
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,10 @@ def festival_effects(
         return tuple(_effect(festival.name, 0, None, None, 0) for festival in festivals)
     first, last = int(day_D[0]), int(day_D[-1])
     spans = [
-        [(start.toordinal() - _EPOCH, end.toordinal() - _EPOCH) for start, end in festival.days]
+        [
+            (start.toordinal() - EPOCH.toordinal(), end.toordinal() - EPOCH.toordinal())
+            for start, end in festival.days
+        ]
         for festival in festivals
     ]
     taken = {

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from records.simulation import SimulateConfig
 from records.tags import TAG, TAG_NAMES
+from simulate.environment import DAY_MS
 from simulate.titles import Titles
 from simulate.world import World
 
@@ -38,21 +39,21 @@ BAND_HOURS = 3
 BAND_EVIDENCE = 7.0
 """Log odds against chance from which a housemate is believed in."""
 
-DAY_MS = 86_400_000
-
 Values = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """Public knowledge: content → item, whether it is a gift, and by item the tag and the values shown."""
+    """Public knowledge: content → item, whether it is a gift; by item the tag and the values shown.
+
+    `slip_share`: share of the shop's items that show a tag; `cities`: how many there are.
+    """
 
     contents: pl.DataFrame
     tags: tuple[str, ...]
     values: tuple[Values, ...]
     slip_share: dict[str, float]
-    cities: tuple[str, ...]
-    hobbies: Values
+    cities: int
 
 
 def public_knowledge(world: World, titles: Titles, config: SimulateConfig) -> Knowledge:
@@ -76,8 +77,7 @@ def public_knowledge(world: World, titles: Titles, config: SimulateConfig) -> Kn
             / sum(shops)
             for tag in TAG_NAMES
         },
-        cities=world.city_names,
-        hobbies=world.hobbies,
+        cities=len(world.city_names),
     )
 
 
@@ -106,15 +106,14 @@ class _Evidence:
 def _read_user(frame: pl.DataFrame, knowledge: Knowledge) -> dict[str, Values]:
     time = frame["timestamp"].dt.epoch("ms").to_numpy()
     hour = frame["timestamp"].dt.hour().to_numpy()
-    end = int(time[-1])
-    evidence, clicks, sessions, hours = _evidence(frame, time, hour, knowledge)
+    evidence, clicks, hours = _evidence(frame, time, hour, knowledge)
     band = _housemate(evidence, hours)
     found = {tag: _without(one, band) for tag, one in evidence.items()}
     expected = max(1.0, float(np.mean([float(len(one.time)) for one in found.values()] or [0.0])))
     answer: dict[str, Values] = {}
     for tag in TAG_NAMES:
         if tag == "home_city":
-            answer[tag] = _home(frame, time)
+            answer[tag] = _home(frame, time, knowledge.cities)
             continue
         one = found.get(tag)
         slips = SLIP * clicks * knowledge.slip_share[tag]
@@ -125,14 +124,14 @@ def _read_user(frame: pl.DataFrame, knowledge: Knowledge) -> dict[str, Values]:
         elif not _is_decided(one):
             answer[tag] = ()
         else:
-            answer[tag] = (_value_at_end(one, TAG[tag].values, end),)
+            answer[tag] = (_value_at_end(one, TAG[tag].values),)
     return answer
 
 
 def _evidence(
     frame: pl.DataFrame, time: NDArray[np.int64], hour: NDArray[np.int8], knowledge: Knowledge
-) -> tuple[dict[str, _Evidence], int, int, NDArray[np.int64]]:
-    """Evidence by tag, number of clicks and of sessions, and sessions by hour of day.
+) -> tuple[dict[str, _Evidence], int, NDArray[np.int64]]:
+    """Evidence by tag, number of clicks, and sessions by hour of day.
 
     A session gives one unit of each (tag, values) it is about. A single click beside other things is a slip.
     """
@@ -140,7 +139,7 @@ def _evidence(
     actions, sources = frame["action"].to_list(), frame["source"].to_list()
     found: dict[str, _Evidence] = {}
     hours = np.zeros(24, dtype=np.int64)
-    start, sessions = 0, 0
+    start = 0
     for place in range(1, len(items) + 1):
         if (
             place < len(items)
@@ -148,7 +147,6 @@ def _evidence(
             and time[place] - time[place - 1] < PAUSE_MINUTES * 60_000
         ):
             continue
-        sessions += 1
         hours[hour[start]] += 1
         about: dict[tuple[str, Values], int] = {}
         clicks_only: dict[tuple[str, Values], bool] = {}
@@ -166,7 +164,7 @@ def _evidence(
                 one.hour.append(int(hour[start]))
                 one.values.append(values)
         start = place
-    return found, actions.count("Click"), sessions, hours
+    return found, actions.count("Click"), hours
 
 
 def _housemate(evidence: Mapping[str, _Evidence], hours: NDArray[np.int64]) -> set[int]:
@@ -238,8 +236,8 @@ def _hobbies(one: _Evidence, slips: float) -> Values:
     return tuple(value for value in ranked if counts[value] >= least)
 
 
-def _value_at_end(one: _Evidence, values: Values, end: int) -> str:
-    """The most probable value on the last day (forward filter)."""
+def _value_at_end(one: _Evidence, values: Values) -> str:
+    """The most probable value after the last sign (forward filter)."""
     size = len(values)
     belief = np.full(size, 1.0 / size)
     before = one.time[0]
@@ -254,7 +252,7 @@ def _value_at_end(one: _Evidence, values: Values, end: int) -> str:
     return values[int(belief.argmax())]
 
 
-def _home(frame: pl.DataFrame, time: NDArray[np.int64]) -> Values:
+def _home(frame: pl.DataFrame, time: NDArray[np.int64], cities: int) -> Values:
     """The city of most weeks lately; weeks away are exceptions."""
     located = frame["location"].to_numpy() != ""
     if not located.any():
@@ -266,7 +264,7 @@ def _home(frame: pl.DataFrame, time: NDArray[np.int64]) -> Values:
     before = int(week[0])
     for number in np.unique(week).tolist():
         moved = 1.0 - np.exp(-CHANGES_A_YEAR * (number - before + 1) / 52)
-        belief = (1.0 - moved) * belief + moved / 24
+        belief = (1.0 - moved) * belief + moved / cities
         here, counts = np.unique(city[week == number], return_counts=True)
         share = dict(zip(here.tolist(), (counts / counts.sum()).tolist(), strict=True))
         belief = belief * np.array([WEEK_AWAY + (1 - WEEK_AWAY) * share.get(name, 0.0) for name in names])

@@ -1,7 +1,7 @@
 """What a behaviour log looks like in numbers: how much, when, of what, with which result.
 
     frames of whole users ── encode ──> numbers ── tally ──> counts of the log and of each platform
-    counts ── measures ──> LogStatistics ── to_json ──> statistics.json
+    counts ── formulas ──> LogStatistics ── to_json ──> statistics.json
 
 Frames are read one by one and forgotten, so a log of any length needs the memory of one frame, of a million
 items a platform, and of about 100 bytes a user and platform. Times are taken as they stand (UTC in
@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from simulate.environment import DAY_MS, EPOCH
 from simulate.measure.encoding import CLICK, KINDS, PURCHASE, SEARCH, Encoder, Item
 from simulate.measure.festivals import FestivalEffect, FestivalWindows, festival_effects
 from simulate.measure.formulas import (
@@ -28,15 +29,13 @@ from simulate.measure.formulas import (
     survival,
     zipf_exponent,
 )
-from simulate.measure.tally import DAY_MS, ActionTally, UserTally, joined_actions
+from simulate.measure.tally import ActionTally, UserTally, joined_actions
 
 MAX_PLATFORMS = 100
 """Sources that are told apart; a log with more has something else in that column."""
 
 TOP_SHOWN = 8
 """Most frequent items that are named."""
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +257,7 @@ def _statistics(
             gap_density=gap_density(users.gaps),
             rank_frequency=rank_frequency(item_counts),
             days=[
-                (date.fromordinal(_EPOCH + int(day)).isoformat(), int(n), int(bought))
+                (date.fromordinal(EPOCH.toordinal() + int(day)).isoformat(), int(n), int(bought))
                 for day, n, bought in zip(day_D, events_D, purchases_D, strict=True)
             ],
             burstiness_histogram=np.histogram(burstiness_U, bins=40, range=(-1, 1))[0].tolist(),

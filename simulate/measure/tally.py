@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from simulate.environment import DAY_MS
 from simulate.measure.encoding import KINDS, PURCHASE, VISIT, Events
 from simulate.measure.formulas import GAP_BINS, burstiness, gap_histogram
 
@@ -25,7 +26,6 @@ SESSION_GAP_MS = 30 * 60 * 1000
 """A pause of a user on a platform that ends a session, the usual convention of web analytics."""
 
 HOUR_MS = 60 * 60 * 1000
-DAY_MS = 24 * HOUR_MS
 NAMED = 64
 """Items of a frame whose texts are kept: enough to name the most frequent of all."""
 
@@ -77,7 +77,7 @@ class Users:
     """What is known of each of U users; NaN where a user has too little.
 
     `user_U` hashes of ids, `events_U` counts, `rate_U` events a day and `days_U` days from the first to the
-    last event, both counted in, `burstiness_U` as in `measures.burstiness`, `entropy_U` nats of categories.
+    last event, both counted in, `burstiness_U` as in `formulas.burstiness`, `entropy_U` nats of categories.
     """
 
     user_U: NDArray[np.uint64]
@@ -93,7 +93,7 @@ class UserTally:
 
     def __init__(self) -> None:
         self.gaps = np.zeros(GAP_BINS, dtype=np.int64)
-        """Gaps between one moment of a user and the next, as `measures.gap_histogram`."""
+        """Gaps between one moment of a user and the next, as `formulas.gap_histogram`."""
         self.category_C = np.zeros(0)
         """Events by code of category."""
         self.mixture_C = np.zeros(0)

@@ -14,7 +14,7 @@ from simulate.author.acceptance import described
 from simulate.author.asks import desire_asks
 from simulate.author.llm import LLMAuthor
 from simulate.engine import simulate
-from simulate.world import load_world
+from simulate.world_reader import load_world
 from tests.integration.conftest import CHAT_MODEL, usergpt
 
 CONFIG = SimulateConfig()

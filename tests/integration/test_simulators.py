@@ -27,7 +27,7 @@ SEED = 5
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("[!.]*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")
