@@ -70,6 +70,8 @@ def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
 def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Recipe:
     schema = OmegaConf.structured(Recipe)
     changes = _dotlist(overrides)
+    _check_interpolations(given, file)
+    _check_interpolations(changes, "command line")
     try:
         merged = OmegaConf.merge(schema, _without_removals(given), _without_removals(changes))
         for path in (*_removals(given), *_removals(changes)):
@@ -80,6 +82,18 @@ def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Re
         raise UserError(f"{file}: {key}: {str(error).splitlines()[0]}") from None
     assert isinstance(recipe, Recipe)
     return recipe
+
+
+def _check_interpolations(given: Any, where: str, key: str = "") -> None:
+    """A value may name another key (`${seed}`), but not the environment: recipes are written into runs."""
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            _check_interpolations(value, where, f"{key}.{name}" if key else str(name))
+    elif isinstance(given, list):
+        for value in given:
+            _check_interpolations(value, where, key)
+    elif isinstance(given, str) and re.search(r"\$\{\s*oc\.", given):
+        raise UserError(f"{where}: {key} asks for ${{oc.…}}; only other keys can be named, such as ${{seed}}")
 
 
 def _without_removals(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -156,12 +156,20 @@ class PopulationConfig:
         0.4, "Factor on the odds of children for singles; the rest have none.", low=0, high=1
     )
     hobbies: list[float] = opt([35, 40, 25], "Percentages of users with one, two and three hobbies.")
+    group_spread: float = opt(
+        0.5, "Deviation of the log odds of a preference that its group has in common.", low=0
+    )
+    own_spread: float = opt(
+        0.8, "Deviation of the log odds of a preference that nothing else explains.", low=0
+    )
 
 
 @dataclass
 class LifeEventConfig:
     per_year: float = opt(0.0, "How often a year it happens to those it can happen to.", low=0)
-    when: dict[str, list[str]] = opt({}, "Whom it can happen to: tag → values, all of them to hold.")
+    when: dict[str, list[str]] = opt(
+        {}, "Whom it can happen to: tag → values, all of them to hold (of a drifting tag: habits aside)."
+    )
     sets: dict[str, str] = opt({}, "Tag → value from then on; `other` is any other value, drawn evenly.")
     redraw: list[str] = opt([], "Tags drawn anew from their tables, given what is set.")
 
@@ -222,6 +230,10 @@ def _life_events() -> dict[str, LifeEventConfig]:
 class EvolutionConfig:
     events: dict[str, LifeEventConfig] = opt(_life_events(), "Event-driven change, month by month.")
     settled_days: int = opt(45, "Days before the end of a history from which on nothing changes.", low=0)
+    child_months: dict[str, int] = opt(
+        {"expecting": 9, "infant": 24, "preschool": 36, "school_age": 120},
+        "Months that a child stage lasts; after the last one children are no longer seen in a log.",
+    )
     drifting: list[str] = opt(
         ["dining_style", "fitness", "price_sensitivity", "chronotype", "mobility"],
         "Tags that behaviour changes: their value is the habit that has become the strongest.",
@@ -253,8 +265,9 @@ class BehaviourConfig:
     )
     evenness: float = opt(5.0, "Dirichlet concentration of a user's evidence over tags.", low=0.1)
     news: float = opt(
-        0.25, "Share of sessions in the two months after a change that are about what changed.", low=0, high=1
+        0.25, "Share of sessions in the months after a change that are about what changed.", low=0, high=1
     )
+    news_months: int = opt(2, "Months after a change in which it is news.", low=0)
     popularity: float = opt(1.8, "Zipf exponent of the items that satisfy an everyday desire.", low=0)
     telling_popularity: float = opt(0.6, "The same of the items of a desire that shows a tag.", low=0)
     fancy: float = opt(0.9, "Deviation of the log weight of an everyday desire between users.", low=0)
@@ -264,6 +277,11 @@ class BehaviourConfig:
         0.3, "Probability that a later event of a session looks at another item.", low=0, high=1
     )
     longest_session: int = opt(10, "Events a session, at most.", low=1, high=100)
+    pause_s: float = opt(30.0, "Least time between two sessions of a user, seconds.", low=0)
+    hours_of: dict[str, list[int]] = opt(
+        {"morning": [5, 11], "daytime": [11, 18], "night": [18, 29]},
+        "First hour and the one after the last by chronotype; from 24 on: the early morning of the same day.",
+    )
     own_hours: float = opt(
         0.6,
         "Share of sessions a marked chronotype puts into its window; the others follow the platform.",
@@ -274,7 +292,11 @@ class BehaviourConfig:
         {"local": 0.4, "regional": 2.0, "frequent_flyer": 6.0}, "Trips by mobility."
     )
     trips_if_hidden: float = opt(1.5, "Trips a year of users whose mobility stays hidden.", low=0)
+    trip_days: list[int] = opt([2, 7], "Shortest and longest trip, days.")
     several: float = opt(0.15, "Share of purchases of more than one piece.", low=0, high=1)
+    one_more: float = opt(
+        0.4, "Probability of a further piece, after the second and each next.", low=0, high=0.99
+    )
     price_spread: float = opt(0.3, "Deviation of the log price of an item between purchases.", low=0)
 
 
@@ -288,6 +310,7 @@ class NoiseConfig:
     festival_gifts: float = opt(3.0, "Factor on `gift_rate` during festivals.", low=0)
     shared_users: float = opt(0.35, "Share of users whose account a housemate uses too.", low=0, high=1)
     shared_share: list[float] = opt([0.15, 0.35], "Smallest and largest share of such an account's sessions.")
+    shared_from: list[int] = opt([6, 21], "Earliest and latest first hour of a housemate's use.")
     shared_hours: int = opt(3, "Hours of the day within which a housemate uses the account.", low=1, high=24)
     shared_tags: list[str] = opt(
         ["gender", "age_group", "fitness", "education", "occupation", "price_sensitivity"],
@@ -295,6 +318,7 @@ class NoiseConfig:
     )
     loop_rate: float = opt(0.002, "Share of sessions that end in a dead loop.", low=0, high=1)
     loop_length: list[int] = opt([4, 20], "Fewest and most repetitions of a dead loop.")
+    loop_gap_s: list[float] = opt([0.8, 4.0], "Shortest and longest seconds between its events.")
 
 
 @dataclass
@@ -470,6 +494,16 @@ class QualityConfig:
 
 
 @dataclass
+class GoldConfig:
+    explicit_events: int = opt(6, "With so many unambiguous events a value is plain to see.", low=1)
+    contradiction: float = opt(
+        1.0,
+        "A case is hard when gifts, housemate or former value have so many events for one of its own.",
+        low=0,
+    )
+
+
+@dataclass
 class SimulateConfig:
     users: int = opt(2000, "Number of simulated users.", low=1)
     end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
@@ -488,3 +522,4 @@ class SimulateConfig:
     follow_ups: dict[str, FollowUpConfig] = opt(_follow_ups(), "What leads from one platform to another.")
     periods: dict[str, PeriodConfig] = opt(_periods(), "Festivals, holidays, terms and shocks.")
     quality: QualityConfig = opt(QualityConfig, "What is repaired or rejected.")
+    gold: GoldConfig = opt(GoldConfig, "How hard a gold label is called.")

@@ -115,15 +115,15 @@ def build_stage(
             shown = whole.window(first, count)
             chosen = _choose(stage, standard, controversial, rng)
             seen = {name: _as_seen(gold[user][name], shown) for name in chosen}
-            # Known tags that a stretch does not show are not asked: nobody is taught to guess. Of a whole
-            # history they are asked and NA, which is what it says; passed over there, they would teach the
-            # model to skip tags of which it sees nothing although it was asked for them.
-            tags = chosen
-            if config.window_lines:
-                tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
             # A composite needs something to say: one sentence takes one known tag.
-            known = [tag for tag in tags if not seen[tag].is_na]
+            known = [name for name in chosen if not seen[name].is_na]
             task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
+            # Known tags that the lines do not show are NA, which is what the lines say: passed over, they
+            # would teach the model to skip tags of which it sees nothing, and a summary to speak of them.
+            # Only where short stretches are asked for tags alone are they left out: most would be NA.
+            tags = chosen
+            if config.window_lines and task == TAGS_TASK:
+                tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
             if tags:
                 stated = stated_tags(known, teacher_silence, rng) if task == COMPOSITE_TASK else ()
                 text = gold_answer(shown, seen, tags, task, answer, stated)

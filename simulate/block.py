@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from records.simulation import SimulateConfig
 from records.tags import TAG
 from simulate.chains import Actions, Walk, walk
-from simulate.environment import DAY_MS, HOURS_OF, Calendar, make_calendar, session_hours
+from simulate.environment import DAY_MS, Calendar, make_calendar, session_hours
 from simulate.events import Events, kept, make_events, run_clock, with_loops
 from simulate.evolution import MONTH_DAYS, Life, drift, live
 from simulate.intents import Intents, draw_tastes
@@ -119,7 +119,7 @@ class Simulator:
         layout = with_loops(clock, config, steps, counts)
         platform_S = self.intents.platform_N[sessions.item_S]
         time_E, in_time_E = run_clock(
-            clock, self.actions, users, sessions, platform_S, start_S[order], layout, counts
+            clock, config, self.actions, users, sessions, platform_S, start_S[order], layout, counts
         )
         events = make_events(
             noise,
@@ -195,14 +195,14 @@ class Simulator:
         chronotype = COLUMN["chronotype"]
         marked_S = users.shown_BT[sessions.user_S, chronotype]
         month_S = sessions.day_S // MONTH_DAYS
-        windows = np.array([list(HOURS_OF).index(value) for value in TAG["chronotype"].values])
+        windows = np.array([list(behaviour.hours_of).index(value) for value in TAG["chronotype"].values])
         window_S = np.where(marked_S, windows[life.state_MBT[month_S, sessions.user_S, chronotype]], -1)
         bound_S = (sessions.tag_S == chronotype) & (sessions.role_S < Role.GIFT)
         window_S[bound_S] = windows[sessions.value_S[bound_S]]
         hour_S, moved = session_hours(
             rng,
             self.actions.platforms,
-            behaviour.own_hours,
+            behaviour,
             self.intents.platform_N[sessions.item_S],
             window_S,
             bound_S,

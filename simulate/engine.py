@@ -1,5 +1,6 @@
 """The simulation engine: a config and a seed to shards of events and gold labels.
 
+    world ──► titles.parquet
     users in shards ──► worker: draw blocks ─► {events,gold,personas}-00000.parquet
                                             └► shard-00000.json, last: the shard is done
 
@@ -22,16 +23,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from records.errors import UserError
-from records.files import read_json, write_json, written_whole
+from records.files import read_json, remove_leftovers, write_json, written_whole
 from records.options import exactly
 from records.simulation import SimulateConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.block import BLOCK, Simulator
 from simulate.environment import EPOCH, check_environment, make_calendar
 from simulate.evolution import check_evolution
-from simulate.frames import USER_DIGITS, Tables, observe, user_id
+from simulate.frames import USER_DIGITS, Tables, observe, titles_table, user_id
 from simulate.gold import gold_of
 from simulate.population import check_population
+from simulate.titles import write_titles
 from simulate.world_files import read_world_files
 from simulate.world_reader import load_world
 
@@ -43,6 +45,7 @@ MAX_USERS = 10**USER_DIGITS
 
 TABLES = ("events", "gold", "personas")
 SETTINGS = "settings.json"
+TITLES = "titles.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,9 @@ class ShardWriter:
             missing = (labels.pieces_R[: users * len(TAG_NAMES)].reshape(users, -1) == 0).sum(axis=0)
             na.update(dict(zip(TAG_NAMES, missing.tolist(), strict=True)))
         for name, frames in zip(TABLES, (events, gold, personas), strict=True):
-            with written_whole(table_path(self.out, name, shard)) as aside:
+            path = table_path(self.out, name, shard)
+            remove_leftovers(path)
+            with written_whole(path) as aside:
                 pl.concat(frames).write_parquet(aside, compression_level=1)
         note = {"users": left, "events": sum(map(len, events)), "na": dict(na), "counts": dict(counts)}
         write_json(_note_path(self.out, shard), note)
@@ -125,7 +130,7 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         UserError: the settings make no sense, or `out` holds a simulation with others.
     """
     end = check_config(config, seed)
-    load_world(config)  # refused here, before anything is written or started
+    world = load_world(config)  # refused here, before anything is written or started
     settings = _settings(config, seed, end)
     path = out / SETTINGS
     if path.exists():
@@ -138,6 +143,9 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         if out.exists() and any(out.iterdir()):
             raise UserError(f"{out}: is not empty and holds no simulation; choose another directory")
         write_json(path, settings)
+    if not (out / TITLES).exists():
+        with written_whole(out / TITLES) as aside:
+            titles_table(world, write_titles(world, config)).write_parquet(aside)
     return [shard for shard in shards(config) if not _is_written(out, shard)]
 
 
@@ -299,6 +307,10 @@ def _check_ranges(config: SimulateConfig) -> None:
         ("behaviour.ramp", behaviour.ramp, 0.0, math.inf),
         ("noise.shared_share", noise.shared_share, 0.0, 1.0),
         ("noise.loop_length", noise.loop_length, 1, 1000),
+        ("noise.loop_gap_s", noise.loop_gap_s, 0.001, 3600),
+        ("noise.shared_from", noise.shared_from, 0, 23),
+        ("behaviour.trip_days", behaviour.trip_days, 1, 365),
+        *((f"behaviour.hours_of.{name}", hours, 0, 48) for name, hours in behaviour.hours_of.items()),
         *((f"follow_ups.{name}.days", edge.days, 0, 3650) for name, edge in config.follow_ups.items()),
     )
     for key, pair, low, high in pairs:
@@ -306,6 +318,13 @@ def _check_ranges(config: SimulateConfig) -> None:
             raise UserError(f"simulate.{key}: give two numbers from {low:g} to {high:g}")
         if key != "behaviour.ramp" and pair[0] > pair[1]:
             raise UserError(f"simulate.{key}: {pair[0]:g} is above {pair[1]:g}; the smaller comes first")
+    if set(behaviour.hours_of) != set(TAG["chronotype"].values) or any(
+        not 0 < end - first <= 24 for first, end in behaviour.hours_of.values()
+    ):
+        raise UserError(
+            "simulate.behaviour.hours_of: give 1 to 24 hours, as [first, one after the last], for each of "
+            + ", ".join(TAG["chronotype"].values)
+        )
     if set(behaviour.trips_per_year) != set(TAG["mobility"].values) or not all(
         0 <= rate < 1000 for rate in behaviour.trips_per_year.values()
     ):

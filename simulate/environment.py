@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from records.errors import UserError
 from records.options import unknown_key
-from records.simulation import PeriodConfig, PlatformConfig, SimulateConfig
+from records.simulation import BehaviourConfig, PeriodConfig, PlatformConfig, SimulateConfig
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 
 KINDS = ("festival", "holiday", "term", "shock")
-
-HOURS_OF = {"morning": (5, 11), "daytime": (11, 18), "night": (18, 29)}
-"""Chronotype → half-open window of hours; past 24 is the early morning of the same calendar day."""
 
 _CALENDAR_KEY = 1
 """Key of the calendar's own random numbers; blocks of users have keys from 2 on."""
@@ -99,20 +96,22 @@ def _starts(name: str, period: PeriodConfig, seed: int, first: date, last: date)
 def session_hours(
     rng: np.random.Generator,
     platforms: list[PlatformConfig],
-    own_hours: float,
+    behaviour: BehaviourConfig,
     platform_S: NDArray[np.int64],
     window_S: NDArray[np.int64],
     bound_S: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], int]:
     """Hour of day, 0 to 23, of each session, and how many were moved because the platform was closed.
 
-    `window_S` numbers the chronotype in HOURS_OF, -1 for a user without one; a share `own_hours` of the
-    sessions falls into it, and those in `bound_S`, about that hour (a breakfast, a late show), all do.
+    `window_S` numbers the chronotype in `behaviour.hours_of`, -1 for a user without one; a share
+    `own_hours` of the sessions falls into it, and those in `bound_S`, about that hour (a breakfast, a late
+    show), all do.
     Within the window as without it hours follow the platform.
     """
     hour_FH = np.array([platform.hours for platform in platforms])
-    inside_WH = np.zeros((len(HOURS_OF) + 1, 24))
-    for place, (first, end) in enumerate(HOURS_OF.values()):
+    hours_of = behaviour.hours_of
+    inside_WH = np.zeros((len(hours_of) + 1, 24))
+    for place, (first, end) in enumerate(hours_of.values()):
         inside_WH[place, np.arange(first, end) % 24] = 1.0
     inside_WH[-1] = 1.0  # no window: all day
     weight_FWH = hour_FH[:, None, :] * inside_WH
@@ -121,9 +120,9 @@ def session_hours(
     rows = np.concatenate([np.where(open_FW[:, :, None], weight_FWH, hour_FH[:, None, :]), bound_FW], axis=1)
     edges = np.cumsum(rows.reshape(-1, 24), axis=1)
     edges /= edges[:, -1:]
-    windows = len(HOURS_OF) + 1
-    wanted_S = (window_S >= 0) & ((rng.random(len(platform_S)) < own_hours) | bound_S)
-    window_S = np.where(wanted_S, window_S, len(HOURS_OF))
+    windows = len(hours_of) + 1
+    wanted_S = (window_S >= 0) & ((rng.random(len(platform_S)) < behaviour.own_hours) | bound_S)
+    window_S = np.where(wanted_S, window_S, len(hours_of))
     row_S = platform_S * (2 * windows) + window_S + np.where(bound_S, windows, 0)
     # One sorted table for all rows: the edges of row r lie between r and r + 1.
     table = (edges + np.arange(len(edges))[:, None]).ravel()

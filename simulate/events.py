@@ -17,9 +17,6 @@ from simulate.sessions import NO_TAG, Role, Sessions, Users
 from simulate.titles import Titles
 from simulate.whereabouts import Whereabouts
 
-PAUSE_MS = 30_000
-"""Least time between two sessions of a user."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
@@ -76,6 +73,7 @@ def with_loops(rng: np.random.Generator, config: SimulateConfig, steps: Walk, co
 
 def run_clock(
     rng: np.random.Generator,
+    config: SimulateConfig,
     actions: Actions,
     users: Users,
     sessions: Sessions,
@@ -92,12 +90,13 @@ def run_clock(
     platform_E = platform_S[layout.session_E]
     low_E, high_E = np.log(actions.gap_F2 * 1000.0)[platform_E].T
     gap_E = np.exp(low_E + rng.random(len(platform_E)) * (high_E - low_E))
-    gap_E[layout.again_E] = rng.integers(800, 4000, int(layout.again_E.sum()))
+    low, high = (round(1000 * seconds) for seconds in config.noise.loop_gap_s)
+    gap_E[layout.again_E] = rng.integers(low, max(high, low + 1), int(layout.again_E.sum()))
     run_E = np.cumsum(gap_E.astype(np.int64))
     head_S = np.searchsorted(layout.session_E, np.arange(len(sessions)))
     last_S = np.append(head_S[1:], len(run_E)) - 1
     into_E = run_E - run_E[head_S][layout.session_E]
-    lasts_S = into_E[last_S] + PAUSE_MS
+    lasts_S = into_E[last_S] + round(1000 * config.behaviour.pause_s)
     # With running sums of durations taken off, waiting is a running maximum, user by user.
     before_S = np.cumsum(lasts_S) - lasts_S
     apart_S = sessions.user_S.astype(np.int64) * (4 * DAY_MS * int(users.days_B.max() + 2))
@@ -152,7 +151,7 @@ def make_events(
     price_E = np.round(intents.price_N[item_E] * np.exp(np.clip(spread_E, -limit, limit)), 2)
     several = np.flatnonzero(priced_E & (rng.random(size) < behaviour.several))
     pieces_E = np.ones(size, dtype=np.int64)
-    pieces_E[several] += rng.geometric(0.6, len(several))
+    pieces_E[several] += rng.geometric(1.0 - behaviour.one_more, len(several))
 
     day_E = (np.cumsum(users.days_B) - users.days_B)[user_E] + sessions.day_S[session_E]
     located_E = actions.located_A[action_E]

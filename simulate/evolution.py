@@ -16,8 +16,7 @@ from records.tags import TAG, TAG_NAMES
 from simulate.population import AGE_FROM, CLOSED, COLUMN, Personas, Population
 
 MONTH_DAYS = 30
-CHILD_MONTHS = {"expecting": 9, "infant": 24, "preschool": 36, "school_age": 120}
-"""How long a child stage lasts; after the last one children are no longer seen in a log."""
+CHILD_STAGES = TAG["child_stage"].values[1:]
 
 OTHER = "other"
 
@@ -54,7 +53,7 @@ def live(
     # A change falls at the start of a month, and nothing changes in the last days of a history.
     last_B = (days_B - config.settled_days) // MONTH_DAYS
     state_BT = personas.state_BT.copy()
-    child_B = _months_into_childhood(rng, state_BT[:, COLUMN["child_stage"]])
+    child_B = _months_into_childhood(rng, config.child_months, state_BT[:, COLUMN["child_stage"]])
     state_MBT = np.empty((months, *state_BT.shape), dtype=np.int16)
     happened = dict.fromkeys(config.events, 0)
     rules = [
@@ -71,8 +70,9 @@ def live(
     for month in range(1, len(state_MBT)):
         open_B = month <= last_B
         child_B[open_B & (child_B >= 0)] += 1
-        _run_clocks(state_BT, personas.age_B + month * MONTH_DAYS / 365.25, child_B, open_B)
-        born = np.flatnonzero(open_B & (child_B == CHILD_MONTHS["expecting"]))
+        age_B = personas.age_B + month * MONTH_DAYS / 365.25
+        _run_clocks(config.child_months, state_BT, age_B, child_B, open_B)
+        born = np.flatnonzero(open_B & (child_B == config.child_months["expecting"]))
         state_BT[born, COLUMN["household_size"]] = population.redraw(rng, "household_size", state_BT[born])
         u_RB = rng.random((len(rules), len(days_B)))
         for (name, chance, when, event), u_B in zip(rules, u_RB, strict=True):
@@ -85,7 +85,7 @@ def live(
             for tag, value in event.sets.items():
                 state_BT[hit, COLUMN[tag]] = _set_value(rng, population, tag, value, state_BT[hit])
                 if tag == "child_stage":
-                    child_B[hit] = _months_before(value)
+                    child_B[hit] = _months_before(config.child_months, value)
             for tag in event.redraw:
                 state_BT[hit, COLUMN[tag]] = population.redraw(rng, tag, state_BT[hit])
         state_MBT[month] = state_BT
@@ -158,22 +158,26 @@ def drift(
     return changes
 
 
-def _months_into_childhood(rng: np.random.Generator, stage_B: NDArray[np.int16]) -> NDArray[np.float64]:
+def _months_into_childhood(
+    rng: np.random.Generator, child_months: dict[str, int], stage_B: NDArray[np.int16]
+) -> NDArray[np.float64]:
     """Months since the start of `expecting`, -1 without a child."""
-    before = np.array([-1, *(_months_before(stage) for stage in CHILD_MONTHS)], dtype=np.float64)
-    length = np.array([0, *CHILD_MONTHS.values()])
+    before = np.array(
+        [_months_before(child_months, stage) for stage in TAG["child_stage"].values], dtype=np.float64
+    )
+    length = np.array([0, *(child_months[stage] for stage in CHILD_STAGES)])
     months: NDArray[np.float64] = before[stage_B] + np.floor(rng.random(len(stage_B)) * length[stage_B])
     return months
 
 
-def _months_before(stage: str) -> int:
+def _months_before(child_months: dict[str, int], stage: str) -> int:
     if stage == "none":
         return -1
-    stages = list(CHILD_MONTHS)
-    return sum(CHILD_MONTHS[earlier] for earlier in stages[: stages.index(stage)])
+    return sum(child_months[earlier] for earlier in CHILD_STAGES[: CHILD_STAGES.index(stage)])
 
 
 def _run_clocks(
+    child_months: dict[str, int],
     state_BT: NDArray[np.int16],
     age_B: NDArray[np.float64],
     child_B: NDArray[np.float64],
@@ -182,7 +186,7 @@ def _run_clocks(
     """Users and their children grow older."""
     group_B = np.searchsorted(np.array(AGE_FROM[1:]), age_B, side="right")
     state_BT[open_B, COLUMN["age_group"]] = group_B[open_B]
-    ends = np.cumsum(list(CHILD_MONTHS.values()))
+    ends = np.cumsum([child_months[stage] for stage in CHILD_STAGES])
     stage_B = 1 + np.searchsorted(ends, child_B, side="right")
     stage_B[(child_B < 0) | (stage_B > len(ends))] = 0
     child_B[(stage_B == 0) & open_B] = -1
@@ -202,6 +206,15 @@ def _set_value(
 
 def check_evolution(config: EvolutionConfig) -> None:
     """Refuse events about tags or values that there are not; raises UserError that names the key."""
+    months = config.child_months
+    if set(months) != set(CHILD_STAGES) or min(months.values()) < 1:
+        stages = ", ".join(CHILD_STAGES)
+        raise UserError(f"simulate.evolution.child_months: give a number of at least 1 for each of {stages}")
+    if len(set(config.drifting)) != len(config.drifting):
+        raise UserError("simulate.evolution.drifting: a tag stands twice; keep one")
+    for tag in config.drifting:
+        if tag not in CLOSED or tag in ("age_group", "child_stage"):
+            raise UserError(unknown_key("recipe", "simulate.evolution.drifting: ", tag, CLOSED))
     for name, event in config.events.items():
         key = f"simulate.evolution.events.{name}"
         for part, tags in (("when", event.when), ("sets", event.sets), ("redraw", event.redraw)):
@@ -222,8 +235,3 @@ def check_evolution(config: EvolutionConfig) -> None:
                 raise UserError(
                     unknown_key("recipe", f"{key}.sets.{tag}: ", value, (*TAG[tag].values, OTHER))
                 )
-    if len(set(config.drifting)) != len(config.drifting):
-        raise UserError("simulate.evolution.drifting: a tag stands twice; keep one")
-    for tag in config.drifting:
-        if tag not in CLOSED or tag in ("age_group", "child_stage"):
-            raise UserError(unknown_key("recipe", "simulate.evolution.drifting: ", tag, CLOSED))

@@ -1,4 +1,4 @@
-"""Tables of a block: what is observed, the gold labels, and the hidden personas.
+"""Tables of a block: what is observed, the gold labels, and the hidden personas; of a world: its titles.
 
 `Observation` is the only way from a block to the log: it has no field for anything hidden.
 """
@@ -16,6 +16,8 @@ from simulate.block import BLOCK, Block, Simulator
 from simulate.environment import DAY_MS
 from simulate.gold import DIFFICULTIES, Gold
 from simulate.population import COLUMN
+from simulate.titles import Titles
+from simulate.world import World
 
 USER_DIGITS, EVENT_DIGITS = 7, 6
 """Digits of a user's number in its id, and of an event's within its user's log."""
@@ -31,6 +33,18 @@ PERSONA_SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of `personas-*.parquet`, hidden state for checks by humans: Big Five in the order OCEAN,
 preferences in the order of preferences.yaml, and changes as `month tag value`, month 0 the start."""
+
+
+TITLE_SCHEMA: dict[str, pl.DataType] = {
+    "content": pl.String(),
+    "source": pl.String(),
+    "kind": pl.String(),
+    "gift": pl.Boolean(),
+    "entity": pl.String(),
+    "attributes": pl.List(pl.String()),
+    "category": pl.String(),
+}
+"""Columns of `titles.parquet`, public knowledge: what each title in the log stands for, and what it names."""
 
 
 def user_id(number: int) -> str:
@@ -163,6 +177,24 @@ class Tables:
             for m, t, v in zip(month.tolist(), tag.tolist(), value.tolist(), strict=True)
         ]
         return pl.Series(texts, dtype=pl.String), changed_BMT.sum(axis=(1, 2))
+
+
+def titles_table(world: World, titles: Titles) -> pl.DataFrame:
+    """Rows of TITLE_SCHEMA: every title of the world, then the same as gifts."""
+    count_K = titles.count_NK.ravel()
+    kinds = list(world.kinds)
+    kind_T = np.repeat(np.tile(np.arange(len(kinds)), len(world.items)), count_K)
+    items = [world.items[number] for number in titles.item_T.tolist()]
+    plain = {
+        "source": [item.platform for item in items],
+        "kind": [kinds[number] for number in kind_T.tolist()],
+        "entity": [item.name for item in items],
+        "attributes": [list(named) for named in titles.attributes],
+        "category": [item.category for item in items],
+    }
+    gift = [False] * len(items) + [True] * len(items)
+    columns = {"content": titles.texts, "gift": gift, **{name: rows * 2 for name, rows in plain.items()}}
+    return pl.DataFrame(columns, schema_overrides=TITLE_SCHEMA).select(list(TITLE_SCHEMA))
 
 
 def _rows(matrix: NDArray[np.float64]) -> pl.Series:

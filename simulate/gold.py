@@ -16,12 +16,6 @@ from simulate.sessions import Role
 
 DIFFICULTIES = ("explicit", "implicit", "temporal", "trap")
 
-EXPLICIT_EVENTS = 6
-"""With so many unambiguous events a value is plain to see."""
-
-CONTRADICTION = 1.0
-"""A case is hard when gifts, housemate or former value have at least so many events for one of its own."""
-
 _TAGS = len(TAG_NAMES)
 _MOST_VALUES = 1000
 _INTERESTS = COLUMN["interests"]
@@ -70,9 +64,10 @@ def gold_of(block: Block) -> Gold:
     left = np.flatnonzero(block.events.home_role_E == Role.FORMER)
     others_R = np.bincount(row_E[others], minlength=rows)
     former_R = np.bincount(row_E[former], minlength=rows) + np.bincount(home_E[left], minlength=rows)
-    trap_R = (others_R > 0) & (others_R >= CONTRADICTION * pieces_R)
-    temporal_R = (former_R > 0) & (former_R >= CONTRADICTION * pieces_R)
-    plain_R = (clear_R >= EXPLICIT_EVENTS) | (pieces_R == 0)
+    config = block.simulator.config.gold
+    trap_R = (others_R > 0) & (others_R >= config.contradiction * pieces_R)
+    temporal_R = (former_R > 0) & (former_R >= config.contradiction * pieces_R)
+    plain_R = (clear_R >= config.explicit_events) | (pieces_R == 0)
     difficulty_R = np.select([trap_R, temporal_R, plain_R], [3, 2, 0], default=1).astype(np.int8)
     return Gold(
         value_RV=value_RV, pieces_R=pieces_R, event_P=event_P, place_P=place_P, difficulty_R=difficulty_R

@@ -31,9 +31,6 @@ MOST_HOBBIES = TAG["interests"].max_values
 REDRAWS = 50
 """How often an implausible persona is drawn again before the population is called impossible."""
 
-IDIOSYNCRASY = 0.8
-"""Deviation of what a preference owes to nothing else; groups share another 0.5."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personas:
@@ -146,20 +143,24 @@ def draw_personas(rng: np.random.Generator, population: Population, world: World
         age_B=age_B,
         hobby_BH=population.draw_hobbies(rng, users),
         trait_B5=trait_B5,
-        preference_BP=_preferences(rng, world, trait_B5, state_BT),
+        preference_BP=_preferences(rng, population.config, world, trait_B5, state_BT),
         redrawn=redrawn,
     )
 
 
 def _preferences(
-    rng: np.random.Generator, world: World, trait_B5: NDArray[np.float64], state_BT: NDArray[np.int16]
+    rng: np.random.Generator,
+    config: PopulationConfig,
+    world: World,
+    trait_B5: NDArray[np.float64],
+    state_BT: NDArray[np.int16],
 ) -> NDArray[np.float64]:
     users, preferences = len(state_BT), world.preferences
     loading_5P = np.array([[p.traits.get(trait, 0.0) for p in preferences] for trait in TRAITS])
     groups = list(dict.fromkeys(p.group for p in preferences))
-    common_BG = rng.normal(scale=0.5, size=(users, len(groups)))
+    common_BG = rng.normal(scale=config.group_spread, size=(users, len(groups)))
     score_BP = trait_B5 @ loading_5P + common_BG[:, [groups.index(p.group) for p in preferences]]
-    score_BP += rng.normal(scale=IDIOSYNCRASY, size=score_BP.shape)
+    score_BP += rng.normal(scale=config.own_spread, size=score_BP.shape)
     for place, preference in enumerate(preferences):
         for (tag, value), shift in preference.anchors.items():
             score_BP[state_BT[:, COLUMN[tag]] == TAG[tag].values.index(value), place] += shift

@@ -22,8 +22,6 @@ from simulate.population import CLOSED, COLUMN
 
 NO_TAG = -1
 INTERESTS = COLUMN["interests"]
-NEWS_MONTHS = 2
-"""Months after a change in which sessions are drawn to what changed."""
 
 
 class Role(IntEnum):
@@ -167,7 +165,7 @@ def _tags(
     tag_S[telling] = np.minimum(place, len(TAG_NAMES) - 1)
 
     changed_MBT = np.zeros(life.state_MBT.shape, dtype=np.bool_)
-    for later in range(NEWS_MONTHS):
+    for later in range(behaviour.news_months):
         changed_MBT[1 + later :] |= (life.state_MBT[1:] != life.state_MBT[:-1])[
             : len(changed_MBT) - 1 - later
         ]
@@ -317,7 +315,7 @@ def draw_users(
         gift_BT=np.where(ranked_BT < noise.gift_tags, other_BT, -1).astype(np.int16),
         shared_BT=np.where(sharable_T & shown_BT, shared_BT, -1).astype(np.int16),
         shared_share_B=np.where(shares_B, low + (high - low) * rng.random(users), 0.0),
-        shared_hour_B=rng.integers(6, 22, users),
+        shared_hour_B=rng.integers(noise.shared_from[0], noise.shared_from[1] + 1, users),
         key_B=rng.integers(0, 2**63, users, dtype=np.uint64),
     )
 

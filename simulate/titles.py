@@ -105,7 +105,7 @@ def _titles_of(
             elif part == "attribute":
                 if not item.attributes:
                     continue
-                count = min(len(item.attributes), 1 + int(rng.random() < 0.2))
+                count = min(len(item.attributes), 1 + int(rng.random() < kind.second))
                 chosen = rng.choice(len(item.attributes), count, replace=False)
                 named = tuple(item.attributes[i] for i in sorted(chosen.tolist()))
                 text = " ".join(named)

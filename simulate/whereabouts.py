@@ -14,9 +14,6 @@ from simulate.evolution import MONTH_DAYS, Life
 from simulate.population import COLUMN
 from simulate.sessions import Role, Users
 
-NIGHTS = (2, 7)
-"""Shortest and longest trip, days."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
@@ -62,14 +59,14 @@ def whereabouts(
     start = month * MONTH_DAYS + rng.integers(0, MONTH_DAYS, len(who))
     in_history = start < days_B[who]
     month, who, start = month[in_history], who[in_history], start[in_history]
-    nights = rng.integers(NIGHTS[0], NIGHTS[1] + 1, len(who))
+    days_of = rng.integers(behaviour.trip_days[0], behaviour.trip_days[1] + 1, len(who))
     own = city_D[first_B[who] + start]
     nearby = shown_B[who] & (mobility_MB[month, who] == TAG["mobility"].values.index("regional"))
     allowed = ~nearby[:, None] | (region_of_city[own][:, None] == region_of_city)
     allowed[np.arange(len(who)), own] = False
     target = (allowed * rng.random(allowed.shape)).argmax(axis=1)
-    trip = np.repeat(np.arange(len(who)), nights)
-    day = start[trip] + np.arange(len(trip)) - (np.cumsum(nights) - nights)[trip]
+    trip = np.repeat(np.arange(len(who)), days_of)
+    day = start[trip] + np.arange(len(trip)) - (np.cumsum(days_of) - days_of)[trip]
     inside = day < days_B[who[trip]]
     place = first_B[who[trip[inside]]] + day[inside]
     city_D[place], role_D[place] = target[trip[inside]], Role.NOTHING

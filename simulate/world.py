@@ -64,9 +64,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitleKind:
-    """How titles of one kind are put together: parts in order, as (name, share of titles that have it)."""
+    """How titles of one kind are put together: parts in order, as (name, share of titles that have it).
+
+    `second` is the share of those with an attribute that name two.
+    """
 
     titles: int
+    second: float
     gift: str
     lower: bool
     parts: tuple[tuple[str, float], ...]

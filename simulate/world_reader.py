@@ -184,7 +184,7 @@ def _titles(raw: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], dict[st
     known = {*words, "item", "attribute", "gift"}
     kinds = {}
     for kind, entry in _mapping("titles.yaml", "kinds", raw.get("kinds")).items():
-        entry = _fields("titles.yaml", f"kinds.{kind}", entry, {"titles", "gift", "lower", "parts"})
+        entry = _fields("titles.yaml", f"kinds.{kind}", entry, {"titles", "second", "gift", "lower", "parts"})
         parts = []
         for part in entry.get("parts", []):
             pairs = list(part.items()) if isinstance(part, dict) else [(part, 1.0)]
@@ -203,8 +203,12 @@ def _titles(raw: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], dict[st
         count = entry.get("titles", 1)
         if not isinstance(count, int) or not 1 <= count <= 100:
             raise UserError(f"titles.yaml: kinds.{kind}.titles is {count!r}; give 1 to 100")
+        second = entry.get("second", 0.0)
+        if not isinstance(second, (int, float)) or not 0 <= second <= 1:
+            raise UserError(f"titles.yaml: kinds.{kind}.second is {second!r}; give a share, 0 to 1")
         kinds[str(kind)] = TitleKind(
             titles=count,
+            second=float(second),
             gift=_gift_mark(kind, entry.get("gift")),
             lower=bool(entry.get("lower", False)),
             parts=tuple(parts),

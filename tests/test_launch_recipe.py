@@ -276,3 +276,15 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file.write_text("rl: [steps\n")
     with pytest.raises(UserError, match=r"r.yaml: not valid YAML at line 2"):
         load_recipe(file)
+
+
+def test_the_environment_stays_out_of_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret")
+    file = tmp_path / "mine.yaml"
+    file.write_text("rollout: {}\nllm: {model: '${oc.env:TOKEN}'}\n")
+    with pytest.raises(UserError, match=r"mine.yaml: llm.model asks for \$\{oc") as caught:
+        load_recipe(file)
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(UserError, match=r"command line: name asks for \$\{oc"):
+        load_recipe(Path("quickstart"), ["name=a${oc.env:TOKEN}"])
+    assert load_recipe(Path("quickstart"), ["name=s${seed}", "seed=3"]).name == "s3"

@@ -22,8 +22,17 @@ from records.simulation import (
     SimulateConfig,
 )
 from records.tags import TAG, TAG_NAMES
-from simulate.engine import SHARD_USERS, TABLES, ShardWriter, open_simulation, scan, settings_of, simulate
-from simulate.frames import Observation
+from simulate.engine import (
+    SHARD_USERS,
+    TABLES,
+    TITLES,
+    ShardWriter,
+    open_simulation,
+    scan,
+    settings_of,
+    simulate,
+)
+from simulate.frames import TITLE_SCHEMA, Observation
 from simulate.world_reader import load_world
 
 SMALL = SimulateConfig(users=20, min_days=60, max_days=120)
@@ -66,7 +75,7 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
         file = f"{table}-00000.parquet"
         assert (tmp_path / "a" / file).read_bytes() != (tmp_path / "c" / file).read_bytes()
     names = ["events-00000.parquet", "gold-00000.parquet", "personas-00000.parquet"]
-    assert sorted(contents(tmp_path / "a")) == [*names, "settings.json", "shard-00000.json"]
+    assert sorted(contents(tmp_path / "a")) == [*names, "settings.json", "shard-00000.json", "titles.parquet"]
 
 
 def test_a_user_does_not_depend_on_the_others(tmp_path: Path) -> None:
@@ -97,7 +106,8 @@ def test_shards_may_be_written_in_any_order(tmp_path: Path) -> None:
 def test_a_rerun_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
     simulate(SMALL, 5, tmp_path)
     before = contents(tmp_path)
-    # Killed after the events, before the shard was noted as done.
+    # Killed while it wrote the gold labels, before the shard was noted as done.
+    (tmp_path / ".gold-00000.parquet.4711.part").write_text("half a tab")
     for name in ("shard-00000.json", "gold-00000.parquet"):
         (tmp_path / name).unlink()
     simulate(SMALL, 5, tmp_path)
@@ -201,6 +211,22 @@ def test_events_have_the_schema_and_the_order(events: pl.DataFrame) -> None:
     }  # fmt: skip
     assert events.filter(pl.col("action").is_in(["Order", "Book"]))["value"].null_count() == 0
     assert events.filter(pl.col("action").is_in(["Click", "Search"]))["value"].drop_nulls().is_empty()
+
+
+def test_every_title_of_the_log_is_known(written: Path, events: pl.DataFrame) -> None:
+    """The core entity and the attributes it names, and whether it is a gift: once a title."""
+    titles = pl.read_parquet(written / TITLES)
+    assert dict(titles.schema) == TITLE_SCHEMA
+    assert titles["content"].is_unique().all()
+    read = events.join(titles, on="content", how="left")
+    assert read["entity"].null_count() == 0
+    assert (read["category"] == read["category_right"]).all()
+    assert (read["source"] == read["source_right"]).all()
+    for content, gift, entity, attributes in titles.select(
+        "content", "gift", "entity", "attributes"
+    ).iter_rows():
+        assert ("gift wrap" in content.lower()) == gift
+        assert all(part.lower() in content.lower() for part in (entity, *attributes)), content
 
 
 def test_history_length_and_activity(events: pl.DataFrame) -> None:
@@ -399,6 +425,18 @@ def with_platform(**changes: Any) -> dict[str, Any]:
         (
             {"evolution": EvolutionConfig(events={"x": LifeEventConfig(sets={"child_stage": "other"})})},
             "events.x.sets.child_stage: name a stage",
+        ),
+        (
+            {"evolution": EvolutionConfig(child_months={"expecting": 9})},
+            "simulate.evolution.child_months: give a number of at least 1 for each of expecting, infant",
+        ),
+        (
+            {"behaviour": BehaviourConfig(hours_of={"morning": [5, 11]})},
+            "simulate.behaviour.hours_of: give 1 to 24 hours, as [first, one after the last], for each of",
+        ),
+        (
+            {"behaviour": BehaviourConfig(trip_days=[5, 2])},
+            "simulate.behaviour.trip_days: 5 is above 2",
         ),
         (
             {"evolution": EvolutionConfig(events={"x": LifeEventConfig(redraw=["age_group"])})},

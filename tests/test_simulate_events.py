@@ -19,9 +19,9 @@ from records.tags import TAG_NAMES
 from simulate.block import BLOCK, Block, Simulator
 from simulate.chains import Actions, Walk, walk
 from simulate.environment import DAY_MS, make_calendar, session_hours
-from simulate.events import PAUSE_MS, run_clock, with_loops
+from simulate.events import run_clock, with_loops
 from simulate.evolution import Life, live
-from simulate.gold import CONTRADICTION, DIFFICULTIES, gold_of
+from simulate.gold import DIFFICULTIES, gold_of
 from simulate.population import COLUMN
 from simulate.sessions import Role, Sessions, Users
 from simulate.world_reader import load_world
@@ -148,8 +148,8 @@ def test_a_session_waits_for_the_one_before_and_nothing_outlasts_the_history() -
     start = np.array([1_000_000, 1_000_000, DAY_MS - 50_000])
     rng, platform_S = np.random.default_rng(0), np.zeros(3, dtype=np.int64)
     mine = sessions_of([0, 0, 1])
-    time, in_time = run_clock(rng, actions, users(1), mine, platform_S, start, layout, counts)
-    again = 1_000_000 + 100_000 + PAUSE_MS
+    time, in_time = run_clock(rng, BASE, actions, users(1), mine, platform_S, start, layout, counts)
+    again = 1_000_000 + 100_000 + 30_000
     expected = [1_000_000, 1_100_000, again, again + 100_000, DAY_MS - 50_000, DAY_MS + 50_000]
     assert np.abs(time - expected).max() <= 2  # whole milliseconds
     assert in_time.tolist() == [True] * 5 + [False]
@@ -163,10 +163,10 @@ def test_hours_follow_platform_and_chronotype_and_closed_is_closed() -> None:
     rng = np.random.default_rng(0)
 
     def hours(platform_number: int, window: int, *, own: float = 1.0, bound: bool = False) -> np.ndarray:
-        return session_hours(
-            rng, [open_at_noon, always], own, np.full(size, platform_number), np.full(size, window),
-            np.full(size, bound),
-        )[0]  # fmt: skip
+        behaviour = replace(BASE.behaviour, own_hours=own)
+        platform_S, window_S = np.full(size, platform_number), np.full(size, window)
+        platforms = [open_at_noon, always]
+        return session_hours(rng, platforms, behaviour, platform_S, window_S, np.full(size, bound))[0]
 
     assert (hours(0, -1) == 12).mean() == pytest.approx(0.75, abs=0.02)
     assert set(hours(1, 0).tolist()) == set(range(5, 11))
@@ -269,9 +269,9 @@ def test_gold_counts_and_difficulty(block: Block) -> None:
     others = int((mine & unlike & (events.role_E >= Role.GIFT)).sum())
     former = int((mine & (events.role_E == Role.FORMER)).sum())
     assert gold.pieces_R[row] == shows
-    if others and others >= CONTRADICTION * shows:
+    if others and others >= shows:
         expected = "trap"
-    elif former and former >= CONTRADICTION * shows:
+    elif former and former >= shows:
         expected = "temporal"
     else:
         clear = block.simulator.intents.clear_Q[block.simulator.intents.desire_N[events.item_E]]

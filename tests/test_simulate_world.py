@@ -179,6 +179,10 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
             "kinds.product.parts must hold item and gift",
         ),
         (
+            {"titles": "kinds: {product: {second: 2}}\n"},
+            "titles.yaml: kinds.product.second is 2; give a share, 0 to 1",
+        ),
+        (
             {"titles": "kinds: {product: {parts: [item, gift, prase: 0.1]}}\n"},
             "parts: prase'; the nearest known one is kinds.product.parts: praise",
         ),
