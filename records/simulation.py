@@ -488,7 +488,7 @@ class QualityConfig:
             {"relationship": "married", "household_size": "1", "housing_tenure": "with_family"},
             {"child_stage": "school_age", "age_group": "18-24"},
         ],
-        "Values that never stand together at the start; such a persona is drawn again.",
+        "Values that never stand together: such a persona is drawn again, and no life event leads there.",
     )
     price_range: float = opt(4.0, "Prices stay within the item's price divided and multiplied by it.", low=1)
 

@@ -110,7 +110,10 @@ class Simulator:
             action_E=np.concatenate([steps.action_E, more.action_E]),
         )
         counts = Counter(
-            persona_redrawn=personas.redrawn, follow_up_rejected=rejected, habits_changed=drifted
+            persona_redrawn=personas.redrawn,
+            event_refused=life.refused,
+            follow_up_rejected=rejected,
+            habits_changed=drifted,
         )
         counts.update({f"event_{name}": count for name, count in life.happened.items()})
         start_S = self._starts(clock, users, life, sessions, counts)

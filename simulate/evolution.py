@@ -23,10 +23,14 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """`state_MBT[m, b]` are the values of user b in month m; past the end of a history they stay."""
+    """`state_MBT[m, b]` are the values of user b in month m; past the end of a history they stay.
+
+    `happened` counts events by name, `refused` those that would have made somebody implausible.
+    """
 
     state_MBT: NDArray[np.int16]
     happened: dict[str, int]
+    refused: int
 
     def final(self) -> NDArray[np.int16]:
         """Values at the end, shape (B, T)."""
@@ -48,14 +52,17 @@ def live(
     personas: Personas,
     days_B: NDArray[np.int64],
 ) -> Life:
-    """Event-driven change: every month each life event may befall those it can befall."""
+    """Event-driven change: every month each life event may befall those it can befall.
+
+    One that would make a plausible persona implausible is refused.
+    """
     months = -(-int(days_B.max()) // MONTH_DAYS)  # the last one may be short
     # A change falls at the start of a month, and nothing changes in the last days of a history.
     last_B = (days_B - config.settled_days) // MONTH_DAYS
     state_BT = personas.state_BT.copy()
     child_B = _months_into_childhood(rng, config.child_months, state_BT[:, COLUMN["child_stage"]])
     state_MBT = np.empty((months, *state_BT.shape), dtype=np.int16)
-    happened = dict.fromkeys(config.events, 0)
+    happened, refused = dict.fromkeys(config.events, 0), 0
     rules = [
         (
             name,
@@ -81,15 +88,19 @@ def live(
                 hit = hit[allowed_V[state_BT[hit, column]]]
             if not len(hit):
                 continue
-            happened[name] += len(hit)
+            before, child_before = state_BT[hit], child_B[hit]
             for tag, value in event.sets.items():
                 state_BT[hit, COLUMN[tag]] = _set_value(rng, population, tag, value, state_BT[hit])
                 if tag == "child_stage":
                     child_B[hit] = _months_before(config.child_months, value)
             for tag in event.redraw:
                 state_BT[hit, COLUMN[tag]] = population.redraw(rng, tag, state_BT[hit])
+            undo = population.is_implausible(state_BT[hit]) & ~population.is_implausible(before)
+            state_BT[hit[undo]], child_B[hit[undo]] = before[undo], child_before[undo]
+            happened[name] += int((~undo).sum())
+            refused += int(undo.sum())
         state_MBT[month] = state_BT
-    return Life(state_MBT=state_MBT, happened=happened)
+    return Life(state_MBT=state_MBT, happened=happened, refused=refused)
 
 
 def drift(

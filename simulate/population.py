@@ -81,7 +81,7 @@ class Population:
             for tag in self.order:
                 fresh[:, COLUMN[tag]] = self.redraw(rng, tag, fresh)
             state_BT[todo] = fresh
-            todo = todo[self._is_implausible(fresh)]
+            todo = todo[self.is_implausible(fresh)]
             if not len(todo):
                 break
             redrawn += len(todo)
@@ -127,7 +127,8 @@ class Population:
         ranked_BH[np.arange(MOST_HOBBIES) >= count_B[:, None]] = -1
         return ranked_BH
 
-    def _is_implausible(self, state_NT: NDArray[np.int16]) -> NDArray[np.bool_]:
+    def is_implausible(self, state_NT: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """Which of N states hold values that never stand together."""
         found = np.zeros(len(state_NT), dtype=np.bool_)
         for pair in self.implausible:
             found |= np.logical_and.reduce([state_NT[:, column] == value for column, value in pair])

@@ -208,6 +208,17 @@ def test_an_event_befalls_only_those_it_can_befall() -> None:
     assert changed.sum() == life.happened["cat"]
 
 
+def test_an_event_that_leads_to_something_implausible_is_refused() -> None:
+    """Nobody becomes married and the only one of the family's household."""
+    alone = {"household_size": "1", "housing_tenure": "with_family"}
+    event = LifeEventConfig(per_year=3.0, sets={"relationship": "married", **alone})
+    people, life, _ = lives(EvolutionConfig(events={"odd": event}, drifting=[]))
+    assert life.refused > 100
+    assert life.happened["odd"] == 0
+    married = life.state_MBT[:, :, COLUMN["relationship"]]
+    assert (married == people.state_BT[:, COLUMN["relationship"]]).all()
+
+
 def test_other_is_another_value() -> None:
     event = LifeEventConfig(per_year=1.0, sets={"home_city": "other"})
     _, life, _ = lives(EvolutionConfig(events={"move": event}))
