@@ -18,7 +18,7 @@ from hprbench.extractor_rules import RULES, WEAK_GENDER
 from hprbench.metrics import Values
 from records.tags import TAG, TAG_NAMES
 
-EXTRACTOR_VERSION = "1"
+EXTRACTOR_VERSION = "2"
 """Scores of summaries compare only within one version."""
 
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "–": "-", "—": ";", "‑": "-", "…": "."})
@@ -74,6 +74,12 @@ _CITY_OF = re.compile(
     r"(?<!\w)city of ([^,.;:!?()]+?)(?= (?:and|with|in|where|who|but|while|as)(?!\w)|[,.;:!?()]|$)",
     re.IGNORECASE,
 )
+
+
+def _named_home(names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)({names}) as (?:(?:a|the|their|her|his) )?home(?!\w)", re.IGNORECASE)
+
+
 _TRAVELS = re.compile(
     r"(?<!\w)(?:trips?|visits?|visiting|visited|travels?|travell?ing|flies|flights?|flying|holidays?|tours?"
     r"|near|outside)(?!\w)[^,.;]*$",
@@ -98,7 +104,7 @@ def extract(text: str, cities: Sequence[str] = ()) -> dict[str, Values]:
     """All 18 tags of `text`: tag → values, empty where the text states none.
 
     `cities` are names to look for (a gazetteer); the city is given as spelt there. Without them
-    a city is known by its setting ("the city of X", "lives in X"). Interests are read in the
+    a city is known by its setting ("the city of X", "lives in X", "X as home"). Interests are read in the
     order of the text, three at most; one whose own name holds "and" is read as two.
 
     Example:
@@ -181,9 +187,9 @@ def _read_city(text: str, cities: Sequence[str]) -> tuple[Values, str]:
     spelling = {city.translate(_PLAIN).casefold(): city for city in cities}
     # Longest first, so that York does not hide New York.
     known = "|".join(re.escape(name) for name in sorted(spelling, key=len, reverse=True))
-    settings = [re.compile(rf"{_LIVES}({_NAMED})", re.IGNORECASE), _CITY_OF]
+    settings = [re.compile(rf"{_LIVES}({_NAMED})", re.IGNORECASE), _CITY_OF, _named_home(_NAMED)]
     if cities:
-        settings.insert(0, re.compile(rf"{_LIVES}({known})(?!\w)", re.IGNORECASE))
+        settings = [re.compile(rf"{_LIVES}({known})(?!\w)", re.IGNORECASE), _named_home(known), *settings]
     for rule in settings:
         for match in rule.finditer(text):
             if _holds(text, match.start(), match.end()):

@@ -88,11 +88,15 @@ OPENINGS = {
 
 
 def clause(tag: str, values: Sequence[str]) -> str:
-    """The clause that states `values` of `tag`, e.g. `aged 25-34`."""
+    """The clause that states `values` of `tag`, e.g. `aged 25-34`.
+
+    A city comes first in its clause: whether there is one to name is then decided by looking at its value,
+    not by a phrase that fits nearly every user and leaves nothing to say where the city is NA.
+    """
     if tag == "interests":
         return "a liking for " + " and ".join(values)
     if tag == "home_city":
-        return f"the city of {values[0]}"
+        return f"{values[0]} as home"
     return CLAUSES[tag][values[0]]
 
 

@@ -303,7 +303,9 @@ class BehaviourConfig:
 @dataclass
 class NoiseConfig:
     na_rate: float = opt(0.12, "Probability that a tag leaves no evidence in a user's log.", low=0, high=1)
-    misclick_rate: float = opt(0.04, "Share of clicks with no intent behind them.", low=0, high=1)
+    misclick_rate: float = opt(
+        0.04, "Share of events with no intent behind them, of actions with `slips`.", low=0, high=1
+    )
     gift_rate: float = opt(0.07, "Share of sessions made for somebody else.", low=0, high=1)
     gift_tags: int = opt(3, "Tags in which those a user buys for differ from the user.", low=1)
     gift_platform: str = opt("E-commerce", "Where gifts are bought.")
@@ -364,6 +366,7 @@ class ActionConfig:
     title: str = opt("product", "Kind of title its events carry, one of `kinds` in titles.yaml.")
     priced: bool = opt(False, "Events carry an amount of money, and may be of several pieces.")
     located: bool = opt(False, "Events carry the city the user is in.")
+    slips: bool = opt(False, "A slip of the finger may be all there is behind it (noise.misclick_rate).")
 
 
 @dataclass
@@ -389,7 +392,7 @@ def _platforms() -> dict[str, PlatformConfig]:
             weekdays=[0.95, 0.92, 0.94, 0.96, 1.0, 1.1, 1.13],
             actions={
                 "Search": ActionConfig(title="query"),
-                "Click": ActionConfig(title="product"),
+                "Click": ActionConfig(title="product", slips=True),
                 "Order": ActionConfig(title="product", priced=True),
             },
             start={"Search": 0.5, "Click": 0.5},

@@ -8,7 +8,8 @@ from records.tags import TAG
 def tag_score(tag: str, predicted: Sequence[str], gold: Sequence[str]) -> float:
     """How right `predicted` is for `tag`, in [0, 1]; an empty sequence is NA, a value like any other.
 
-    Single-valued tags compare exactly (open ones without regard to case); lists by the F1 of their sets.
+    Single-valued tags compare exactly (open ones without regard to case); lists by F1, where a value that is
+    given twice counts as a wrong one: else repeating would be free, and a policy drifts where it is.
     """
     if not predicted or not gold:
         return float(not predicted and not gold)
@@ -16,8 +17,8 @@ def tag_score(tag: str, predicted: Sequence[str], gold: Sequence[str]) -> float:
         if TAG[tag].is_open:
             return float(predicted[0].casefold() == gold[0].casefold())
         return float(predicted[0] == gold[0])
-    ours, theirs = ({value.casefold() for value in values} for values in (predicted, gold))
-    return 2 * len(ours & theirs) / (len(ours) + len(theirs))
+    ours, theirs = ([value.casefold() for value in values] for values in (predicted, gold))
+    return 2 * len(set(ours) & set(theirs)) / (len(ours) + len(theirs))
 
 
 def atomic_accuracy(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lm.answers import Answer
-from lm.phrases import CLAUSES
+from lm.phrases import CLAUSES, OPENINGS
 from rewards.atomic import tag_score
 
 _CLOSED = [
@@ -19,7 +19,7 @@ _CLOSED = [
     for value, clause in clauses.items()
 ]
 _INTERESTS = re.compile(r"a liking for ([^,.]+)")
-_CITY = re.compile(r"the city of ([^,.]+)")
+_CITY = re.compile(rf"(?:{OPENINGS['GC']}|,) ([^,.]+) as home(?!\w)")
 _WORDS_PER_CLAIM = 10
 
 QUALITIES = ("completeness", "consistency", "conciseness", "aesthetics")

@@ -29,7 +29,7 @@ class Actions:
         self.kind_A = np.array([kinds.index(entry.title) for entry in entries])
         self.priced_A = np.array([entry.priced for entry in entries])
         self.located_A = np.array([entry.located for entry in entries])
-        self.clicked_A = np.array([entry.title == "product" and not entry.priced for entry in entries])
+        self.slips_A = np.array([entry.slips for entry in entries])
         """Actions that a slip of the finger produces."""
         sizes = [len(entry.actions) for entry in config.platforms.values()]
         self.first_F = np.cumsum([0, *sizes])[:-1]

@@ -131,7 +131,7 @@ def make_events(
     switch = np.flatnonzero(switched_E & (rng.random(size) < behaviour.switch))
     desire, platform = sessions.desire_S[session_E[switch]], intents.platform_N[item_E[switch]]
     item_E[switch] = choose_items(rng, intents, tastes, user_E[switch], desire, platform)
-    slip = np.flatnonzero(actions.clicked_A[action_E] & (rng.random(size) < config.noise.misclick_rate))
+    slip = np.flatnonzero(actions.slips_A[action_E] & (rng.random(size) < config.noise.misclick_rate))
     counts["misclicks"] += len(slip)
     item_E[slip] = _anything_near(rng, intents, item_E[slip])
     role_E[slip], tag_E[slip] = Role.NOTHING, NO_TAG

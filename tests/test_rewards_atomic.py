@@ -25,13 +25,13 @@ from rewards.atomic import atomic_accuracy, tag_score
         ("home_city", ("lyon",), ("Lyon",), 1.0),
         ("home_city", ("STRASSE",), ("straße",), 1.0),
         ("home_city", ("Paris",), ("Lyon",), 0.0),
-        # F1 of sets: 2·|both| / (|ours| + |theirs|).
+        # F1: 2·|both| / (|ours| + |theirs|).
         ("interests", ("chess", "hiking"), ("hiking", "chess"), 1.0),
         ("interests", ("Chess",), ("chess", "hiking", "jazz"), 2 * 1 / (1 + 3)),
         ("interests", ("chess", "opera"), ("chess", "hiking", "jazz"), 2 * 1 / (2 + 3)),
         ("interests", ("a", "b", "c"), ("b", "c"), 2 * 2 / (3 + 2)),
-        # The same interest twice counts once: 2·1/(1+1).
-        ("interests", ("chess", "CHESS"), ("chess",), 1.0),
+        # The same interest twice is a wrong one more: 2·1/(2+1).
+        ("interests", ("chess", "CHESS"), ("chess",), 2 / 3),
         ("interests", ("opera",), ("chess",), 0.0),
     ],
 )

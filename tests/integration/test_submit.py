@@ -67,7 +67,10 @@ def recipe(tmp_path: Path) -> Iterator[Path]:
 def test_submit_streams_the_log_and_returns_the_exit_status(
     job_server: str, recipe: Path, tmp_path: Path
 ) -> None:
-    done = usergpt("submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}")
+    done = usergpt(
+        "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}",
+        "rl.steps=1", "bench.users=2", "bench.k=1",
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sft: stage3" in done.stdout
     assert (tmp_path / "tiny" / "report.json").is_file()
@@ -102,10 +105,10 @@ def _ray_job_submit(job_server: str, *command: str) -> subprocess.CompletedProce
 def test_plain_ray_job_submit_works_too(job_server: str, recipe: Path, tmp_path: Path) -> None:
     done = _ray_job_submit(
         job_server, "python", "-m", "launch.cli", "run", f"recipes/{recipe.name}",
-        f"runs_dir={tmp_path}", "--until", "sft",
+        f"runs_dir={tmp_path}", "--until", "simulate",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "tiny" / "sft" / "stage3" / "model.safetensors").is_file()
+    assert (tmp_path / "tiny" / "events" / "events-00000.parquet").is_file()
 
 
 def test_a_job_and_its_actors_run_what_was_uploaded_and_no_run_is(job_server: str) -> None:
