@@ -44,6 +44,7 @@ def gold_of(block: Block) -> Gold:
     row_E = block.events.user_E.astype(np.int64) * _TAGS + block.events.tag_E
     home_E = block.events.user_E.astype(np.int64) * _TAGS + COLUMN["home_city"]
     shown = np.flatnonzero(block.events.role_E == Role.SHOWS)
+    signs_R = np.bincount(row_E[shown], minlength=rows)
     shown = shown[_decided(block, row_E[shown], shown, rows)[row_E[shown]]]
     at_home = np.flatnonzero(block.events.home_role_E == Role.SHOWS)
     row_P = np.concatenate([row_E[shown], home_E[at_home]]).astype(np.int32)
@@ -67,7 +68,8 @@ def gold_of(block: Block) -> Gold:
     config = block.simulator.config.gold
     trap_R = (others_R > 0) & (others_R >= config.contradiction * pieces_R)
     temporal_R = (former_R > 0) & (former_R >= config.contradiction * pieces_R)
-    plain_R = (clear_R >= config.explicit_events) | (pieces_R == 0)
+    # NA is plain where nothing speaks of the tag, not where signs are left that decide nothing.
+    plain_R = (clear_R >= config.explicit_events) | ((pieces_R == 0) & (signs_R == 0))
     difficulty_R = np.select([trap_R, temporal_R, plain_R], [3, 2, 0], default=1).astype(np.int8)
     return Gold(
         value_RV=value_RV, pieces_R=pieces_R, event_P=event_P, place_P=place_P, difficulty_R=difficulty_R

@@ -278,6 +278,13 @@ def test_gold_counts_and_difficulty(block: Block) -> None:
         plain = int((mine & (events.role_E == Role.SHOWS) & clear).sum())
         expected = "explicit" if plain >= 6 or shows == 0 else "implicit"
     assert DIFFICULTIES[gold.difficulty_R[row]] == expected
+    # Signs that decide nothing make NA, and not a plain one.
+    own = np.flatnonzero(events.role_E == Role.SHOWS)
+    row_of = events.user_E[own].astype(np.int64) * len(TAG_NAMES) + events.tag_E[own]
+    signs = np.bincount(row_of, minlength=len(rows))
+    undecided = (gold.pieces_R == 0) & (signs > 0)
+    assert undecided.any()
+    assert (gold.difficulty_R[undecided] != DIFFICULTIES.index("explicit")).all()
     interests = np.arange(BLOCK) * len(TAG_NAMES) + COLUMN["interests"]
     values = gold.value_RV[interests]
     assert ((values >= 0).sum(axis=1) <= (block.personas.hobby_BH >= 0).sum(axis=1)).all()

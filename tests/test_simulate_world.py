@@ -46,6 +46,15 @@ def test_everyday_desires_lean_on_nothing_that_tells_a_tag(world: World) -> None
             assert not anchored & desire.leans.keys()
 
 
+def test_every_preference_moves_something(world: World) -> None:
+    platforms = SimulateConfig().platforms.values()
+    leaned_on = [desire.leans for desire in world.desires]
+    leaned_on += [leans for platform in platforms for leans in platform.leans.values()]
+    assert {preference.name for preference in world.preferences} == {
+        name for one in leaned_on for name in one
+    }
+
+
 def test_names_and_categories_give_no_value_away(world: World) -> None:
     for item in world.items:
         for value in world.desire[item.desire].values:
