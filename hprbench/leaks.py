@@ -26,7 +26,7 @@ from simulate.measure.oracle import public_knowledge, read_tags
 from simulate.world_reader import load_world
 
 USERS = 4000
-"""Users looked at: more make words no better informed, and take memory."""
+"""Users looked at, unless more are asked for: words know more the more users they are learnt from."""
 
 TEST_SHARE = 0.25
 """Share of users held out."""

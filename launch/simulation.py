@@ -22,6 +22,7 @@ from simulate.author.acceptance import described
 from simulate.author.llm import LLMAuthor
 from simulate.author.protocol import Author, PersonaFacts
 from simulate.author.template import TemplateAuthor
+from simulate.block import BLOCK
 from simulate.engine import SimulationSummary, settings_of
 
 
@@ -48,7 +49,10 @@ def run_simulation(recipe_path: Path | None, overrides: Sequence[str], out: Path
 
 
 def _print_counts(summary: SimulationSummary, console: Console) -> None:
-    table = Table(title="what was repaired, rejected, injected and lived through")
+    table = Table(
+        title="what was repaired, rejected, injected and lived through",
+        caption=f"in whole blocks of {BLOCK} users, of which the last may hold more than were asked for",
+    )
     table.add_column("count of")
     table.add_column("", justify="right")
     for name, count in summary.counts.items():

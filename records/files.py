@@ -2,10 +2,14 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+LEFT_AFTER_S = 600.0
+"""Seconds without a change after which a file aside is taken for a killed process's."""
 
 
 @contextmanager
@@ -26,9 +30,11 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what killed processes left aside of `path`; nobody else may be writing it."""
+    """Remove what killed processes left aside of `path`: files that have not grown for LEFT_AFTER_S."""
     for aside in path.parent.glob(f".{path.name}.*.part"):
-        aside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - aside.stat().st_mtime > LEFT_AFTER_S:
+                aside.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -156,6 +156,8 @@ class PopulationConfig:
         0.4, "Factor on the odds of children for singles; the rest have none.", low=0, high=1
     )
     hobbies: list[float] = opt([35, 40, 25], "Percentages of users with one, two and three hobbies.")
+    hobby_weights: dict[str, float] = opt({}, "How common a hobby is beside the others; 1 where not named.")
+    city_weights: dict[str, float] = opt({}, "How many live in a city beside others; 1 where not named.")
     group_spread: float = opt(
         0.5, "Deviation of the log odds of a preference that its group has in common.", low=0
     )
@@ -512,7 +514,12 @@ class SimulateConfig:
     end_date: str = opt("2026-06-30", "Last day of every history (ISO date, UTC).")
     min_days: int = opt(120, "Shortest history, days.", low=1)
     max_days: int = opt(540, "Longest history, days.", low=1)
-    events_per_day: float = opt(0.9, "Median over users of the mean number of events a day.", low=0, high=500)
+    events_per_day: float = opt(
+        0.9,
+        "Events a day of the median user, about: before calendar and follow-ups, which add some.",
+        low=0,
+        high=500,
+    )
     world: list[str] = opt(
         ["shipped"],
         "Folders of world files, `shipped` for our own; later ones add to and replace earlier ones.",

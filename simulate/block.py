@@ -52,9 +52,7 @@ class Simulator:
         self.world = world
         self.seed = seed
         self.calendar: Calendar = make_calendar(config, seed, end)
-        self.population = Population(
-            config.population, config.quality, len(world.city_names), len(world.hobbies)
-        )
+        self.population = Population(config.population, config.quality, world.city_names, world.hobbies)
         self.intents = Intents(world, config)
         self.actions = Actions(config, world)
         self.titles: Titles = write_titles(world, config)
@@ -98,7 +96,9 @@ class Simulator:
         assign_roles(sessions, life)
         tastes = draw_tastes(choices, self.intents, config.behaviour, personas.preference_BP)
         choose(choices, self.intents, tastes, self.calendar, users, sessions, self.gift_items)
+        given_up = len(sessions)
         sessions = self._thinned(choices, users, sessions)
+        given_up -= len(sessions)
         steps = self._walk(choices, personas, users, sessions)
         later, rejected = follow_up(
             choices, config, self.intents, tastes, users, life, sessions, self._done(sessions, steps)
@@ -112,6 +112,10 @@ class Simulator:
         counts = Counter(
             persona_redrawn=personas.redrawn,
             event_refused=life.refused,
+            persona_implausible_at_end=int(self.population.is_implausible(life.final()).sum()),
+            session_given_up=given_up,
+            gift_sessions=int((sessions.role_S == Role.GIFT).sum()),
+            housemate_sessions=int((sessions.role_S == Role.SHARED).sum()),
             follow_up_rejected=rejected,
             habits_changed=drifted,
         )

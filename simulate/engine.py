@@ -43,6 +43,9 @@ SHARD_USERS = SHARD_BLOCKS * BLOCK
 
 MAX_USERS = 10**USER_DIGITS
 
+VERSION = 1
+"""To be raised whenever the same settings come to give other bytes: shards of two versions do not mix."""
+
 TABLES = ("events", "gold", "personas")
 SETTINGS = "settings.json"
 TITLES = "titles.parquet"
@@ -140,7 +143,8 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
                 "choose another directory, or delete this one"
             )
     else:
-        if out.exists() and any(out.iterdir()):
+        # A hidden file may be what a killed run left aside of its settings.
+        if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
             raise UserError(f"{out}: is not empty and holds no simulation; choose another directory")
         write_json(path, settings)
     if not (out / TITLES).exists():
@@ -169,7 +173,7 @@ def check_complete(directory: Path) -> None:
     Raises:
         UserError: `directory` holds some shards, and not all.
     """
-    if next(directory.glob("shard-*.json"), None):
+    if _is_simulation(directory):
         config, _ = settings_of(directory)
         missing = [shard for shard in shards(config) if not _is_written(directory, shard)]
         if missing:
@@ -177,6 +181,14 @@ def check_complete(directory: Path) -> None:
                 f"{directory}: {len(missing)} of {len(shards(config))} shards are missing; "
                 "run the simulation again with the same settings, it goes on"
             )
+
+
+def _is_simulation(directory: Path) -> bool:
+    """Whether a simulation was begun there; other logs may come with festivals in a file of that name."""
+    try:
+        return "world_sha256" in read_json(directory / SETTINGS)
+    except (OSError, ValueError, TypeError):
+        return next(directory.glob("shard-*.json"), None) is not None
 
 
 def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
@@ -187,6 +199,8 @@ def settings_of(directory: Path) -> tuple[SimulateConfig, int]:
     """
     settings = _read_settings(directory)
     try:
+        if settings["version"] != VERSION:
+            raise ValueError(f"version {settings['version']}")
         config, seed = exactly(SimulateConfig, settings["config"]), int(settings["seed"])
         world = settings["world_sha256"]
     except (ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
@@ -263,6 +277,7 @@ def _settings(config: SimulateConfig, seed: int, end: date) -> dict[str, Any]:
         if kind == "festival":
             periods.setdefault(name, []).append([first.isoformat(), last.isoformat()])
     return {
+        "version": VERSION,
         "seed": seed,
         "world_sha256": _world_hash(config),
         # By way of the schema: 1 and 1.0 are the same setting.

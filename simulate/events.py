@@ -99,7 +99,8 @@ def run_clock(
     lasts_S = into_E[last_S] + round(1000 * config.behaviour.pause_s)
     # With running sums of durations taken off, waiting is a running maximum, user by user.
     before_S = np.cumsum(lasts_S) - lasts_S
-    apart_S = sessions.user_S.astype(np.int64) * (4 * DAY_MS * int(users.days_B.max() + 2))
+    # Users stand so far apart that the waiting of one never reaches the next.
+    apart_S = sessions.user_S.astype(np.int64) * (DAY_MS * int(users.days_B.max() + 1) + int(lasts_S.sum()))
     free_S = np.maximum.accumulate(apart_S + start_S - before_S) + before_S - apart_S
     counts["overlap_moved"] += int((free_S > start_S).sum())
     time_E = free_S[layout.session_E] + into_E

@@ -117,7 +117,8 @@ def drift(
 
     A habit is a share of a user's behaviour in each value of the tag. A month's sessions draw their values
     from the habits, and the habits move towards what was done (a Pólya urn with forgetting); now and then
-    something new is tried. The tag has the value of the strongest habit. Returns how many values changed.
+    something new is tried. The tag has the value of the strongest habit. A session that a weekday or a storm
+    then prevents was meant all the same, and counts. Returns how many values changed.
     """
     columns = [COLUMN[tag] for tag in config.drifting]
     if not columns:

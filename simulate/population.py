@@ -6,7 +6,7 @@ whole.
 Suffixes: `_B` users of a block, `_T` tags in the order of TAG_NAMES, `_P` preferences, `_V` values of a tag.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,11 +54,14 @@ class Population:
         UserError: percentages do not sum to 100, values are unknown or missing, ages contradict, in one line.
     """
 
-    def __init__(self, config: PopulationConfig, quality: QualityConfig, cities: int, hobbies: int) -> None:
+    def __init__(
+        self, config: PopulationConfig, quality: QualityConfig, cities: Sequence[str], hobbies: Sequence[str]
+    ) -> None:
         check_population(config, quality)
         self.config = config
-        self.cities = cities
-        self.hobbies = hobbies
+        self.cities = len(cities)
+        self.city_weights = _weights("city_weights", config.city_weights, cities)
+        self.hobby_weights = _weights("hobby_weights", config.hobby_weights, hobbies)
         self.tables = {
             tag: np.array([config.tables[tag].percent[value] for value in _given_values(config, tag)]) / 100
             for tag in CLOSED
@@ -90,7 +93,10 @@ class Population:
                 f"simulate.population: after {REDRAWS} draws {len(todo)} of {users} personas are still "
                 "implausible by simulate.quality.implausible; the tables and these pairs contradict"
             )
-        state_BT[:, COLUMN["home_city"]] = rng.integers(0, self.cities, users)
+        city_B = rng.integers(0, self.cities, users)
+        if self.config.city_weights:
+            city_B = rng.choice(self.cities, users, p=self.city_weights / self.city_weights.sum())
+        state_BT[:, COLUMN["home_city"]] = city_B
         low = np.maximum(np.array(AGE_FROM), self.config.youngest)[state_BT[:, COLUMN["age_group"]]]
         edges = np.minimum((*AGE_FROM[1:], self.config.oldest + 1), self.config.oldest + 1)
         low[state_BT[:, COLUMN["age_group"]] == 0] = self.config.youngest
@@ -123,7 +129,9 @@ class Population:
         """One to three different hobbies a user."""
         edges = np.cumsum(self.config.hobbies)[:-1] / sum(self.config.hobbies)
         count_B = 1 + (rng.random((users, 1)) >= edges).sum(axis=1)
-        ranked_BH = np.argsort(rng.random((users, self.hobbies)), axis=1)[:, :MOST_HOBBIES].astype(np.int16)
+        # The smallest of exponential times, by weight: drawing one after the other without replacement.
+        time_BH = -np.log1p(-rng.random((users, len(self.hobby_weights)))) / self.hobby_weights
+        ranked_BH = np.argsort(time_BH, axis=1)[:, :MOST_HOBBIES].astype(np.int16)
         ranked_BH[np.arange(MOST_HOBBIES) >= count_B[:, None]] = -1
         return ranked_BH
 
@@ -182,6 +190,15 @@ def _given_values(config: PopulationConfig, tag: str) -> tuple[str, ...]:
     if not given:
         return ("all",)
     return HOMES if given == "home" else TAG[given].values
+
+
+def _weights(key: str, given: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:
+    for name, weight in given.items():
+        if name not in names:
+            raise UserError(unknown_key("recipe", f"simulate.population.{key}.", name, names))
+        if not 0 < weight < 1e6:
+            raise UserError(f"simulate.population.{key}.{name} is {weight:g}; give a number above 0")
+    return np.array([given.get(name, 1.0) for name in names])
 
 
 def _needs(config: PopulationConfig, tag: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ from records.errors import UserError
 from records.options import unknown_key
 from records.simulation import SimulateConfig
 from records.tags import TAG, TAG_NAMES
+from simulate.author.text_checks import names_fields
 from simulate.world import TRAITS, Desire, Item, Preference, TitleKind, World
 from simulate.world_files import read_world_files
 
@@ -34,6 +35,7 @@ def load_world(config: SimulateConfig) -> World:
         cities=_cities(raw["cities.yaml"]),
     )
     _check_coverage(world, config)
+    _check_texts(world)
     return world
 
 
@@ -45,7 +47,7 @@ def _preferences(raw: Mapping[str, Any]) -> tuple[Preference, ...]:
             entry = _fields("preferences.yaml", key, entry, {"doc", "traits", "anchors"})
             if name in found or name in TAG:
                 raise UserError(f"preferences.yaml: {key}: the name is taken by another preference or a tag")
-            traits = _numbers("preferences.yaml", f"{key}.traits", entry.get("traits", {}), TRAITS)
+            traits = _numbers("preferences.yaml", f"{key}.traits", entry.get("traits", {}), tuple(TRAITS))
             anchors = {}
             for tag, shifts in _mapping(
                 "preferences.yaml", f"{key}.anchors", entry.get("anchors", {})
@@ -76,6 +78,8 @@ def _desires(raw: Mapping[str, Any], preferences: tuple[Preference, ...]) -> tup
                     "would give that tag away; take a preference without anchors"
                 )
         months = _numbers("desires.yaml", f"{name}.months", entry.get("months", {}), range(1, 13))
+        if len(months) == 12 and not any(months.values()):
+            raise UserError(f"desires.yaml: {name}.months: all twelve are 0; leave one above")
         weight = entry.get("weight", 1.0)
         if (
             not isinstance(weight, (int, float))
@@ -186,10 +190,13 @@ def _titles(raw: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], dict[st
     for kind, entry in _mapping("titles.yaml", "kinds", raw.get("kinds")).items():
         entry = _fields("titles.yaml", f"kinds.{kind}", entry, {"titles", "second", "gift", "lower", "parts"})
         parts = []
-        for part in entry.get("parts", []):
+        given = entry.get("parts", [])
+        if not isinstance(given, list):
+            raise UserError(f"titles.yaml: kinds.{kind}.parts must be a list")
+        for part in given:
             pairs = list(part.items()) if isinstance(part, dict) else [(part, 1.0)]
             name, share = pairs[0] if len(pairs) == 1 else ("", None)
-            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            if not isinstance(name, str) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
                 raise UserError(f"titles.yaml: kinds.{kind}.parts: {part!r} is no part, nor {{part: share}}")
             if name in ("item", "gift") and share != 1:
                 raise UserError(
@@ -224,8 +231,8 @@ def _gift_mark(kind: str, mark: Any) -> str:
 
 def _cities(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     for region, names in raw.items():
-        if not isinstance(names, list):
-            raise UserError(f"cities.yaml: {region} must be a list of cities")
+        if not isinstance(names, list) or not all(isinstance(city, str) and city.strip() for city in names):
+            raise UserError(f"cities.yaml: {region} must be a list of names of cities")
     cities = {str(region): tuple(str(city) for city in names) for region, names in raw.items()}
     names = [city for found in cities.values() for city in found]
     if len(names) != len(set(names)) or any(len(found) < 2 for found in cities.values()):
@@ -239,13 +246,6 @@ def _check_coverage(world: World, config: SimulateConfig) -> None:
     for desire in world.desires:
         if desire.name not in satisfied:
             raise UserError(f"desires.yaml: {desire.name}: no item of the catalogue satisfies it; add one")
-        for value in desire.values:
-            spelled = f" {value.replace('_', ' ')} "
-            for item in world.items:
-                if item.desire == desire.name and spelled in f" {item.name.lower()} ":
-                    raise UserError(
-                        f"catalogue.yaml: {item.name!r} spells the value {value!r} it should show"
-                    )
     for tag in TAG_NAMES:
         clear = {d.values[0] for d in world.desires if d.tag == tag and len(d.values) == 1}
         wanted = () if tag == "home_city" else world.values_of(tag)
@@ -283,6 +283,27 @@ def _check_coverage(world: World, config: SimulateConfig) -> None:
                     raise UserError(
                         f"{key}{preference} is anchored to a tag, so that the action would give the tag away"
                     )
+
+
+def _check_texts(world: World) -> None:
+    """Refuse texts that would bring hidden state into the log, or mark as a gift what is none."""
+    for group, texts in world.words.items():
+        for text in texts:
+            if names_fields(text):
+                raise UserError(f"titles.yaml: words.{group}: {text!r} names a field; take another word")
+    for item in world.items:
+        key = f"catalogue.yaml: {item.category}.items.{item.name}"
+        own = [text for texts in item.titles.values() for text in texts]
+        for text in (item.name, item.category, *item.attributes, *own):
+            if names_fields(text):
+                raise UserError(f"{key}: {text!r} names a field, which would be read off the log")
+            for value in world.desire[item.desire].values:
+                if f" {value.replace('_', ' ')} " in f" {text.lower()} ":
+                    raise UserError(f"{key}: {text!r} spells the value {value!r} it should show")
+        for kind, texts in item.titles.items():
+            for text in texts:
+                if world.kinds[kind].gift.lower() in text.lower():
+                    raise UserError(f"{key}.titles.{kind}: {text!r} holds the mark of a gift; leave it out")
 
 
 def _closed_tags() -> list[str]:

@@ -11,7 +11,7 @@ from records.events import EVENT_SCHEMA
 from records.simulation import SimulateConfig
 from records.tags import TAG_NAMES, GoldTag
 from simulate.block import Simulator
-from simulate.engine import check_config, simulate
+from simulate.engine import check_config, scan, shards, simulate, table_path
 from simulate.measure.oracle import Knowledge, public_knowledge, read_tags
 from simulate.world_reader import load_world
 
@@ -33,17 +33,32 @@ def knowledge() -> Knowledge:
 
 def test_the_oracle_reads_the_log(leaks: Leaks) -> None:
     assert leaks.users == 125
-    assert (
-        leaks.macro_f1["oracle"]["all"] >= 0.88
-    )  # 0.90 and more of a large population, whose rare values count less
-    assert leaks.macro_f1["oracle"]["non-NA"] >= 0.88
+    assert leaks.macro_f1["oracle"]["all"] >= 0.90
+    assert leaks.macro_f1["oracle"]["non-NA"] >= 0.90
 
 
 def test_words_alone_do_not_give_the_labels_away(leaks: Leaks) -> None:
+    """Learnt from 375 users words know less than from 3,000, so the bounds are lower than 0.75 and 0.55."""
     words = leaks.macro_f1["TF-IDF + LR"]
-    assert words["all"] <= 0.75
-    assert words["temporal + trap"] <= 0.55
+    assert words["all"] <= 0.60
+    assert words["temporal"] <= 0.40
+    assert words["trap"] <= 0.45
     assert words["all"] >= leaks.macro_f1["majority"]["all"] + 0.15
+    assert leaks.tfidf_by_tag["pet"] <= 0.80
+
+
+def test_a_leak_is_seen(leaks: Leaks, tmp_path: Path) -> None:
+    """A word of its own for each value of one tag, in every tenth event."""
+    simulate(CONFIG, 1, tmp_path)
+    pet = scan(tmp_path, "gold").filter((pl.col("tag") == "pet") & (pl.col("values").list.len() > 0))
+    known = pet.select("user_id", word="qx" + pl.col("values").list.first()).collect()
+    for shard in shards(CONFIG):
+        path = table_path(tmp_path, "events", shard)
+        events = pl.read_parquet(path).join(known, on="user_id", how="left", maintain_order="left")
+        leaky = pl.col("word").is_not_null() & (pl.int_range(pl.len()) % 10 == 0)
+        told = pl.when(leaky).then(pl.format("{} {}", "content", "word")).otherwise("content")
+        events.with_columns(content=told).drop("word").write_parquet(path)
+    assert measure_leaks(tmp_path, CONFIG, 1).tfidf_by_tag["pet"] >= 0.90
 
 
 def test_na_is_a_value_like_any_other(leaks: Leaks) -> None:

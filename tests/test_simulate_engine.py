@@ -1,7 +1,9 @@
 """The simulation engine: determinism, shards, resuming, schemas, evidence, and errors of the config."""
 
+import os
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +109,9 @@ def test_a_rerun_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
     simulate(SMALL, 5, tmp_path)
     before = contents(tmp_path)
     # Killed while it wrote the gold labels, before the shard was noted as done.
-    (tmp_path / ".gold-00000.parquet.4711.part").write_text("half a tab")
+    aside = tmp_path / ".gold-00000.parquet.4711.part"
+    aside.write_text("half a tab")
+    os.utime(aside, (0, 0))
     for name in ("shard-00000.json", "gold-00000.parquet"):
         (tmp_path / name).unlink()
     simulate(SMALL, 5, tmp_path)
@@ -183,8 +187,14 @@ def test_a_broken_world_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_an_unfinished_simulation_is_not_measured(tmp_path: Path) -> None:
     config = replace(SMALL, users=SHARD_USERS + 1)
+    (tmp_path / ".settings.json.4711.part").write_text("{")  # a run killed at its very start
     open_simulation(config, 0, tmp_path)
     ShardWriter(config, 0, tmp_path).write(0)
+    note = (tmp_path / "shard-00000.json").read_bytes()
+    (tmp_path / "shard-00000.json").unlink()  # killed in its first shard
+    with pytest.raises(UserError, match=r"2 of 2 shards are missing"):
+        scan(tmp_path, "events")
+    (tmp_path / "shard-00000.json").write_bytes(note)
     with pytest.raises(UserError, match=r"1 of 2 shards are missing; run the simulation again"):
         scan(tmp_path, "events")
     simulate(config, 0, tmp_path)
@@ -331,6 +341,17 @@ def test_rates_are_shares_of_sessions(events: pl.DataFrame) -> None:
     gifts = events["content"].str.to_lowercase().str.contains("gift wrap")
     assert set(events.filter(gifts)["source"]) == {"E-commerce"}
     assert 0.03 < gifts.mean() < 0.15  # type: ignore[operator]
+
+
+def test_however_busy_every_user_keeps_to_a_clock_of_their_own(tmp_path: Path) -> None:
+    """More than a day can hold is rejected; what one user has waiting is no matter of the next."""
+    config = SimulateConfig(users=40, min_days=3, max_days=3, events_per_day=400)
+    summary = simulate(config, 0, tmp_path)
+    assert summary.counts["past_end_rejected"] > 0
+    events = scan(tmp_path, "events").collect()
+    assert events["user_id"].n_unique() == 40
+    first = events.group_by("user_id").agg(pl.col("timestamp").min())["timestamp"]
+    assert (first.dt.date() == date(2026, 6, 28)).all()
 
 
 def test_everything_na_and_one_day(tmp_path: Path) -> None:

@@ -22,10 +22,12 @@ from simulate.population import COLUMN, Personas, Population, check_population, 
 from simulate.world_reader import load_world
 
 USERS = 4000
+CITIES = [f"city {number}" for number in range(24)]
+HOBBIES = [f"hobby {number}" for number in range(30)]
 
 
 def population(config: PopulationConfig | None = None) -> Population:
-    return Population(config or PopulationConfig(), QualityConfig(), 24, 30)
+    return Population(config or PopulationConfig(), QualityConfig(), CITIES, HOBBIES)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +152,7 @@ def test_a_missing_table_is_named() -> None:
 def test_a_population_that_is_all_implausible_is_refused() -> None:
     quality = QualityConfig(implausible=[{"gender": value} for value in TAG["gender"].values])
     with pytest.raises(UserError, match=r"still implausible by simulate.quality.implausible"):
-        Population(PopulationConfig(), quality, 24, 30).draw(np.random.default_rng(0), 50)
+        Population(PopulationConfig(), quality, CITIES, HOBBIES).draw(np.random.default_rng(0), 50)
     with pytest.raises(UserError, match=r"there is no pet: horse"):
         check_population(PopulationConfig(), QualityConfig(implausible=[{"pet": "horse"}]))
 
@@ -158,7 +160,7 @@ def test_a_population_that_is_all_implausible_is_refused() -> None:
 def test_implausible_personas_are_drawn_again_and_counted() -> None:
     rng = np.random.default_rng(0)
     quality = QualityConfig(implausible=[{"gender": "male", "pet": "cat"}])
-    state, _, redrawn = Population(PopulationConfig(), quality, 24, 30).draw(rng, 500)
+    state, _, redrawn = Population(PopulationConfig(), quality, CITIES, HOBBIES).draw(rng, 500)
     male = state[:, COLUMN["gender"]] == 1
     assert not (state[male, COLUMN["pet"]] == TAG["pet"].values.index("cat")).any()
     assert redrawn > 30
@@ -291,3 +293,24 @@ def test_events_about_nothing_are_refused(event: LifeEventConfig, message: str) 
         check_evolution(replace(EvolutionConfig(), events={"x": event}))
     with pytest.raises(UserError, match=r"simulate.evolution.drifting: age_group'"):
         check_evolution(EvolutionConfig(drifting=["age_group"]))
+
+
+def test_cities_and_hobbies_have_weights() -> None:
+    config = PopulationConfig(city_weights={"city 3": 24.0}, hobby_weights={"hobby 5": 15.0, "hobby 6": 1e-3})
+    rng = np.random.default_rng(0)
+    state, _, _ = population(config).draw(rng, 4000)
+    in_city = (state[:, COLUMN["home_city"]] == 3).mean()
+    assert in_city == pytest.approx(24 / 47, abs=0.03)
+    hobbies = population(config).draw_hobbies(rng, 4000)
+    first = np.bincount(hobbies[:, 0], minlength=30) / 4000
+    assert first[5] == pytest.approx(15 / 43, abs=0.03)  # 28 others of weight 1
+    assert (hobbies == 6).mean() < 0.002
+    assert all(
+        len(set(row)) == len(row) for row in ([h for h in user if h >= 0] for user in hobbies.tolist())
+    )
+    with pytest.raises(
+        UserError, match=r"simulate.population.city_weights.city 33'; the nearest known one is"
+    ):
+        population(PopulationConfig(city_weights={"city 33": 1.0}))
+    with pytest.raises(UserError, match=r"hobby_weights.hobby 5 is 0; give a number above 0"):
+        population(PopulationConfig(hobby_weights={"hobby 5": 0.0}))

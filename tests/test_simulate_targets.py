@@ -1,11 +1,15 @@
 """Wished ranges pass and miss; platforms differ when most aspects of them do."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from launch.realism import read_festivals
+from records.simulation import SimulateConfig
+from simulate.engine import simulate
 from simulate.measure.festivals import FestivalWindows
 from simulate.measure.statistics import measure
 from simulate.measure.targets import PUBLISHED, check, platform_distance, platform_distances
@@ -31,6 +35,14 @@ def plausible(seed: int = 0, users: int = 120) -> pl.DataFrame:
                 second = start + rng.normal(12, 3) * 3600
                 rows.append(event(name, second, "Map", "Check-in", f"p{min(rng.zipf(1.6), 6)}", "place"))
     return log(*rows).sort("user_id", "timestamp")
+
+
+def test_the_default_population_is_as_wished(tmp_path: Path) -> None:
+    simulate(SimulateConfig(users=400), 1, tmp_path)
+    logs = [pl.read_parquet(path) for path in sorted(tmp_path.glob("events-*.parquet"))]
+    checks = check(measure(logs, read_festivals(tmp_path / "settings.json")))
+    assert len(checks) == 9
+    assert [(one.name, one.value) for one in checks if not one.ok] == []
 
 
 def test_checks_pass_and_miss_with_their_bounds():

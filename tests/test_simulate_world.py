@@ -195,6 +195,39 @@ def test_a_world_of_its_own_needs_every_file(tmp_path: Path) -> None:
             {"titles": "kinds: {product: {parts: [item, gift, prase: 0.1]}}\n"},
             "parts: prase'; the nearest known one is kinds.product.parts: praise",
         ),
+        ({"titles": "kinds: {product: {parts: 5}}\n"}, "titles.yaml: kinds.product.parts must be a list"),
+        ({"titles": "kinds: {product: {parts: [item, gift, [a]]}}\n"}, "['a'] is no part, nor {part: share}"),
+        ({"titles": "words: {praise: ['pet=cat']}\n"}, "titles.yaml: words.praise: 'pet=cat' names a field"),
+        (
+            {"catalogue": "Pantry: {items: {Oats: {desire: coffee, attributes: ['pet: cat']}}}\n"},
+            "catalogue.yaml: Pantry.items.Oats: 'pet: cat' names a field, which would be read off the log",
+        ),
+        (
+            {
+                "catalogue": "Zoo: {platform: E-commerce, items: "
+                "{Zed: {desire: cat_litter, attributes: [For A Cat]}}}\n"
+            },
+            "Zoo.items.Zed: 'For A Cat' spells the value 'cat' it should show",
+        ),
+        (
+            {"catalogue": "Cat Owners: {platform: E-commerce, items: {Zed: cat_litter}}\n"},
+            "Cat Owners.items.Zed: 'Cat Owners' spells the value 'cat' it should show",
+        ),
+        (
+            {"catalogue": "Pantry: {items: {Oats: {desire: coffee, titles: {product: [Oats Gift Wrap]}}}}\n"},
+            "Oats.titles.product: 'Oats Gift Wrap' holds the mark of a gift; leave it out",
+        ),
+        (
+            {"desires": f"x: {{want: y, months: {dict.fromkeys(range(1, 13), 0)}}}\n"},
+            "x.months: all twelve are 0",
+        ),
+        ({"cities": "Iberia: [null, Faro]\n"}, "Iberia must be a list of names of cities"),
+        ({"cities": "Iberia: ['', Faro]\n"}, "Iberia must be a list of names of cities"),
+        ({"preferences": "shopping: {x: {doc: x, traits: {1: 1}}}\n"}, "unknown key 'shopping.x.traits.1'"),
+        (
+            {"preferences": "shopping: {x: {doc: x, traits: {CEA: 1}}}\n"},
+            "unknown key 'shopping.x.traits.CEA'",
+        ),
         ({"cities": "Iberia: [Madrid]\n"}, "a region has at least two"),
         ({"preferences": "shopping: {gender: {doc: x}}\n"}, "shopping.gender: the name is taken"),
         (

@@ -63,7 +63,7 @@ def text_asks(
 
 def desire_asks(world: World, config: SimulateConfig, seed: int, count: int) -> list[DesireAsk]:
     """`count` asks, each of a persona of its own; which, depends on the seed and its number alone."""
-    population = Population(config.population, config.quality, len(world.city_names), len(world.hobbies))
+    population = Population(config.population, config.quality, world.city_names, world.hobbies)
     tells = {preference.name: preference.tells for preference in world.preferences}
     categories = {item.category: item.platform for item in world.items}
     asks = []

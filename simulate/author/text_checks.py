@@ -69,6 +69,11 @@ def fault_of(text: str, form: str) -> str:
     return ""
 
 
+def names_fields(text: str) -> bool:
+    """Whether `text` holds a field's name or `tag=value`: hidden state would be read off the log."""
+    return "=" in text or bool(_FIELD.search(text))
+
+
 def spells(text: str, values: Iterable[str]) -> bool:
     """Whether one of `values` stands in `text` as words, in the singular or with an s."""
     for value in values:

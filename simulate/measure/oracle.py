@@ -46,12 +46,14 @@ Values = tuple[str, ...]
 class Knowledge:
     """Public knowledge: content → item, whether it is a gift; by item the tag and the values shown.
 
-    `slip_share`: share of the shop's items that show a tag; `cities`: how many there are.
+    `slips`: (source, action) pairs that may mean nothing; `slip_share`: share of the shop's items that show a
+    tag; `cities`: how many there are.
     """
 
     contents: pl.DataFrame
     tags: tuple[str, ...]
     values: tuple[Values, ...]
+    slips: frozenset[tuple[str, str]]
     slip_share: dict[str, float]
     cities: int
 
@@ -72,6 +74,12 @@ def public_knowledge(world: World, titles: Titles, config: SimulateConfig) -> Kn
         contents=contents,
         tags=tuple(desire.tag for desire in desires),
         values=tuple(desire.values for desire in desires),
+        slips=frozenset(
+            (source, action)
+            for source, platform in config.platforms.items()
+            for action, entry in platform.actions.items()
+            if entry.slips
+        ),
         slip_share={
             tag: sum(shop and desire.tag == tag for shop, desire in zip(shops, desires, strict=True))
             / sum(shops)
@@ -136,7 +144,8 @@ def _evidence(
     A session gives one unit of each (tag, values) it is about. A single click beside other things is a slip.
     """
     items, gifts = frame["item"].to_list(), frame["gift"].to_list()
-    actions, sources = frame["action"].to_list(), frame["source"].to_list()
+    sources = frame["source"].to_list()
+    slips = [pair in knowledge.slips for pair in zip(sources, frame["action"].to_list(), strict=True)]
     found: dict[str, _Evidence] = {}
     hours = np.zeros(24, dtype=np.int64)
     start = 0
@@ -155,7 +164,7 @@ def _evidence(
                 continue
             key = (knowledge.tags[items[i]], knowledge.values[items[i]])
             about[key] = about.get(key, 0) + 1
-            clicks_only[key] = clicks_only.get(key, True) and actions[i] == "Click"
+            clicks_only[key] = clicks_only.get(key, True) and slips[i]
         for (tag, values), count in about.items():
             slip = count == 1 and clicks_only[tag, values] and place - start > 1 and len(about) > 1
             if tag and not slip:
@@ -164,7 +173,7 @@ def _evidence(
                 one.hour.append(int(hour[start]))
                 one.values.append(values)
         start = place
-    return found, actions.count("Click"), hours
+    return found, sum(slips), hours
 
 
 def _housemate(evidence: Mapping[str, _Evidence], hours: NDArray[np.int64]) -> set[int]:
