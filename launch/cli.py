@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         else:
             action.add_argument("--json", action="store_true", help="print JSON instead of tables")
         if name == "leaks":
-            action.add_argument("--users", type=int, default=4000, help="only the first so many users")
+            action.add_argument("--users", type=int, default=4000, help="only the first so many users (4000)")
 
     profile = commands.add_parser(
         "profile", parents=[debug], help="tags and a summary for every user of a log"

@@ -29,8 +29,7 @@ from simulate.world_reader import load_world
 MOST_EVENTS = 12
 """Events shown for one label, and against it."""
 
-_ROLES = {
-    Role.SHOWS: "shows it",
+_OTHERS = {
     Role.FORMER: "former value",
     Role.GIFT: "bought for somebody else",
     Role.SHARED: "a housemate's",
@@ -159,9 +158,15 @@ def _label(
     else:
         role = np.where(block.events.tag_E[mine] == column, block.events.role_E[mine], Role.NOTHING)
     events = []
-    for kind in (Role.SHOWS, Role.FORMER, Role.GIFT, Role.SHARED):
-        found = mine[role == kind]
-        events.append((_ROLES[kind], len(found), [_event(rows[i]) for i in found[-MOST_EVENTS:].tolist()]))
+    intents = block.simulator.intents
+    clear = intents.clear_Q[intents.desire_N[block.events.item_E[mine]]] | (tag == "home_city")
+    for name, among in (
+        ("shows it", (role == Role.SHOWS) & clear),
+        ("may also show another value", (role == Role.SHOWS) & ~clear),
+        *((text, role == kind) for kind, text in _OTHERS.items()),
+    ):
+        found = mine[among]
+        events.append((name, len(found), [_event(rows[i]) for i in found[-MOST_EVENTS:].tolist()]))
     label = [values[v] for v in gold.value_RV[row].tolist() if v >= 0]
     if tag == "interests":
         truth = [values[h] for h in block.personas.hobby_BH[place].tolist() if h >= 0]

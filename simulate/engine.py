@@ -32,7 +32,7 @@ from simulate.environment import EPOCH, check_environment, make_calendar
 from simulate.evolution import check_evolution
 from simulate.frames import USER_DIGITS, Tables, observe, titles_table, user_id
 from simulate.gold import gold_of
-from simulate.population import check_population
+from simulate.population import Population, check_population
 from simulate.titles import write_titles
 from simulate.world_files import read_world_files
 from simulate.world_reader import load_world
@@ -133,13 +133,15 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         UserError: the settings make no sense, or `out` holds a simulation with others.
     """
     end = check_config(config, seed)
-    world = load_world(config)  # refused here, before anything is written or started
+    # Refused here, before anything is written or started.
+    world = load_world(config)
+    Population(config.population, config.quality, world.city_names, world.hobbies)
     settings = _settings(config, seed, end)
     path = out / SETTINGS
     if path.exists():
-        if _read_settings(out) != settings:
+        if (key := _first_difference(_read_settings(out), settings)) is not None:
             raise UserError(
-                f"{out}: holds a simulation with other settings (see {path.name} there); "
+                f"{out}: holds a simulation with other settings ({key} differs, see {path.name} there); "
                 "choose another directory, or delete this one"
             )
     else:
@@ -151,6 +153,17 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         with written_whole(out / TITLES) as aside:
             titles_table(world, write_titles(world, config)).write_parquet(aside)
     return [shard for shard in shards(config) if not _is_written(out, shard)]
+
+
+def _first_difference(old: Any, new: Any, key: str = "") -> str | None:
+    """The first key in which two settings differ, such as config.users; None where they are equal."""
+    if old == new:
+        return None
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                return _first_difference(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+    return key or "all of it"
 
 
 def table_path(directory: Path, table: str, shard: int) -> Path:

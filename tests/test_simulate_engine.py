@@ -21,6 +21,7 @@ from records.simulation import (
     NoiseConfig,
     PeriodConfig,
     PlatformConfig,
+    PopulationConfig,
     SimulateConfig,
 )
 from records.tags import TAG, TAG_NAMES
@@ -122,15 +123,19 @@ def test_a_rerun_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "seed"),
-    [(SMALL, 6), (replace(SMALL, users=21), 5), (replace(SMALL, noise=NoiseConfig(na_rate=0.3)), 5)],
+    ("config", "seed", "key"),
+    [
+        (SMALL, 6, "seed"),
+        (replace(SMALL, users=21), 5, "config.users"),
+        (replace(SMALL, noise=NoiseConfig(na_rate=0.3)), 5, "config.noise.na_rate"),
+    ],
 )
 def test_a_directory_with_other_settings_is_refused(
-    config: SimulateConfig, seed: int, tmp_path: Path
+    config: SimulateConfig, seed: int, key: str, tmp_path: Path
 ) -> None:
     simulate(SMALL, 5, tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(UserError, match="holds a simulation with other settings"):
+    with pytest.raises(UserError, match=rf"holds a simulation with other settings \({key} differs"):
         simulate(config, seed, tmp_path)
     assert contents(tmp_path) == before
 
@@ -183,6 +188,13 @@ def test_a_broken_world_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not out.exists()
     (world / "catalogue.yaml").write_text("Pantry: {items: {Oats: coffee}}")
     assert simulate(config, 0, out).users == 20
+
+
+def test_weights_of_what_there_is_not_leave_nothing_behind(tmp_path: Path) -> None:
+    config = replace(SMALL, population=PopulationConfig(hobby_weights={"ches": 3.0}))
+    with pytest.raises(UserError, match=r"hobby_weights.ches'; the nearest known one is .*chess"):
+        open_simulation(config, 0, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_simulation_is_not_measured(tmp_path: Path) -> None:
