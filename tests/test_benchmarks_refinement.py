@@ -1,0 +1,75 @@
+"""The benchmark of refined titles: its measures by hand, its labels, and a run on a small copy of the log."""
+
+import json
+import math
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks.overlap import bleu, rouge_1, rouge_l
+from benchmarks.refinement import main, read_labels, read_titles
+from records.errors import UserError
+
+
+def test_bleu_by_hand() -> None:
+    """Three of four words meet and one of three bigrams, lunch bag; a longer text has no brevity penalty."""
+    texts, references = ["red big lunch bag"], ["Red Lunch Bag"]
+    assert bleu(texts, references, 1) == pytest.approx(3 / 4)
+    assert bleu(texts, references, 2) == pytest.approx(math.sqrt(3 / 4 * 1 / 3))
+    # Two words of three: a penalty of e^(1 - 3/2).
+    assert bleu(["lunch bag"], references, 2) == pytest.approx(math.exp(1 - 3 / 2))
+    # A word counts no oftener than the reference has it.
+    assert bleu(["bag bag bag"], references, 1) == pytest.approx(1 / 3)
+    assert bleu(["mug"], references, 1) == 0.0
+
+
+def test_rouge_by_hand() -> None:
+    """In order `bag red` shares one word with `red bag`; as words both: F1 1/2 and 1."""
+    assert rouge_1("Bag red", "red bag") == 1.0
+    assert rouge_l("Bag red", "red bag") == pytest.approx(2 * 1 / (2 + 2))
+    assert rouge_l("big red lunch bag", "red bag") == pytest.approx(2 * 2 / (4 + 2))
+    assert rouge_1("", "") == 1.0
+    assert rouge_1("", "bag") == 0.0
+
+
+def test_there_are_200_labels_of_at_most_three_attributes() -> None:
+    labels = read_labels()
+    assert len(labels) == 200
+    assert labels["22629"] == "Spaceboy Lunch Box"
+    assert labels["21506"] == "Birthday Card"
+    file = Path(__file__).parent.parent / "benchmarks" / "labels" / "online_retail_titles.tsv"
+    for line in file.read_text(encoding="utf-8").splitlines()[1:]:
+        _, entity, attributes = line.split("\t")
+        assert entity
+        assert len(attributes.split("; ")) <= 3
+
+
+def copy_of_the_log(path: Path, codes: list[str]) -> Path:
+    rows = [(code, "PINK THING NEW!", "1") for code in codes]
+    rows += [(codes[0], "SPACEBOY LUNCH BOX", "1")] * 2 + [(codes[0], "damaged", None)] * 3
+    frame = pl.DataFrame(rows, schema=["StockCode", "Description", "CustomerID"], orient="row")
+    frame.write_parquet(path)
+    return path
+
+
+def test_the_most_frequent_title_of_customers_is_taken(tmp_path: Path) -> None:
+    log = copy_of_the_log(tmp_path / "log.parquet", ["22629", "21506"])
+    assert read_titles(log, ["22629", "21506"]) == {
+        "22629": "SPACEBOY LUNCH BOX",
+        "21506": "PINK THING NEW!",
+    }
+    with pytest.raises(UserError, match="holds no product 23552; give a full copy"):
+        read_titles(log, ["22629", "23552"])
+    with pytest.raises(UserError, match="no readable copy of Online Retail"):
+        read_titles(tmp_path / "nowhere.parquet", ["22629"])
+
+
+def test_a_run_prints_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codes = list(read_labels())
+    log = copy_of_the_log(tmp_path / "log.parquet", ["22629", *(code for code in codes if code != "22629")])
+    main([str(log), "--json"])
+    scores = json.loads(capsys.readouterr().out)
+    assert set(scores) == {"titles as they are", "rule refiner"}
+    assert scores["titles as they are"]["words"] == pytest.approx(3.0)
+    assert scores["rule refiner"]["words"] < 3.0
