@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
         "submit", parents=[debug], help="run a recipe on a Ray cluster through its job server"
     )
     _recipe_arguments(submit)
+    submit.add_argument("--until", default="", metavar="STAGE", help="stop after this stage")
     submit.add_argument("--address", required=True, help="job server, such as http://127.0.0.1:8265")
 
     doctor = commands.add_parser(
@@ -198,7 +199,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "submit":
         from launch.submit import submit
 
-        return submit(arguments.recipe, arguments.overrides, arguments.address)
+        return submit(arguments.recipe, arguments.overrides, arguments.address, arguments.until)
     from launch.doctor import doctor
 
     return doctor(arguments.recipe, arguments.overrides)

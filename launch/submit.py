@@ -7,10 +7,11 @@ from launch.recipe import load_recipe
 from records.errors import UserError
 
 
-def submit(recipe_path: Path, overrides: Sequence[str], address: str) -> int:
+def submit(recipe_path: Path, overrides: Sequence[str], address: str, until: str = "") -> int:
     """Submit, stream the log, and return the job's exit status.
 
-    The run directory is `runs_dir` as seen from here, made absolute: on a cluster it lies on shared storage.
+    With `until` the job stops after that stage. The run directory is `runs_dir` as seen from here, made
+    absolute: on a cluster it lies on shared storage.
 
     Raises:
         UserError: the recipe is at fault, this is no checkout, or nobody answers at `address`.
@@ -28,6 +29,7 @@ def submit(recipe_path: Path, overrides: Sequence[str], address: str) -> int:
     made = runs / recipe.name if runs == working_dir else runs
     inside = [f"{made.relative_to(working_dir)}/"] if made.is_relative_to(working_dir) else []
     command = [*_run_command(recipe_path, working_dir), *overrides, f"runs_dir={runs}"]
+    command += ["--until", until] if until else []
     return run_job(address, command, working_dir, excludes=inside)
 
 

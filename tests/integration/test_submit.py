@@ -69,11 +69,12 @@ def test_submit_streams_the_log_and_returns_the_exit_status(
 ) -> None:
     done = usergpt(
         "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}",
-        "rl.steps=1", "bench.users=2", "bench.k=1",
+        "--until", "sft",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sft: stage3" in done.stdout
-    assert (tmp_path / "tiny" / "report.json").is_file()
+    assert (tmp_path / "tiny" / "sft" / "stage3" / "model.safetensors").is_file()
+    assert not (tmp_path / "tiny" / "rl").exists()
 
     failed = usergpt(
         "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}", "learner.cpus_per_rank=9"
