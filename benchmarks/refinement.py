@@ -74,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     given = parser.parse_args(arguments)
     labels = read_labels()
-    titles = read_titles(given.log, list(labels))
+    try:
+        titles = read_titles(given.log, list(labels))
+    except UserError as error:
+        parser.exit(2, f"{error}\n")
     raw = [titles[code] for code in labels]
     results = {
         "titles as they are": score(raw, list(labels.values())),

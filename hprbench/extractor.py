@@ -75,11 +75,6 @@ _CITY_OF = re.compile(
     re.IGNORECASE,
 )
 
-
-def _named_home(names: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)({names}) as (?:(?:a|the|their|her|his) )?home(?!\w)", re.IGNORECASE)
-
-
 _TRAVELS = re.compile(
     r"(?<!\w)(?:trips?|visits?|visiting|visited|travels?|travell?ing|flies|flights?|flying|holidays?|tours?"
     r"|near|outside)(?!\w)[^,.;]*$",
@@ -180,6 +175,10 @@ def _list_items(text: str, start: int, end: int) -> list[tuple[int, int]]:
     starts = [start, *(match.end() for match in breaks)]
     ends = [*(match.start() for match in breaks), end]
     return [(a, a + len(text[a:b].rstrip())) for a, b in zip(starts, ends, strict=True)]
+
+
+def _named_home(names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)({names}) as (?:(?:a|the|their|her|his) )?home(?!\w)", re.IGNORECASE)
 
 
 def _read_city(text: str, cities: Sequence[str]) -> tuple[Values, str]:

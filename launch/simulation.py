@@ -51,7 +51,7 @@ def run_simulation(recipe_path: Path | None, overrides: Sequence[str], out: Path
 def _print_counts(summary: SimulationSummary, console: Console) -> None:
     table = Table(
         title="what was repaired, rejected, injected and lived through",
-        caption=f"in whole blocks of {BLOCK} users, of which the last may hold more than were asked for",
+        caption=f"counted in whole blocks of {BLOCK} users; the last may hold more than were asked for",
     )
     table.add_column("count of")
     table.add_column("", justify="right")

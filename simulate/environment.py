@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from records.errors import UserError
 from records.options import unknown_key
-from records.simulation import BehaviourConfig, PeriodConfig, PlatformConfig, SimulateConfig
+from records.platforms import PlatformConfig
+from records.simulation import BehaviourConfig, PeriodConfig, SimulateConfig
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from records.errors import UserError
 from records.options import unknown_key
-from records.simulation import EvolutionConfig
+from records.population import EvolutionConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.population import AGE_FROM, CLOSED, COLUMN, Personas, Population
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from records.errors import UserError
 from records.options import unknown_key
-from records.simulation import PopulationConfig, QualityConfig
+from records.population import PopulationConfig
+from records.simulation import QualityConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.world import TRAITS, World
 

@@ -59,14 +59,14 @@ def whereabouts(
     start = month * MONTH_DAYS + rng.integers(0, MONTH_DAYS, len(who))
     in_history = start < days_B[who]
     month, who, start = month[in_history], who[in_history], start[in_history]
-    days_of = rng.integers(behaviour.trip_days[0], behaviour.trip_days[1] + 1, len(who))
+    length = rng.integers(behaviour.trip_days[0], behaviour.trip_days[1] + 1, len(who))
     own = city_D[first_B[who] + start]
     nearby = shown_B[who] & (mobility_MB[month, who] == TAG["mobility"].values.index("regional"))
     allowed = ~nearby[:, None] | (region_of_city[own][:, None] == region_of_city)
     allowed[np.arange(len(who)), own] = False
     target = (allowed * rng.random(allowed.shape)).argmax(axis=1)
-    trip = np.repeat(np.arange(len(who)), days_of)
-    day = start[trip] + np.arange(len(trip)) - (np.cumsum(days_of) - days_of)[trip]
+    trip = np.repeat(np.arange(len(who)), length)
+    day = start[trip] + np.arange(len(trip)) - (np.cumsum(length) - length)[trip]
     inside = day < days_B[who[trip]]
     place = first_B[who[trip[inside]]] + day[inside]
     city_D[place], role_D[place] = target[trip[inside]], Role.NOTHING

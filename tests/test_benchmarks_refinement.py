@@ -65,6 +65,13 @@ def test_the_most_frequent_title_of_customers_is_taken(tmp_path: Path) -> None:
         read_titles(tmp_path / "nowhere.parquet", ["22629"])
 
 
+def test_a_wrong_path_gets_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path / "nowhere.parquet")])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_run_prints_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     codes = list(read_labels())
     log = copy_of_the_log(tmp_path / "log.parquet", ["22629", *(code for code in codes if code != "22629")])

@@ -13,17 +13,9 @@ import pytest
 
 from records.errors import UserError
 from records.events import EVENT_SCHEMA, GOLD_SCHEMA
-from records.simulation import (
-    BehaviourConfig,
-    EvolutionConfig,
-    FollowUpConfig,
-    LifeEventConfig,
-    NoiseConfig,
-    PeriodConfig,
-    PlatformConfig,
-    PopulationConfig,
-    SimulateConfig,
-)
+from records.platforms import FollowUpConfig, PlatformConfig
+from records.population import EvolutionConfig, LifeEventConfig, PopulationConfig
+from records.simulation import BehaviourConfig, NoiseConfig, PeriodConfig, SimulateConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.engine import (
     SHARD_USERS,

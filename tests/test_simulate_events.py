@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from records.simulation import (
-    ActionConfig,
-    NoiseConfig,
-    PeriodConfig,
-    PlatformConfig,
-    SimulateConfig,
-)
+from records.platforms import ActionConfig, PlatformConfig
+from records.simulation import NoiseConfig, PeriodConfig, SimulateConfig
 from records.tags import TAG_NAMES
 from simulate.block import BLOCK, Block, Simulator
 from simulate.chains import Actions, Walk, walk

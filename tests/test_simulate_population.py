@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from records.errors import UserError
-from records.simulation import (
-    EvolutionConfig,
-    LifeEventConfig,
-    PopulationConfig,
-    QualityConfig,
-    SimulateConfig,
-    TableConfig,
-)
+from records.population import EvolutionConfig, LifeEventConfig, PopulationConfig, TableConfig
+from records.simulation import QualityConfig, SimulateConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.evolution import check_evolution, drift, live
 from simulate.population import COLUMN, Personas, Population, check_population, draw_personas
