@@ -5,11 +5,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+_CJK = r"\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’-][^\W{_CJK}]+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words of `text`, without regard to case."""
+    """The words of `text`, without regard to case; of Chinese and Japanese the characters."""
     return [word.casefold() for word in _WORD.findall(text)]
 
 

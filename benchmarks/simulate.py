@@ -21,7 +21,7 @@ import polars as pl
 import ray
 
 from actors.cluster import ray_cluster
-from actors.simulators import SimulatorPool
+from actors.simulators import simulator_pool
 from records.config import ClusterConfig
 from records.simulation import SimulateConfig
 from simulate.engine import TABLES, open_simulation, shards, summary_of
@@ -45,11 +45,11 @@ class Point:
 def run_point(config: SimulateConfig, out: Path, workers: int, timeout_s: float) -> Point:
     """Simulate into `out` with `workers` workers; the clock starts when all of them are up."""
     todo = open_simulation(config, SEED, out)
-    pool = SimulatorPool(config, SEED, out, workers, timeout_s)
+    pool = simulator_pool(config, SEED, out, workers, timeout_s)
     try:
         pool.wait_until_up()
         started = time.perf_counter()
-        pool.run(todo, lambda done: None)
+        pool.run("write", todo, lambda done: None, task_name="shard")
         seconds = time.perf_counter() - started
         peak = max(pool.peak_bytes())
     finally:

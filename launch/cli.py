@@ -14,6 +14,7 @@ _EXAMPLES = """examples:
   usergpt run recipes/quickstart.yaml                     the whole pipeline; a rerun skips what is done
   usergpt run quickstart rl.steps=40 --force rl           another RL run on the same SFT model
   usergpt simulate run simulate.users=10000 --out runs/users   simulated users; then report, leaks, sample
+  usergpt semantize inspect logs.csv                      guess a mapping; then semantize run, report, explain
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
   usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
   usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
@@ -76,11 +77,12 @@ def parser() -> argparse.ArgumentParser:
         if name == "leaks":
             action.add_argument("--users", type=int, default=4000, help="only the first so many users (4000)")
 
+    _semantize_arguments(commands, debug)
+
     profile = commands.add_parser(
         "profile", parents=[debug], help="tags and a summary for every user of a log"
     )
-    profile.add_argument("input", type=Path, help="log file (Parquet, CSV, TSV, JSON lines; .gz) or folder")
-    profile.add_argument("--mapping", default="", help="mapping YAML, or complete_journey or online_retail")
+    _log_arguments(profile)
     profile.add_argument("--run", type=Path, default=Path("runs/quickstart"), help="run whose model is used")
     profile.add_argument("--out", type=Path, default=Path("runs/profiles"), help="folder to write to")
     profile.add_argument("--users", type=int, default=0, help="only the first so many users (0: all)")
@@ -109,6 +111,71 @@ def parser() -> argparse.ArgumentParser:
     )
     _recipe_arguments(doctor)
     return top
+
+
+def _semantize_arguments(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", debug: argparse.ArgumentParser
+) -> None:
+    semantize = commands.add_parser("semantize", help="any log into dense histories: make and look at them")
+    actions = semantize.add_subparsers(dest="action", required=True, metavar="ACTION")
+    inspect = actions.add_parser(
+        "inspect", parents=[debug], help="guess how a log's columns map, and write it down"
+    )
+    inspect.add_argument("file", type=Path, help="log file")
+    inspect.add_argument("--out", type=Path, default=None, help="mapping to write (NAME.mapping.yaml)")
+    inspect.add_argument("--force", action="store_true", help="overwrite it")
+    run = actions.add_parser("run", parents=[debug], help="a log into a folder of histories; a rerun goes on")
+    _log_arguments(run)
+    run.add_argument("--out", type=Path, required=True, help="folder to write to")
+    run.add_argument(
+        "--model",
+        type=Path,
+        default=None,
+        help="model directory whose tokens are counted (else: one trained on the log)",
+    )
+    run.add_argument("--recipe", type=Path, default=None, help="recipe whose semantize section is used")
+    _key_argument(run)
+    run.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    update = actions.add_parser("update", parents=[debug], help="fold new events into a folder of histories")
+    update.add_argument("directory", type=Path, help="folder of a semantized log")
+    update.add_argument("input", help="log with the new events, read as the first one was")
+    _key_argument(update)
+    update.add_argument(
+        "overrides", nargs="*", metavar="cluster.key=value", help="fields of cluster to change"
+    )
+    explain = actions.add_parser(
+        "explain", parents=[debug], help="the events behind the lines of a user's history"
+    )
+    explain.add_argument("directory", type=Path, help="folder of a semantized log")
+    explain.add_argument("user", help="user id (with --pseudonymize: the real one)")
+    explain.add_argument("--line", type=int, default=0, help="only the line of this number")
+    _key_argument(explain)
+    report = actions.add_parser("report", parents=[debug], help="what was lost, and what it cost: with plots")
+    report.add_argument("directory", type=Path, help="folder of a semantized log")
+    report.add_argument(
+        "--users", type=int, default=1000, help="users whose raw log is counted, at most (1000)"
+    )
+    report.add_argument(
+        "--labels", type=Path, default=None, help="table of labels by user, to measure retention"
+    )
+    report.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def _log_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "input", help="log: Parquet, CSV, TSV, JSON lines (.gz, .zst); a file, a folder or a quoted glob"
+    )
+    command.add_argument("--mapping", default="", help="mapping YAML, or complete_journey or online_retail")
+
+
+def _key_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--pseudonymize",
+        type=Path,
+        default=None,
+        metavar="KEYFILE",
+        help="key by which user ids are replaced",
+    )
 
 
 def _recipe_arguments(command: argparse.ArgumentParser) -> None:
@@ -179,6 +246,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         return run_recipe(arguments.recipe, arguments.overrides, arguments.force, arguments.until)
     if arguments.command == "simulate":
         return _simulate(arguments)
+    if arguments.command == "semantize":
+        return _semantize(arguments)
     if arguments.command == "profile":
         from launch.profile import profile
 
@@ -203,6 +272,32 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     from launch.doctor import doctor
 
     return doctor(arguments.recipe, arguments.overrides)
+
+
+def _semantize(arguments: argparse.Namespace) -> int:
+    if arguments.action == "inspect":
+        from launch.inspection import inspect_log
+
+        return inspect_log(arguments.file, arguments.out, force=arguments.force)
+    if arguments.action == "report":
+        from launch.semantics import report
+
+        return report(arguments.directory, arguments.users, arguments.labels, as_json=arguments.json)
+    from launch.semantization import explain, run_log, update_log
+
+    if arguments.action == "update":
+        return update_log(arguments.input, arguments.directory, arguments.pseudonymize, arguments.overrides)
+    if arguments.action == "explain":
+        return explain(arguments.directory, arguments.user, arguments.line, arguments.pseudonymize)
+    return run_log(
+        arguments.input,
+        arguments.mapping,
+        arguments.model,
+        arguments.out,
+        arguments.pseudonymize,
+        arguments.recipe,
+        arguments.overrides,
+    )
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from launch.page import write_page
 from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
+from launch.semantization import run_generation
 from launch.stages.data import check_room
 from lm.answers import Answer, parse_answer
 from lm.prompts import render_prompt
@@ -22,12 +23,12 @@ from lm.tokenizer import ChatTokenizer
 from records.config import Recipe
 from records.errors import UserError
 from records.files import write_text
-from records.history import SemanticHistory, read_histories
+from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, Request, Rollout, Sampling
 from records.tags import NA, TAG, TAG_NAMES
-from semantize.mapping import load_mapping
-from semantize.pipeline import semantize_log
-from semantize.refine import RuleRefiner
+from semantize.folder import Job, open_log
+from semantize.reading.mapping import load_mapping
+from semantize.store import live_table, read_histories
 from semantize.text import clean, visible
 
 BATCH = 256
@@ -41,12 +42,12 @@ GREEDY = 0.0
 
 
 def profile(
-    log: Path, mapping_name: str, run_directory: Path, out: Path, *, limit: int, overrides: Sequence[str]
+    log: str, mapping_name: str, run_directory: Path, out: Path, *, limit: int, overrides: Sequence[str]
 ) -> int:
     """Profile every user of `log` (with `limit`, the first so many) with the model of `run_directory`.
 
-    Writes events, histories and quarantine (Parquet), profiles.jsonl and profiles.html into `out`;
-    `overrides` (`key=value`) change the run's recipe.
+    Writes profiles.jsonl and profiles.html into `out`, and what the log became (see `semantize.store`) into
+    `out`/histories; `overrides` (`key=value`) change the run's recipe.
 
     Raises:
         UserError: the log, mapping or run is at fault.
@@ -58,23 +59,18 @@ def profile(
     mapping = load_mapping(mapping_name) if mapping_name else None
     tokenizer = ChatTokenizer.load(model)
     reporter = Reporter()
-    with reporter.stage("semantize"):
-        report = semantize_log(log, mapping, recipe.semantize, RuleRefiner(), tokenizer.count, out)
-    reporter.say(
-        f"{report.rows:,} rows, {report.events:,} events of {report.users:,} users; "
-        f"{report.duplicates:,} duplicates left out"
-    )
-    if report.quarantined:
-        counts = ", ".join(f"{reason} {count:,}" for reason, count in report.quarantined.items())
-        reporter.say(f"unreadable rows, in {out / 'quarantine.parquet'}: {counts}")
-    histories = read_histories(out / "histories.parquet")[: limit or None]
+    folder = out / "histories"
+    job = Job(config=recipe.semantize, mapping=mapping)
+    tokenizer_file = model / "tokenizer.json"
+    run_generation(open_log(log, job, folder), job, tokenizer_file, recipe.cluster, recipe.llm, reporter)
+    histories = read_histories(folder)[: limit or None]
     check_room(histories, tokenizer, recipe)
     with reporter.stage("generate"):
         rollouts = generate(recipe, model, tokenizer, histories, reporter)
-    events = pl.read_parquet(out / "events.parquet")
+    events = live_table(folder, "events", [history.user_id for history in histories]).collect()
     profiles = describe(histories, rollouts, events)
     write_text(out / "profiles.jsonl", "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in profiles))
-    write_page(out / "profiles.html", profiles, f"Profiles of {log.name}")
+    write_page(out / "profiles.html", profiles, f"Profiles of {Path(log).name}")
     failed = sum(profile["error"] is not None for profile in profiles)
     reporter.say(f"{len(profiles)} users, {failed} without a well-formed answer: {out / 'profiles.jsonl'}")
     show(reporter.console, next((p for p in profiles if p["error"] is None), None))
@@ -133,7 +129,7 @@ def describe(
     histories: Sequence[SemanticHistory], rollouts: Sequence[Rollout], events: pl.DataFrame
 ) -> list[dict[str, Any]]:
     """One record a user: each tag and sentence with the lines the model cited and the events behind them."""
-    cited: set[str] = set()
+    cited: set[tuple[str, str]] = set()
     answers: list[Answer | str] = []
     for history, rollout in zip(histories, rollouts, strict=True):
         answer = read_answer(history, rollout)
@@ -141,19 +137,29 @@ def describe(
         if isinstance(answer, Answer):
             lines = {n for tag in answer.tags.values() for n in tag.lines}
             lines |= {n for sentence in answer.summary for n in sentence.lines}
-            cited.update(e for line in history.lines if line.number in lines for e in line.event_ids)
+            cited.update(
+                (history.user_id, event)
+                for line in history.lines
+                if line.number in lines
+                for event in line.event_ids
+            )
+    wanted = pl.DataFrame(sorted(cited), schema={"user_id": pl.String, "event_id": pl.String}, orient="row")
     shown = {
-        row["event_id"]: {
+        (row["user_id"], row["event_id"]): {
             "event_id": row["event_id"],
             "time": row["timestamp"].isoformat(),
             **{name: row[name] for name in SHOWN if row[name]},
         }
-        for row in events.filter(pl.col("event_id").is_in(list(cited))).iter_rows(named=True)
+        for row in events.join(wanted, on=["user_id", "event_id"]).iter_rows(named=True)
     }
 
     def evidence(history: SemanticHistory, numbers: Sequence[int]) -> list[dict[str, Any]]:
         return [
-            {"line": line.number, "text": line.text, "events": [shown[event] for event in line.event_ids]}
+            {
+                "line": line.number,
+                "text": line.text,
+                "events": [shown[history.user_id, event] for event in line.event_ids],
+            }
             for line in history.lines
             if line.number in numbers
         ]

@@ -29,8 +29,8 @@ from launch.realism_rows import (
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
 from records.files import read_json, write_json, write_text
-from semantize.mapping import load_mapping
-from semantize.readers import read_log
+from semantize.reading.mapping import load_mapping
+from semantize.reading.whole_log import read_log
 from simulate.engine import check_complete
 from simulate.measure.encoding import NEEDED
 from simulate.measure.festivals import FestivalWindows

@@ -23,6 +23,7 @@ from records.strict_yaml import read_yaml
 from rewards.judge import QUALITIES
 from rl.filters import check_filters
 from rl.refill import check_refill
+from semantize.checks import check_semantize
 from simulate.engine import check_config
 
 
@@ -45,6 +46,17 @@ def load_simulation(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
     check_bounds(recipe.llm, "llm.")
     check_no_secret(recipe.llm)
     check_config(recipe.simulate, recipe.seed)
+    return recipe
+
+
+def load_semantization(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
+    """The same for semantization alone."""
+    recipe = _read_recipe(path, overrides)
+    check_bounds(recipe.semantize, "semantize.")
+    check_bounds(recipe.cluster, "cluster.")
+    check_bounds(recipe.llm, "llm.")
+    check_semantize(recipe.semantize)
+    check_title_model(recipe)
     return recipe
 
 
@@ -187,8 +199,9 @@ def check_recipe(recipe: Recipe) -> None:
         UserError: naming the key and the mend.
     """
     check_bounds(recipe)
-    check_no_secret(recipe.llm)
     check_config(recipe.simulate, recipe.seed)
+    check_semantize(recipe.semantize)
+    check_title_model(recipe)
     check_filters(recipe.rl.filters, TASKS)
     check_refill(recipe.rl)
     if recipe.rl.filters.min_live > recipe.rl.group_size:
@@ -255,6 +268,20 @@ def check_no_secret(llm: ClientConfig) -> None:
         )
 
 
+def check_title_model(recipe: Recipe) -> None:
+    """The section `llm` holds no secret, and names a model where titles are to be refined by one.
+
+    Raises:
+        UserError: as `check_no_secret`, or naming the keys to set.
+    """
+    check_no_secret(recipe.llm)
+    if recipe.semantize.llm_titles and not recipe.llm.model.strip():
+        raise UserError(
+            f"semantize.llm_titles needs a language model: set llm.base_url (now {recipe.llm.base_url}) and "
+            "llm.model"
+        )
+
+
 def check_bounds(section: Any, prefix: str = "") -> None:
     """Every number must lie within the bounds its field declares, and be one.
 
@@ -304,6 +331,14 @@ def fingerprint(*parts: Any) -> str:
     """A short hash of config sections and of the fingerprints of stages before."""
     plain = [asdict(part) if hasattr(part, "__dataclass_fields__") else part for part in parts]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def file_state(file: str) -> tuple[int, int] | None:
+    """Bytes and time of change (ns) of a file, which tell that it was replaced; None where there is none."""
+    if not file or not Path(file).is_file():
+        return None
+    status = Path(file).stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def directory_state(directory: str) -> list[tuple[str, int, int]]:

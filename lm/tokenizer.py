@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lm.phrases import OPENINGS
+from lm.plain import PlainTokenizer
 from records.errors import UserError
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -81,10 +82,7 @@ class ChatTokenizer:
         if not tokenizer.chat_template:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add one")
         self.tokenizer = tokenizer
-        plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        plain.encode_special_tokens = True
-        self._plain = plain
-        self._added = {str(token) for token in tokenizer.added_tokens_decoder.values() if not token.special}
+        self._plain = PlainTokenizer(tokenizer.backend_tokenizer)
 
     @classmethod
     def load(cls, directory: Path) -> "ChatTokenizer":
@@ -120,25 +118,17 @@ class ChatTokenizer:
             self.tokenizer.encode(after, add_special_tokens=False),
         )
 
-    def _defused(self, text: str) -> str:
-        # Added tokens that are not marked special (Qwen's <tool_call> …) would still be matched whole.
-        for token in self._added:
-            if token in text:
-                text = text.replace(token, token[0] + "\u200b" + token[1:])
-        return text
-
     def encode(self, text: str) -> list[int]:
         """Ids of `text` as plain data."""
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text as plain data."""
-        defused = [self._defused(text) for text in texts]
-        return [encoding.ids for encoding in self._plain.encode_batch(defused, add_special_tokens=False)]
+        return self._plain.encode_batch(texts)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text."""
-        return [len(ids) for ids in self.encode_batch(texts)]
+        return self._plain.count(texts)
 
     def prompt_ids(self, message: str) -> list[int]:
         """Ids of a one-message chat up to where the assistant begins to write."""

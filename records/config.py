@@ -9,13 +9,76 @@ from records.simulation import SimulateConfig
 
 @dataclass
 class SemantizeConfig:
-    token_budget: int = opt(320, "Tokens of a whole history, in the model's own tokenizer.", low=1)
-    short_term_days: int = opt(
-        30, "Days up to a user's last event told day by day; older ones by month.", low=1
+    token_budget: int = opt(
+        8000,
+        "Tokens of a whole history, in the model's own tokenizer: a user-year keeps what a careful reader "
+        "can know in less.",
+        low=1,
     )
-    top_k: int = opt(5, "Entities kept a line, most frequent first.", low=1)
+    timezone: str = opt("UTC", "IANA zone in which days, months and parts of day are told.")
+    short_term_days: int = opt(
+        30,
+        "Days up to a user's last event told day by day; older ones by month, as old days matter less than "
+        "the tokens that they cost.",
+        low=1,
+    )
+    top_k: int = opt(
+        100, "Entities kept a line, most frequent first: a month of groceries has about sixty.", low=1
+    )
+    low_impact: str = opt(
+        r"(?i)(?:^|[\s_-])(?:click|view|impression|search|brows|exposure)(?:e?s|ed|ing|e)?(?:$|[\s_-])",
+        "Regular expression of actions that cost the user nothing and say little after a month.",
+    )
+    long_low_impact: int = opt(
+        1,
+        "Low-impact events on one thing in a month from which they are told in the long horizon. With 1 "
+        "salience decides what there is room for; a tight budget is better off with 0: never.",
+        low=0,
+    )
+    drop_implied: bool = opt(
+        True,
+        "Low-impact events are left out where the same thing was ordered in the same day (long horizon: "
+        "month) and source: the order says what its searches and clicks said.",
+    )
+    repeat_minutes: float = opt(
+        1.0,
+        "The same low-impact action on the same thing within so many minutes is one: reloads, double clicks, "
+        "loops. 0 keeps all.",
+        low=0,
+    )
+    high_impact_weight: float = opt(
+        3.0, "Salience of a high-impact event in low-impact ones: few clicks end in an order.", low=0
+    )
+    half_life_days: float = opt(
+        180.0, "Age at which a slice's salience is halved: habits of last season count half.", low=0.1
+    )
+    part_of_day_share: float = opt(
+        0.6, "Share of a slice's events in one part of day from which the line names it.", low=0.34, high=1
+    )
+    morning_hour: int = opt(5, "Hour at which morning begins.", low=0, high=23)
+    day_hour: int = opt(11, "Hour at which daytime begins.", low=0, high=23)
+    night_hour: int = opt(18, "Hour at which night begins; it lasts until morning.", low=1, high=24)
+    max_attributes: int = opt(
+        3, "Attributes kept an entity: a small model reads one word sooner than four.", low=0, high=3
+    )
+    knowledge: str = opt(
+        "",
+        "A table of your own (Parquet, CSV or TSV) of what titles are about, which goes before all else: "
+        "match (a title, or what rules make of it), entity (empty: stays), attributes (at most 3, parted "
+        "by ;).",
+    )
+    llm_titles: int = opt(
+        0,
+        "Most frequent titles of a log that the language model of section llm refines; 0: none, rules alone. "
+        "They are settled with a folder's first log: updates keep them, and go by rules for new titles.",
+        low=0,
+    )
+    mask: bool = opt(True, "E-mail addresses, phone and card numbers are replaced by their kind.")
     max_quarantine_share: float = opt(
         0.2, "Share of unreadable rows past which a log is refused.", low=0, high=1
+    )
+    partition_events: int = opt(
+        1_000_000, "Rows a partition, about; one worker holds one partition in memory.", low=1000
     )
 
 
@@ -27,7 +90,7 @@ class ModelConfig:
     layers: int = opt(4, "Layers of the new network.", low=1)
     heads: int = opt(4, "Attention heads of the new network (head size = width / heads).", low=1)
     kv_heads: int = opt(2, "Key/value heads of the new network.", low=1)
-    max_length: int = opt(1024, "Longest prompt + response, tokens.", low=16)
+    max_length: int = opt(10_240, "Longest prompt + response, tokens.", low=16)
 
 
 @dataclass
@@ -78,7 +141,7 @@ class ClusterConfig:
     )
     cpus: int = opt(0, "CPUs of a Ray started here; 0 takes all of them.", low=0)
     object_store_gib: float = opt(0.25, "Object store of a Ray started here, GiB.", low=0.1)
-    simulators: int = opt(0, "Simulation actors; 0: as many as CPUs.", low=0)
+    workers: int = opt(0, "Simulation and semantization actors; 0: as many as CPUs.", low=0)
     timeout_s: float = opt(300.0, "Longest wait for one answer of one actor, seconds.", low=1, high=1e6)
 
 
@@ -209,7 +272,8 @@ class Recipe:
     simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
     llm: ClientConfig = opt(
         ClientConfig,
-        "The language model of `simulate write` and `simulate sample`; no stage of a run reads it.",
+        "The language model of `simulate write`, `simulate sample` and semantize.llm_titles; nothing else "
+        "reads it.",
     )
     semantize: SemantizeConfig = opt(SemantizeConfig, "Logs to histories.")
     model: ModelConfig = opt(ModelConfig, "Tokenizer and network.")

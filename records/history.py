@@ -1,13 +1,11 @@
 """Semantic histories: what the model reads of a user."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from records.events import GOLD_SCHEMA, HISTORY_SCHEMA
-from records.files import written_whole
 from records.tags import GoldTag
 
 
@@ -62,27 +60,8 @@ class SemanticHistory:
         return tuple(sorted(number for _, number in best))
 
 
-def write_histories(path: Path, histories: Iterator[SemanticHistory]) -> int:
-    """Write `histories` to a Parquet file (HISTORY_SCHEMA), whole; returns how many."""
-    rows: dict[str, list[object]] = {name: [] for name in HISTORY_SCHEMA}
-    count = 0
-    for history in histories:
-        count += 1
-        for line in history.lines:
-            rows["user_id"].append(history.user_id)
-            rows["line"].append(line.number)
-            rows["text"].append(line.text)
-            rows["event_ids"].append(list(line.event_ids))
-            rows["entities"].append([entity for entity, _ in line.entities])
-            rows["entity_events"].append([count for _, count in line.entities])
-    with written_whole(path) as aside:
-        pl.DataFrame(rows, schema=HISTORY_SCHEMA).write_parquet(aside)
-    return count
-
-
-def read_histories(path: Path) -> list[SemanticHistory]:
-    """Read the histories written by `write_histories`, in file order."""
-    frame = pl.read_parquet(path)
+def histories_of(frame: pl.DataFrame) -> list[SemanticHistory]:
+    """Histories out of rows of HISTORY_SCHEMA, in the order of their users there."""
     lines_of: dict[str, list[HistoryLine]] = {}
     for user_id, number, text, event_ids, entities, counts in frame.select(list(HISTORY_SCHEMA)).iter_rows():
         line = HistoryLine(

@@ -42,3 +42,14 @@ def unknown_key(where: str, prefix: str, key: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
     nearest = f"; the nearest known one is {prefix}{near[0]}" if near else ""
     return f"{where}: unknown key {prefix + key!r}{nearest}"
+
+
+def first_difference(old: Any, new: Any, key: str = "") -> str | None:
+    """The first key in which two plain settings differ, such as config.users; None where they are equal."""
+    if old == new:
+        return None
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                return first_difference(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+    return key or "all of it"

@@ -1,187 +1,214 @@
-"""Which slices fit a token budget, for all users at once so that token counting is batched."""
+"""Histories within a token budget: which slices fit, and how they read."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from records.errors import UserError
-from records.history import HistoryLine, SemanticHistory
+from records.events import HISTORY_SCHEMA
+from semantize.greedy import Ints, fill
+from semantize.sizes import PieceCounter, Sizes, line_head, measure
+from semantize.slices import Slices, shown_events
 
-CountTokens = Callable[[Sequence[str]], list[int]]
-
-SLACK = 4
-"""Tokens by which a line counted alone may seem larger than it is within a history."""
+Mask = NDArray[np.bool_]
+Cuts = Mapping[int, list[str]]
+"""Slices that show fewer entities than they have: row → what they show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserSlices:
-    """One user's slices in time order: bracketed parts, entities, ids behind each entity, salience."""
+class Fitted:
+    """Histories (HISTORY_SCHEMA) in the order of users.
 
-    user_id: str
-    heads: list[str]
-    entities: list[list[str]]
-    event_ids: list[list[list[str]]]
-    salience: list[float]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A history being fitted. Slices are indices in time order; `waiting` are dropped ones, best first.
-
-    `sizes` and `joints` are, for every slice, the tokens of its line's pieces and the number of pieces.
+    `users`: those of `Slices` with `tokens` of the whole history, its `lines`, the `slices` it had to choose
+    from, and `no_room`, events shown in slices that found none; what one too large for a line shows no more
+    counts as shown. `recounted`: users for whom tokens of pieces did not add up.
     """
 
-    user: UserSlices
-    bodies: list[str]
-    sizes: list[int]
-    joints: list[int]
-    kept: list[int]
-    waiting: list[int]
-    tokens: int = 0
-    shown: dict[int, int] = field(default_factory=dict)
-
-    def text(self, extra: Sequence[int] = ()) -> str:
-        chosen = sorted([*self.kept, *extra])
-        return "\n".join(f"#{number} {self.bodies[index]}" for number, index in enumerate(chosen, start=1))
-
-    def next_candidate(self, budget: int) -> int | None:
-        """The best waiting slice that may fit; those that surely do not are passed over for good."""
-        while self.waiting:
-            index = self.waiting.pop(0)
-            if self.tokens + self.sizes[index] <= budget + SLACK:
-                return index
-        return None
+    histories: pl.DataFrame
+    users: pl.DataFrame
+    recounted: int
 
 
-def fit_users(users: Sequence[UserSlices], budget: int, count_tokens: CountTokens) -> list[SemanticHistory]:
-    """Histories of `users`, in order, each at most `budget` tokens as `count_tokens` counts its whole text.
+def fit(slices: Slices, budget: int, count: PieceCounter) -> Fitted:
+    """Every user's slices by falling salience (ties: the later first), each taken if the history then fits.
 
-    Never over: every history is counted as it finally reads, numbers and newlines included. Full: slices
-    come in by salience, every one that the room left may hold is tried. A slice is not tried only where its
-    pieces (fields, entities) exceed the room by more than a token a piece, or its line counted alone by more
-    than SLACK; a tokenizer that merged more than that across pieces or lines could leave room unused. A
-    slice stays whole, except where the one line of a user is over the budget: then it shows fewer entities,
-    at last a shortened one.
+    Never over: every finished history is counted as it reads, numbers and line ends included. Full: no slice
+    left out would fit beside the more salient ones. Whole: no slice is cut, unless not one of a user's fits;
+    then the most salient shows fewer entities, at last a shortened one.
 
-    Raises UserError where the budget is too small for a line's bracketed part.
+    Where a finished history does not have the tokens of its pieces together, as the tokenizer joins across
+    them, the user's slices are fitted again by counting whole texts.
+
+    Raises:
+        UserError: the budget is too small for the bracketed part of a line.
     """
-    drafts = _drafts(users, budget, count_tokens)
-    pending = drafts
-    while pending:
-        for draft, tokens in zip(pending, count_tokens([draft.text() for draft in pending]), strict=True):
-            draft.tokens = tokens
-        pending = [draft for draft in pending if draft.tokens > budget]
-        for draft in pending:
-            if len(draft.kept) == 1:
-                _shorten(draft, budget, count_tokens)
-            else:
-                draft.kept.pop()  # the least salient; with everything better kept it can never fit
-    _fill(drafts, budget, count_tokens)
-    return [_history(draft) for draft in drafts]
+    sizes = measure(slices, budget, count)
+    users = slices.table["user_id"].rle_id().to_numpy().astype(np.int64)
+    rows = np.arange(len(users))
+    ranked = np.lexsort((-rows, -slices.table["salience"].to_numpy(), users))
+    begin = np.flatnonzero(np.append(True, users[1:] != users[:-1])[: len(users)])
+    end = np.append(begin[1:], len(users))
+    kept = np.zeros(len(users), dtype=bool)
+    kept[ranked] = fill(sizes.lines[ranked], sizes.last[ranked], ranked, begin, end, sizes.numbers, budget)
 
-
-def _drafts(users: Sequence[UserSlices], budget: int, count_tokens: CountTokens) -> list[_Draft]:
-    """Every user's most salient slices whose sizes, counted line by line, add up to about the budget."""
-    bodies = [
-        [f"{head} | {', '.join(shown)}" for head, shown in zip(user.heads, user.entities, strict=True)]
-        for user in users
-    ]
-    # Most slices are far from fitting, so lines are not counted here: they share few distinct pieces.
-    pieces = [
-        [_pieces(head, shown) for head, shown in zip(user.heads, user.entities, strict=True)]
-        for user in users
-    ]
-    distinct = list({piece for of_user in pieces for of_line in of_user for piece in of_line})
-    tokens = dict(zip(distinct, count_tokens(distinct), strict=True))
-    drafts = []
-    for user, of_user, parts in zip(users, bodies, pieces, strict=True):
-        sizes = [sum(tokens[piece] for piece in of_line) for of_line in parts]
-        ranked = sorted(range(len(of_user)), key=lambda index: (-user.salience[index], -index))
-        room, fitting = budget + SLACK, 0
-        while fitting < len(ranked) and sizes[ranked[fitting]] <= room:
-            room -= sizes[ranked[fitting]]
-            fitting += 1
-        fitting = max(1, fitting)
-        drafts.append(
-            _Draft(
-                user=user,
-                bodies=of_user,
-                sizes=sizes,
-                joints=[len(of_line) for of_line in parts],
-                kept=ranked[:fitting],
-                waiting=ranked[fitting:],
-            )
-        )
-    return drafts
-
-
-def _pieces(head: str, entities: Sequence[str]) -> list[str]:
-    """A line cut where tokens seldom reach across; a comma too many stands for the line end."""
-    return [
-        "#10",
-        *[f" {part}]" for part in head[:-1].split("] ")],
-        " |",
-        *[f" {name}," for name in entities],
-    ]
-
-
-def _fill(drafts: Sequence[_Draft], budget: int, count_tokens: CountTokens) -> None:
-    """Bring waiting slices back, one try a user and round, until none fits."""
-    near = []
-    for draft in drafts:
-        room = budget - draft.tokens
-        draft.waiting = [i for i in draft.waiting if draft.sizes[i] <= room + draft.joints[i] + SLACK]
-        near += [(draft, index) for index in draft.waiting]
-    lines = count_tokens([f"#10 {draft.bodies[index]}\n" for draft, index in near])
-    for (draft, index), tokens in zip(near, lines, strict=True):
-        draft.sizes[index] = tokens
-    open_drafts = list(drafts)
-    while open_drafts:
-        candidates = [(draft, draft.next_candidate(budget)) for draft in open_drafts]
-        tries = [(draft, index) for draft, index in candidates if index is not None]
-        totals = count_tokens([draft.text([index]) for draft, index in tries])
-        for (draft, index), tokens in zip(tries, totals, strict=True):
-            if tokens <= budget:
-                draft.kept.append(index)
-                draft.tokens = tokens
-        open_drafts = [draft for draft, _ in tries]
-
-
-def _shorten(draft: _Draft, budget: int, count_tokens: CountTokens) -> None:
-    """Make the only line of a history fit: with fewer entities, else with half, a quarter … of the first."""
-    index = draft.kept[0]
-    head, entities = draft.user.heads[index], draft.user.entities[index]
-    choices = [(count, entities[:count]) for count in range(len(entities) - 1, 0, -1)]
-    length = len(entities[0]) // 2
-    while length:
-        choices.append((1, [entities[0][:length].strip()]))
-        length //= 2
-    bodies = [f"{head} | {', '.join(shown)}" for _, shown in choices]
-    for (count, _), body, tokens in zip(
-        choices, bodies, count_tokens([f"#1 {body}" for body in bodies]), strict=True
-    ):
-        if tokens <= budget:
-            draft.bodies[index] = body
-            draft.shown[index] = count
-            return
-    raise UserError(
-        f"semantize.token_budget={budget} is too small: one line of user {draft.user.user_id!r} alone takes "
-        f"{draft.tokens} tokens; raise it"
+    lines = _lines(slices, np.flatnonzero(kept), {})
+    tokens = _tokens(lines, users, count)
+    wrong = np.flatnonzero(tokens != _added_up(sizes, kept, users, begin))
+    cuts: dict[int, list[str]] = {}
+    for user in wrong.tolist():
+        mine = ranked[begin[user] : end[user]]
+        kept[mine] = False
+        kept[_by_whole_texts(slices, mine, sizes, budget, count)] = True
+    for user in np.flatnonzero(np.bincount(users[kept], minlength=len(begin)) == 0).tolist():
+        best = int(ranked[begin[user]])
+        kept[best] = True
+        cuts[best] = _cut(slices, best, budget, count)
+    if len(wrong) or cuts:
+        lines = _lines(slices, np.flatnonzero(kept), cuts)
+        tokens = _tokens(lines, users, count)
+    return Fitted(
+        histories=_histories(lines, slices),
+        users=slices.users.with_columns(
+            no_room=pl.Series(
+                np.bincount(users, np.where(kept, 0, shown_events(slices)), minlength=len(begin)).astype(
+                    np.int64
+                )
+            ),
+            tokens=pl.Series(tokens),
+            lines=pl.Series(np.bincount(users[kept], minlength=len(begin))),
+            slices=pl.Series(end - begin),
+        ),
+        recounted=len(wrong),
     )
 
 
-def _history(draft: _Draft) -> SemanticHistory:
-    lines = []
-    for number, index in enumerate(sorted(draft.kept), start=1):
-        behind = draft.user.event_ids[index][: draft.shown.get(index)]
-        lines.append(
-            HistoryLine(
-                number=number,
-                text=f"#{number} {draft.bodies[index]}",
-                event_ids=tuple(event_id for of_entity in behind for event_id in of_entity),
-                entities=tuple(
-                    (entity, len(ids))
-                    for entity, ids in zip(draft.user.entities[index], behind, strict=False)
-                ),
-            )
-        )
-    return SemanticHistory(user_id=draft.user.user_id, lines=tuple(lines))
+def bodies(slices: Slices, rows: Ints, cuts: Cuts | None = None) -> pl.DataFrame:
+    """How the slices `rows` (rising) read without their numbers: `slice`, `user_id`, `body`, `entities`,
+    `entity_events`."""
+    shown = (
+        slices.shown.filter(pl.col("slice").is_in(rows)) if len(rows) < len(slices.table) else slices.shown
+    )
+    names = pl.Series(slices.entities, dtype=pl.String)
+    listed = (
+        shown.with_columns(text=names.gather(shown["entity"]))
+        .group_by("slice", maintain_order=True)
+        .agg(entities="text", entity_events="events")
+    )
+    if cuts:
+        listed = _with_cuts(listed, cuts)
+    frame = slices.table[rows].with_columns(listed.select("entities", "entity_events"), slice=pl.Series(rows))
+    return frame.select(
+        "slice",
+        "user_id",
+        "entities",
+        "entity_events",
+        body=pl.format("{} {}", line_head(), pl.col("entities").list.join(", ")),
+    )
+
+
+def _with_cuts(listed: pl.DataFrame, cuts: Cuts) -> pl.DataFrame:
+    cut = pl.DataFrame(
+        {"slice": list(cuts), "cut": list(cuts.values())},
+        schema={"slice": pl.Int64, "cut": pl.List(pl.String)},
+    )
+    joined = listed.join(cut, on="slice", how="left", maintain_order="left")
+    length = pl.coalesce(pl.col("cut").list.len(), pl.col("entities").list.len())
+    return joined.select(
+        "slice",
+        entities=pl.coalesce("cut", "entities"),
+        entity_events=pl.col("entity_events").list.head(length),
+    )
+
+
+def _lines(slices: Slices, rows: Ints, cuts: Cuts) -> pl.DataFrame:
+    """`bodies` with `line` and `text`, numbered in each user."""
+    frame = bodies(slices, rows, cuts)
+    line = pl.int_range(1, pl.len() + 1).over("user_id")
+    return frame.with_columns(line=line).with_columns(text=pl.format("#{} {}", "line", "body"))
+
+
+def _tokens(lines: pl.DataFrame, users: Ints, count: PieceCounter) -> Ints:
+    """Tokens of every user's history; 0 where it has no line."""
+    texts = (
+        lines.select("text", user=pl.Series(users[lines["slice"].to_numpy()]))
+        .group_by("user", maintain_order=True)
+        .agg(pl.col("text").str.join("\n"))
+    )
+    tokens = np.zeros(int(users.max(initial=-1)) + 1, dtype=np.int64)
+    tokens[texts["user"].to_numpy()] = count.count_tokens(texts["text"].to_list())
+    return tokens
+
+
+def _added_up(sizes: Sizes, kept: Mask, users: Ints, begin: Ints) -> Ints:
+    """Tokens of every user's history by its pieces; 0 where it has no line."""
+    rows = np.flatnonzero(kept)
+    total = np.zeros(len(begin), dtype=np.int64)
+    np.add.at(total, users[rows], sizes.lines[rows])
+    count = np.bincount(users[rows], minlength=len(begin))
+    last = np.full(len(begin), -1)
+    last[users[rows]] = rows  # the greatest of a user is written last
+    return np.asarray(total + sizes.numbers[count] + np.where(count > 0, sizes.last[last], 0))
+
+
+def _by_whole_texts(
+    slices: Slices, ranked: Ints, sizes: Sizes, budget: int, count: PieceCounter
+) -> list[int]:
+    """The slices of one user that fit, `ranked` by falling salience, each try counted as it reads.
+
+    A slice is not tried where its pieces exceed the room by more than a token each.
+    """
+    rows = np.sort(ranked)
+    texts = dict(bodies(slices, rows).select("slice", "body").iter_rows())
+    chosen: list[int] = []
+    tokens = 0
+    for row in ranked.tolist():
+        if tokens + sizes.lines[row] - sizes.pieces[row] > budget:
+            continue
+        tried = sorted([*chosen, row])
+        text = "\n".join(f"#{number} {texts[each]}" for number, each in enumerate(tried, start=1))
+        if (total := count.count_tokens([text])[0]) <= budget:
+            chosen, tokens = tried, total
+    return chosen
+
+
+def _cut(slices: Slices, row: int, budget: int, count: PieceCounter) -> list[str]:
+    """What the only line of a history shows to fit: fewer entities, else half, a quarter … of the first."""
+    ((user, body, entities),) = (
+        bodies(slices, np.array([row])).select("user_id", "body", "entities").iter_rows()
+    )
+    head = body[: len(body) - len(", ".join(entities))]
+    choices: list[Sequence[str]] = [entities[:number] for number in range(len(entities) - 1, 0, -1)]
+    length = len(entities[0]) // 2
+    while length:
+        choices.append([entities[0][:length].strip()])
+        length //= 2
+    tokens = count.count_tokens([f"#1 {head}{', '.join(choice)}" for choice in choices])
+    for choice, number in zip(choices, tokens, strict=True):
+        if number <= budget:
+            return list(choice)
+    raise UserError(
+        f"semantize.token_budget={budget} is too small: one line of user {user!r} alone takes "
+        f"{min(tokens, default=budget + 1)} tokens; raise it"
+    )
+
+
+def _histories(lines: pl.DataFrame, slices: Slices) -> pl.DataFrame:
+    """`lines` with the ids of the events behind what they show, entity by entity, each in time order."""
+    shown = (
+        slices.shown.join(lines.select("slice", shows=pl.col("entities").list.len()), on="slice")
+        .with_columns(rank=pl.int_range(pl.len()).over("slice"))
+        .filter(pl.col("rank") < pl.col("shows"))
+        .select("slice", "entity", "rank")
+    )
+    ids = (
+        slices.behind.join(shown, on=["slice", "entity"], maintain_order="left")
+        .sort("slice", "rank", maintain_order=True)
+        .group_by("slice", maintain_order=True)
+        .agg(event_ids="event_id")
+    )
+    return lines.join(ids, on="slice", how="left", maintain_order="left").select(
+        pl.col(name).cast(kind) for name, kind in HISTORY_SCHEMA.items()
+    )

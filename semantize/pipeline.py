@@ -1,65 +1,148 @@
-"""A log → events, histories and quarantine on disk."""
+"""A log, or a further one, into a folder of histories: the phases in order, whoever does their tasks."""
 
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from records.config import SemantizeConfig
-from records.files import written_whole
-from records.history import write_histories
-from semantize.corpus import build_slices, fit
-from semantize.mapping import Mapping
-from semantize.readers import read_log
-from semantize.refine import Refiner
+from lm.tokenizer import train_tokenizer
+from records.errors import UserError
+from records.files import write_json, written_whole
+from semantize.folder import Generation, finish, settle_quarantine
+from semantize.refining.entities import write_entities
+from semantize.refining.frequent import frequent_titles
+from semantize.refining.refine import RuleRefiner
+from semantize.refining.refine_llm import Client, LLMRefiner
+from semantize.store import ENTITIES, LLM, SPILL, TOKENIZER
+from semantize.worker import Semantizer
 
+VOCABULARY = 8192
+"""Entries of a tokenizer that is trained on the log, where no model is given."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SemantizeReport:
-    """What became of a log; `mean_tokens` is a history's, `dropped_slices` those past the budget."""
-
-    rows: int
-    quarantined: dict[str, int]
-    duplicates: int
-    events: int
-    users: int
-    lines: int
-    dropped_slices: int
-    mean_tokens: float
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how many of its tasks are done, and how many it has."""
 
 
-def semantize_log(
-    log: Path,
-    mapping: Mapping | None,
-    config: SemantizeConfig,
-    refiner: Refiner,
-    count_tokens: Callable[[Sequence[str]], list[int]],
-    out: Path,
-) -> SemantizeReport:
-    """Write `out`/events.parquet, histories.parquet and quarantine.parquet, each whole.
+class Runner(Protocol):
+    """Does the tasks `todo`, each by `method` of a Semantizer."""
 
-    The events are kept beside the histories because a line cites them by id. Raises UserError as
-    `read_log` and `fit` do.
+    def run(
+        self,
+        method: str,
+        todo: Sequence[int],
+        progress: Callable[[int], None],
+        *,
+        task_name: str,
+        timeout_s: float | None = None,
+    ) -> None: ...
+
+
+class LocalRunner:
+    """Does tasks one after the other, in this process."""
+
+    def __init__(self, semantizer: Semantizer) -> None:
+        self.semantizer = semantizer
+
+    def run(
+        self,
+        method: str,
+        todo: Sequence[int],
+        progress: Callable[[int], None],
+        *,
+        task_name: str,
+        timeout_s: float | None = None,
+    ) -> None:
+        """As `Runner.run`; nothing is waited for."""
+        for done, task in enumerate(todo, start=1):
+            getattr(self.semantizer, method)(task)
+            progress(done)
+
+
+def semantize(
+    generation: Generation,
+    semantizer: Semantizer,
+    runner: Runner,
+    tokenizer: Path | None,
+    max_quarantine_share: float,
+    progress: Progress,
+    *,
+    client: Client | None = None,
+    timeout_s: float = 300.0,
+) -> dict[str, Any]:
+    """Do what is left of `generation`; returns its summary (see `folder.finish`).
+
+    `tokenizer` is the `tokenizer.json` whose tokens are counted, None where the folder has one already or
+    one is to be trained on the log. Reading one piece is given `timeout_s` seconds, and as many again for
+    every 2 GB. `client` is needed where `settle_entities` has something to ask.
+
+    Raises:
+        UserError: too many rows are unusable, the budget is too small, or the language model does not answer.
     """
-    read = read_log(
-        log,
-        mapping,
-        quarantine=out / "quarantine.parquet",
-        max_quarantine_share=config.max_quarantine_share,
+    if generation.is_finished:
+        return finish(generation)
+    pieces, parts = generation.pieces, generation.parts
+    largest = max((file.stat().st_size for file in semantizer.reader.files), default=0)
+    runner.run(
+        "partition",
+        pieces,
+        lambda done: progress("read", done, len(pieces)),
+        task_name="piece",
+        timeout_s=timeout_s * (1 + largest / 2e9),
     )
-    with written_whole(out / "events.parquet") as aside:
-        read.events.write_parquet(aside)
-    slices = build_slices(read.events, config, refiner)
-    histories = fit(slices, config, count_tokens)
-    write_histories(out / "histories.parquet", iter(histories))
-    lines = sum(len(history.lines) for history in histories)
-    tokens = count_tokens([history.text for history in histories])
-    return SemantizeReport(
-        rows=read.rows,
-        quarantined=read.quarantined,
-        duplicates=read.duplicates,
-        events=len(read.events),
-        users=len(histories),
-        lines=lines,
-        dropped_slices=len(slices) - lines,
-        mean_tokens=sum(tokens) / len(tokens),
+    settle_quarantine(generation, semantizer.reader, semantizer.log["source"], max_quarantine_share)
+    settle_entities(generation, semantizer, client, progress)
+    settle_tokenizer(semantizer, tokenizer)
+    runner.run("build", parts, lambda done: progress("build", done, len(parts)), task_name="partition")
+    return finish(generation)
+
+
+def settle_entities(
+    generation: Generation, semantizer: Semantizer, client: Client | None, progress: Progress
+) -> None:
+    """Put entities of the log's most frequent titles into the folder, as a language model refines them.
+
+    They are settled once, with the folder's first log: an update keeps them, and refines titles that are new
+    to it by rules, so that what older histories call a thing stays its name.
+
+    Raises:
+        UserError: there is no `client`, the server refuses it, or it answers nothing at all.
+    """
+    config, path = semantizer.job.config, semantizer.out / ENTITIES
+    if not config.llm_titles or path.exists():
+        return
+    if client is None:
+        raise UserError("semantize.llm_titles needs a language model: set llm.base_url and llm.model")
+    titles = frequent_titles(sorted((generation.path / SPILL).glob("rows-*.arrow")), config.llm_titles)
+    refiner = LLMRefiner(
+        client,
+        RuleRefiner(config.max_attributes),
+        config.max_attributes,
+        lambda done, total: progress("refine", done, total),
     )
+    entities = refiner.refine(titles)
+    if refiner.last_error and not refiner.answered:
+        raise UserError(
+            f"semantize.llm_titles: the language model of section llm does not answer "
+            f"({refiner.last_error}); mend that and run again, it goes on"
+        )
+    write_json(generation.path / LLM, refiner.stats())
+    write_entities(path, titles, entities)
+
+
+def settle_tokenizer(semantizer: Semantizer, tokenizer: Path | None) -> None:
+    """Put the tokenizer into the folder: a copy of the one given, else one trained on the log's first users.
+
+    Raises:
+        UserError: the folder was made with another one.
+    """
+    path = semantizer.out / TOKENIZER
+    if path.exists():
+        if tokenizer is not None and tokenizer.read_bytes() != path.read_bytes():
+            raise UserError(f"{path}: is not the tokenizer given; choose another folder, or delete this one")
+        return
+    with written_whole(path) as aside:
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, aside)
+        else:
+            trained = train_tokenizer(semantizer.sample_lines(), VOCABULARY)
+            trained.backend_tokenizer.save(str(aside))

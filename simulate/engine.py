@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from records.errors import UserError
 from records.files import read_json, remove_leftovers, write_json, written_whole
-from records.options import exactly
+from records.options import exactly, first_difference
 from records.simulation import SimulateConfig
 from records.tags import TAG, TAG_NAMES
 from simulate.block import BLOCK, Simulator
@@ -139,7 +139,7 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
     settings = _settings(config, seed, end)
     path = out / SETTINGS
     if path.exists():
-        if (key := _first_difference(_read_settings(out), settings)) is not None:
+        if (key := first_difference(_read_settings(out), settings)) is not None:
             raise UserError(
                 f"{out}: holds a simulation with other settings ({key} differs, see {path.name} there); "
                 "choose another directory, or delete this one"
@@ -153,17 +153,6 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
         with written_whole(out / TITLES) as aside:
             titles_table(world, write_titles(world, config)).write_parquet(aside)
     return [shard for shard in shards(config) if not _is_written(out, shard)]
-
-
-def _first_difference(old: Any, new: Any, key: str = "") -> str | None:
-    """The first key in which two settings differ, such as config.users; None where they are equal."""
-    if old == new:
-        return None
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**old, **new}:
-            if old.get(name) != new.get(name):
-                return _first_difference(old.get(name), new.get(name), f"{key}.{name}" if key else name)
-    return key or "all of it"
 
 
 def table_path(directory: Path, table: str, shard: int) -> Path:

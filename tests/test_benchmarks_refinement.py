@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from benchmarks.overlap import bleu, rouge_1, rouge_l
-from benchmarks.refinement import main, read_labels, read_titles
+from benchmarks.refinement import count_tokens, distinguishes, main
+from benchmarks.titles import chinese, is_held_out, read_labels, read_titles, simulated
 from records.errors import UserError
+from semantize.refining.entity import Entity
 
 
 def test_bleu_by_hand() -> None:
@@ -36,13 +38,50 @@ def test_rouge_by_hand() -> None:
 def test_there_are_200_labels_of_at_most_three_attributes() -> None:
     labels = read_labels()
     assert len(labels) == 200
-    assert labels["22629"] == "Spaceboy Lunch Box"
-    assert labels["21506"] == "Birthday Card"
-    file = Path(__file__).parent.parent / "benchmarks" / "labels" / "online_retail_titles.tsv"
-    for line in file.read_text(encoding="utf-8").splitlines()[1:]:
-        _, entity, attributes = line.split("\t")
-        assert entity
-        assert len(attributes.split("; ")) <= 3
+    assert labels["22629"] == Entity(core="Lunch Box", attributes=("Spaceboy",))
+    assert labels["21506"] == Entity(core="Birthday Card")
+    assert all(entity.core and len(entity.attributes) <= 3 for entity in labels.values())
+
+
+def test_chinese_labels_are_in_two_halves_and_name_what_stands_in_the_title() -> None:
+    development, held_out = chinese(held_out=False), chinese(held_out=True)
+    assert len(development) + len(held_out) == 124
+    assert min(len(development), len(held_out)) > 50
+    assert not {one.title for one in development} & {one.title for one in held_out}
+    for one in (*development, *held_out):
+        assert len(one.entity.attributes) <= 3
+        assert all(part in one.title for part in (one.entity.core, *one.entity.attributes))
+    assert sum(one.entity.gift for one in (*development, *held_out)) == 3
+
+
+def test_words_of_chinese_are_characters() -> None:
+    assert rouge_l("婴儿奶粉 1段", "奶粉") == pytest.approx(2 * 2 / (6 + 2))
+    assert bleu(["奶粉"], ["奶粉"], 2) == 1.0
+
+
+def test_two_entities_of_one_text_are_told() -> None:
+    texts = [Entity(core="Socks"), Entity(core="socks"), Entity(core="Hat")]
+    known = [Entity(core="Outlet Socks"), Entity(core="Wool Socks"), Entity(core="Hat")]
+    assert distinguishes(texts, known) == pytest.approx(1 / 3)
+
+
+def test_titles_of_a_simulation_come_in_halves(tmp_path: Path) -> None:
+    names = ["Crib", "Tea", "Hat", "Ski Pass", "Wet Wipes"]
+    rows = [(f"New {name}", "product", False, name, ["Blue"]) for name in names]
+    schema = ["content", "kind", "gift", "entity", "attributes"]
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(tmp_path / "titles.parquet")
+    halves = [simulated(tmp_path, held_out=half) for half in (False, True)]
+    assert [[one.entity.core for one in half] for half in halves] == [
+        [name for name in names if is_held_out(name) is half] for half in (False, True)
+    ]
+    assert {one.entity.attributes for half in halves for one in half} == {("Blue",)}
+    with pytest.raises(UserError, match="no titles of a simulation"):
+        simulated(tmp_path / "nowhere", held_out=True)
+
+
+def test_a_tokenizer_knows_frequent_words_only() -> None:
+    count = count_tokens(None, [" wet wipes"] * 20 + [" rare"])
+    assert count([" wet wipes", " rare"]) == [2, 5]
 
 
 def copy_of_the_log(path: Path, codes: list[str]) -> Path:
@@ -77,6 +116,8 @@ def test_a_run_prints_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[s
     log = copy_of_the_log(tmp_path / "log.parquet", ["22629", *(code for code in codes if code != "22629")])
     main([str(log), "--json"])
     scores = json.loads(capsys.readouterr().out)
-    assert set(scores) == {"titles as they are", "rule refiner"}
-    assert scores["titles as they are"]["words"] == pytest.approx(3.0)
-    assert scores["rule refiner"]["words"] < 3.0
+    assert set(scores) == {"Online Retail", "Chinese, development", "Chinese, held out"}
+    assert set(scores["Online Retail"]) == {"titles as they are", "rule refiner", "labels"}
+    assert scores["Online Retail"]["titles as they are"]["words"] == pytest.approx(3.0)
+    assert scores["Online Retail"]["rule refiner"]["words"] < 3.0
+    assert scores["Online Retail"]["labels"]["bleu_2"] == 1.0

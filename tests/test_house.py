@@ -47,7 +47,7 @@ def test_wheel_holds_rooms_and_recipes_but_no_tests_and_shows_its_help(tmp_path:
     modules = {str(path.relative_to(ROOT)) for room in rooms for path in (ROOT / room).rglob("*.py")}
     assert modules <= set(names)
     assert "recipes/quickstart.yaml" in names
-    assert "semantize/mappings/complete_journey.yaml" in names
+    assert "semantize/reading/mappings/complete_journey.yaml" in names
     assert "simulate/shipped/catalogue.yaml" in names
     assert "launch/templates/realism.html.j2" in names
     assert "hprbench/templates/report.html.j2" in names

@@ -69,7 +69,7 @@ def test_the_question_counts_towards_the_room_of_a_prompt() -> None:
     line = HistoryLine(number=1, text="#1 [Source: Shop] | Milk", event_ids=("e1",))
     history = SemanticHistory(user_id="u", lines=(line,))
     recipe = Recipe()
-    recipe.model.max_length = 4096
+    recipe.model.max_length = 9000
     check_room([history], tokenizer, recipe)
     recipe.model.max_length = recipe.semantize.token_budget + recipe.rl.max_response_tokens + 10
     with pytest.raises(UserError, match=r"model\.max_length is \d+: .* tokens, \d+ around it"):

@@ -26,8 +26,8 @@ HISTORY = SemanticHistory(
 )
 EVENTS = pl.DataFrame(
     [
-        ("anna", datetime(2026, 1, day, tzinfo=UTC), "Shop", "Buy", title, "Things", "", 1, None, event)
-        for day, title, event in (
+        ("<b>anna</b>", datetime(2026, 1, day, tzinfo=UTC), "Shop", "Buy", title, "Things", "", 1, None,
+        event) for day, title, event in (
             (1, "Lipstick", "e1"), (2, "Lipstick!", "e2"), (3, "<script>", "e3"), (4, "Tent", "e4"),
         )
     ],

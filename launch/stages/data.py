@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from actors.semantizers import semantize_folder
 from actors.simulators import simulate_sharded
 from hprbench.build import freeze, select_users
 from launch.pipeline import Run
+from launch.semantization import title_client, told_titles
 from lm.answers import Answer, TagAnswer, render_answer
 from lm.model import create_model
 from lm.phrases import sentences
@@ -20,11 +22,14 @@ from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json, write_json
-from records.history import SemanticHistory, read_gold, read_histories, write_histories
+from records.history import SemanticHistory, read_gold
 from records.prompt import COMPOSITE_TASK
 from records.tags import TAG_NAMES, GoldTag
-from semantize.corpus import build_slices, fit
-from semantize.refine import RuleRefiner
+from semantize.budget import bodies
+from semantize.folder import Job, open_log
+from semantize.refining.refine import RuleRefiner
+from semantize.slices import build_slices
+from semantize.store import read_histories
 from sft.curriculum import Lesson, build_stage, sort_tags, write_lessons
 from sft.demonstration import gold_answer
 from simulate.engine import scan
@@ -50,7 +55,7 @@ def load_splits(directory: Path) -> Splits:
 
 def load_histories(directory: Path) -> dict[str, SemanticHistory]:
     """Histories of a run by user."""
-    return {h.user_id: h for h in read_histories(directory / "histories" / "histories.parquet")}
+    return {history.user_id: history for history in read_histories(directory / "histories")}
 
 
 def load_gold(directory: Path) -> dict[str, dict[str, GoldTag]]:
@@ -93,33 +98,39 @@ def run_semantize(run: Run) -> None:
     gold = load_gold(directory)
     splits = split_users(recipe, gold)
     write_json(directory / "splits.json", asdict(splits))
-    events = scan(directory / "events", "events").collect()
-    slices = build_slices(events, recipe.semantize, RuleRefiner())
     model = directory / "model"
     if recipe.model.init_dir:
         shutil.copytree(recipe.model.init_dir, model, dirs_exist_ok=True)
         tokenizer = ChatTokenizer.load(model)
     else:
-        users = splits.sft[:TOKENIZER_USERS]
-        texts = _tokenizer_texts(users, events, slices, gold, recipe)
-        tokenizer = ChatTokenizer(train_tokenizer(texts, recipe.model.vocab_size))
+        tokenizer = ChatTokenizer(
+            train_tokenizer(_tokenizer_texts(directory, splits, gold, recipe), recipe.model.vocab_size)
+        )
         parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
         run.reporter.say(
             f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens"
         )
-    histories = fit(slices, recipe.semantize, tokenizer.count)
-    check_room(histories, tokenizer, recipe)
-    write_histories(directory / "histories" / "histories.parquet", iter(histories))
-    freeze(
-        directory / "bench" / "users.json",
-        users=splits.bench,
-        gold=gold,
-        histories={history.user_id: history for history in histories},
+    folder = directory / "histories"
+    summary, lost = semantize_folder(
+        open_log(str(directory / "events"), Job(config=recipe.semantize), folder),
+        None,
+        model / "tokenizer.json",
+        recipe.semantize.max_quarantine_share,
+        recipe.cluster,
+        lambda phase, done, total: run.reporter.update(done, total, phase),
+        title_client(folder, recipe.semantize, recipe.llm),
     )
-    tokens = tokenizer.count([history.text for history in histories])
+    for name in lost:
+        run.reporter.say(f"semantize: lost {name}; done again")
+    if "llm" in summary:
+        run.reporter.say(f"semantize: {told_titles(summary['llm'])}")
+    histories = load_histories(directory)
+    check_room(list(histories.values()), tokenizer, recipe)
+    freeze(directory / "bench" / "users.json", users=splits.bench, gold=gold, histories=histories)
+    tokens = tokenizer.count([history.text for history in histories.values()])
     run.reporter.say(
         f"semantize: {len(histories)} histories, {np.mean(tokens):.0f} tokens and "
-        f"{np.mean([len(history.lines) for history in histories]):.0f} lines each on average"
+        f"{np.mean([len(history.lines) for history in histories.values()]):.0f} lines each on average"
     )
 
 
@@ -143,16 +154,14 @@ def check_room(histories: Sequence[SemanticHistory], tokenizer: ChatTokenizer, r
 
 
 def _tokenizer_texts(
-    users: Sequence[str],
-    events: pl.DataFrame,
-    slices: pl.DataFrame,
-    gold: dict[str, dict[str, GoldTag]],
-    recipe: Recipe,
+    directory: Path, splits: Splits, gold: dict[str, dict[str, GoldTag]], recipe: Recipe
 ) -> Iterator[str]:
     """What the model will read and write, from training users only."""
-    mine = slices.filter(pl.col("user_id").is_in(list(users)))
-    for number, (head, entities) in enumerate(mine.select("head", "entities").iter_rows()):
-        yield f"\n#{number % 40 + 1} {head} | {', '.join(entities)}"
+    users = splits.sft[:TOKENIZER_USERS]
+    events = scan(directory / "events", "events").filter(pl.col("user_id").is_in(list(users))).collect()
+    slices = build_slices(events, recipe.semantize, RuleRefiner())
+    for number, body in enumerate(bodies(slices, np.arange(len(slices.table)))["body"]):
+        yield f"\n#{number % 40 + 1} {body}"
     for number, user in enumerate(users):
         tags = {name: gold[user][name].values for name in TAG_NAMES}
         lines = (number % 20 + 1, number % 7 + 3)
@@ -172,20 +181,6 @@ def _tokenizer_texts(
     raw = events.filter(pl.col("user_id").is_in(list(users[:10])))
     for title in raw["content"].unique(maintain_order=True):
         yield f"\n{title}"
-
-
-def raw_log(events: pl.DataFrame) -> str:
-    """The raw log that histories are compared with: one `time source action content` line an event."""
-    lines = events.select(
-        pl.format(
-            "{} {} {} {}",
-            pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%M:%S"),
-            pl.col("source").fill_null(""),
-            pl.col("action").fill_null(""),
-            pl.col("content").fill_null(""),
-        )
-    )
-    return "\n".join(lines.to_series())
 
 
 def run_curriculum(run: Run) -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TINY_RECIPE = """
 name: tiny
 simulate: {users: 60, min_days: 60, max_days: 120}
-semantize: {token_budget: 220}
+semantize: {token_budget: 220, short_term_days: 30, top_k: 5, long_low_impact: 0, drop_implied: false}
 model: {vocab_size: 1024, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 640}
 learner: {threads: 1, weight_decay: 0.5}
 rollout: {threads: 1}

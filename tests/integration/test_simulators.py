@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from actors.cluster import ray_cluster
-from actors.simulators import LIVES, SimulatorPool, simulate_sharded
+from actors.simulators import simulate_sharded, simulator_pool
 from actors.supervision import ActorError
+from actors.tasks import LIVES
 from records.config import ClusterConfig
 from records.errors import UserError
 from records.simulation import SimulateConfig
@@ -50,9 +51,7 @@ def test_the_number_of_workers_does_not_matter(
     workers: int, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     done: list[int] = []
-    summary, lost = simulate_sharded(
-        CONFIG, SEED, tmp_path, replace(CLUSTER, simulators=workers), done.append
-    )
+    summary, lost = simulate_sharded(CONFIG, SEED, tmp_path, replace(CLUSTER, workers=workers), done.append)
     assert contents(tmp_path) == expected
     assert (summary, lost) == (summary_of(CONFIG, tmp_path), [])
     assert done == sorted(done)
@@ -61,8 +60,8 @@ def test_the_number_of_workers_does_not_matter(
 
 @pytest.mark.usefixtures("cluster")
 def test_more_workers_than_cpus_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cluster.simulators is 5, the cluster has 2 CPUs; lower it"):
-        simulate_sharded(CONFIG, SEED, tmp_path, replace(CLUSTER, simulators=5), lambda done: None)
+    with pytest.raises(UserError, match=r"cluster.workers is 5, the cluster has 2 CPUs; lower it"):
+        simulate_sharded(CONFIG, SEED, tmp_path, replace(CLUSTER, workers=5), lambda done: None)
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -77,7 +76,7 @@ def worker_processes() -> list[psutil.Process]:
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    pool = SimulatorPool(CONFIG, SEED, tmp_path, 2, 120.0)
+    pool = simulator_pool(CONFIG, SEED, tmp_path, 2, 120.0)
     killed: list[int] = []
 
     def kill_once(done: int) -> None:
@@ -87,7 +86,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
                 process.kill()
 
     try:
-        pool.run(open_simulation(CONFIG, SEED, tmp_path), kill_once)
+        pool.run("write", open_simulation(CONFIG, SEED, tmp_path), kill_once, task_name="shard")
     finally:
         pool.close()
     assert len(killed) == 2
@@ -99,7 +98,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
 
 @pytest.mark.usefixtures("cluster")
 def test_a_shard_that_ends_every_worker_is_named(tmp_path: Path) -> None:
-    pool = SimulatorPool(CONFIG, SEED, tmp_path, 1, 120.0)
+    pool = simulator_pool(CONFIG, SEED, tmp_path, 1, 120.0)
     todo = open_simulation(CONFIG, SEED, tmp_path)[:1]
     start = pool._start
 
@@ -116,7 +115,7 @@ def test_a_shard_that_ends_every_worker_is_named(tmp_path: Path) -> None:
     ray.kill(pool.actors["simulator 0"])
     try:
         with pytest.raises(ActorError, match=r"shard 0: simulator \d+ died"):
-            pool.run(todo, lambda done: None)
+            pool.run("write", todo, lambda done: None, task_name="shard")
     finally:
         pool.close()
     assert len(pool.lost) == LIVES - 1

@@ -1,0 +1,161 @@
+"""The plain peer of our engine: it stands for what a competent pandas user writes first, and tunes nothing.
+
+    files ── read_events ──> timelines ── told_events ──> events ── build_slices ──> slices ── fit ──> texts
+
+Each rule of semantization is a few vectorised calls as pandas' user guide teaches them, texts are texts, and
+only the greedy fit of a user's slices is a loop. Refiner, cleaning of distinct texts and tokenizer are shared
+with the engine. A whole log is held in memory.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.pandas_plain_fit import CountTokens, fit
+from records.config import SemantizeConfig
+from records.errors import UserError
+from records.files import written_whole
+from semantize.refining.refine import Refiner
+from semantize.text import clean, entity_text
+
+_TEXTS = ["source", "action", "content", "category", "location"]
+_SLICE = ["user_id", "start", "is_long", "source", "action"]
+
+
+def write_histories(
+    paths: Sequence[Path], out: Path, config: SemantizeConfig, refiner: Refiner, count_tokens: CountTokens
+) -> None:
+    """Histories (HISTORY_SCHEMA) of the events in `paths` (Parquet, EVENT_SCHEMA; one at least), in `out`.
+
+    Raises:
+        UserError: ids of the log repeat in a way that row numbers do not mend, or the budget is too small.
+    """
+    events = told_events(read_events(paths), config, refiner)
+    events["slice"] = events.groupby(_SLICE).ngroup()
+    slices = build_slices(events, config)
+    shown = shown_entities(events, config.top_k)
+    histories = fit(slices, shown, events, config.token_budget, count_tokens)
+    with written_whole(out) as aside:
+        histories.to_parquet(aside, index=False)
+
+
+def read_events(paths: Sequence[Path]) -> pd.DataFrame:
+    """Rows by user, time and row, without duplicates, each with an id that no other event of its user has."""
+    events = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    events = events.set_index(pd.RangeIndex(1, len(events) + 1, name="row")).drop_duplicates()
+    events[_TEXTS] = events[_TEXTS].fillna("")
+    row = events.index.to_series().astype("str")
+    events["event_id"] = events["event_id"].fillna("e" + row.str.zfill(8))
+    again = events.duplicated(["user_id", "event_id"])
+    events.loc[again, "event_id"] += "." + row
+    clash = events.duplicated(["user_id", "event_id"])
+    if clash.any():
+        raise UserError(
+            f"event ids of user {events.loc[clash, 'user_id'].iloc[0]!r} repeat; leave event_id out of the "
+            "mapping to have rows numbered"
+        )
+    return events.sort_values(["user_id", "timestamp", "row"])
+
+
+def told_events(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner) -> pd.DataFrame:
+    """Events that are told, with their local `hour`, first day of their slice (`start`), age and entity."""
+    events["source"] = _mapped(events["source"], _named)
+    events["action"] = _mapped(events["action"], _named)
+    events["is_low"] = _mapped(
+        events["action"], lambda names: [re.search(config.low_impact, name) is not None for name in names]
+    )
+    local = events["timestamp"].dt.tz_convert(config.timezone).dt.tz_localize(None)
+    events["day"], events["hour"] = local.dt.normalize(), local.dt.hour
+    if config.repeat_minutes:
+        same = ["user_id", "source", "action", "content"]
+        repeats = events["is_low"] & (events[same] == events[same].shift()).all(axis=1)
+        repeats &= events["timestamp"].diff() <= pd.Timedelta(minutes=config.repeat_minutes)
+        events = events[~repeats]
+
+    last = events.groupby("user_id")[["timestamp", "day"]].transform("last")
+    events["age_days"] = (last["timestamp"] - events["timestamp"]).dt.days
+    events["is_long"] = events["day"] <= last["day"] - pd.Timedelta(days=config.short_term_days)
+    month = events["day"].dt.to_period("M").dt.to_timestamp()
+    events["start"] = events["day"].where(~events["is_long"], month)
+    old = events["is_long"] & events["is_low"]
+    old &= ~events.groupby(["user_id", "source"])["is_low"].transform("all")
+    if config.long_low_impact:
+        alike = events.groupby(["user_id", "start", "source", "action", "content"])["hour"].transform("size")
+        old &= alike < config.long_low_impact
+    events = events[~old]
+    return events.assign(entity=_entities(events, refiner), location=_mapped(events["location"], _placed))
+
+
+def _entities(events: pd.DataFrame, refiner: Refiner) -> pd.Series:
+    """What each event is about: its refined content, else its refined category, else its action."""
+
+    def refined(titles: list[str]) -> list[str]:
+        return [entity_text(entity.text) for entity in refiner.refine(titles)]
+
+    content, category = _mapped(events["content"], refined), _mapped(events["category"], refined)
+    action = _mapped(events["action"], lambda names: [entity_text(name) for name in names])
+    return content.where(content != "", category.where(category != "", action))
+
+
+def build_slices(events: pd.DataFrame, config: SemantizeConfig) -> pd.DataFrame:
+    """A row a slice by user and time: `user_id`, `head` (bracketed part of its line), `salience`."""
+    morning, day, night = config.morning_hour, config.day_hour, config.night_hour
+    events = events.assign(
+        morning=events["hour"].between(morning, day, inclusive="left"),
+        daytime=events["hour"].between(day, night, inclusive="left"),
+        night=(events["hour"] < morning) | (events["hour"] >= night),
+    )
+    slices = events.groupby(_SLICE, as_index=False).agg(
+        count=("hour", "size"),
+        morning=("morning", "mean"),
+        daytime=("daytime", "mean"),
+        night=("night", "mean"),
+        is_low=("is_low", "first"),
+        age_days=("age_days", "min"),
+    )
+    part = pd.Series("", index=slices.index)
+    for name in ("morning", "daytime", "night"):
+        part = part.mask(slices[name] >= config.part_of_day_share, f" {name}")
+    date = slices["start"].dt.strftime("%Y-%m-%d")
+    time = date.mask(slices["is_long"], date.str[:7]) + part
+    head = "[Source: " + slices["source"] + "] [TIME: " + time + "] [TYPE: " + slices["action"]
+    head += "] [COUNT: " + slices["count"].astype("str") + "]" + _places(events, slices) + " |"
+    weight = (~slices["is_low"]).map({True: config.high_impact_weight, False: 1.0})
+    # Halvings apart from the rest of the age, so that what is as salient by the rule is so as a float.
+    halvings, rest = slices["age_days"] // config.half_life_days, slices["age_days"] % config.half_life_days
+    salience = slices["count"] * weight * (0.5**halvings * 0.5 ** (rest / config.half_life_days))
+    return slices[["user_id"]].assign(head=head, salience=salience)
+
+
+def _places(events: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
+    """Of each slice the field of its most frequent location (ties by name), "" where it has none."""
+    counts = events[events["location"] != ""].groupby(["slice", "location"]).size().reset_index(name="events")
+    best = counts.sort_values(["slice", "events", "location"], ascending=[True, False, True])
+    place = best.drop_duplicates("slice").set_index("slice")["location"].reindex(slices.index)
+    return (" [PLACE: " + place + "]").fillna("")
+
+
+def shown_entities(events: pd.DataFrame, top_k: int) -> pd.DataFrame:
+    """The `top_k` entities of each `slice` with their `events`, most frequent first (ties by name)."""
+    pairs = events.groupby(["slice", "entity"]).size().reset_index(name="events")
+    ranked = pairs.sort_values(["slice", "events", "entity"], ascending=[True, False, True])
+    return ranked.groupby("slice").head(top_k).reset_index(drop=True)
+
+
+def _mapped(column: pd.Series, function: Callable[[list[str]], list[Any]]) -> pd.Series:
+    """`function` of a column, called once with its distinct texts."""
+    distinct = column.unique().tolist()
+    return column.map(dict(zip(distinct, function(distinct), strict=True)))
+
+
+def _named(texts: list[str]) -> list[str]:
+    """Names of sources and actions, bounded in characters and in bytes."""
+    return [clean(text, 40).encode()[:64].decode(errors="ignore").strip() or "Unknown" for text in texts]
+
+
+def _placed(texts: list[str]) -> list[str]:
+    """Names of places, "" where none is given."""
+    return [text and name for text, name in zip(texts, _named(texts), strict=True)]

@@ -1,0 +1,274 @@
+"""Opening a folder for a log, and finishing it: which tasks are left, and what came of all of them."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping as Record
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from omegaconf import OmegaConf
+
+from records.config import SemantizeConfig
+from records.errors import UserError
+from records.files import read_json, write_json, written_whole
+from records.options import exactly, first_difference
+from semantize.privacy.pseudonyms import load_key, pseudonyms
+from semantize.reading.mapping import Mapping
+from semantize.reading.quarantine import check_share
+from semantize.reading.readers import LogReader
+from semantize.refining.knowledge import fingerprint, read_knowledge
+from semantize.store import (
+    KNOWLEDGE,
+    LLM,
+    LOG,
+    QUARANTINE,
+    SETTINGS,
+    SPILL,
+    SUMMARY,
+    finished_generations,
+    generation_path,
+    settings_of,
+)
+
+VERSION = 1
+"""To be raised whenever the same settings come to give other bytes: two versions do not mix."""
+
+ROW_BYTES = 100
+"""Bytes of text taken for a row where a log does not tell its rows, to choose the number of partitions."""
+PACKED = 6
+"""How many times larger a compressed text is taken to be than its file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a log is semantized with; `key_file` holds the key of pseudonyms, None keeps user ids."""
+
+    config: SemantizeConfig
+    mapping: Mapping | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A log in a folder: its number there, and the pieces and partitions that are still to be done."""
+
+    out: Path
+    number: int
+    pieces: list[int]
+    parts: list[int]
+    partitions: int
+
+    @property
+    def path(self) -> Path:
+        return generation_path(self.out, self.number)
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.path / SUMMARY).exists()
+
+
+def open_log(source: str, job: Job, out: Path) -> Generation:
+    """Settle the settings of `out` for the log `source`; a log begun there goes on.
+
+    Raises:
+        UserError: the log or its mapping is at fault, or `out` holds another log or other settings.
+    """
+    reader = LogReader(source, job.mapping)
+    knowledge = read_knowledge(Path(job.config.knowledge)) if job.config.knowledge else None
+    settings = _settings(job, _partitions(reader, job.config), knowledge)
+    path = out / SETTINGS
+    if path.exists():
+        old = settings_of(out)
+        settings["partitions"] = old["partitions"]
+        if (key := first_difference(old, settings)) is not None:
+            raise UserError(
+                f"{out}: holds a log semantized with other settings ({key} differs, see {SETTINGS} there); "
+                "choose another folder, or delete this one"
+            )
+        if _log_note(reader, source, 0) != read_json(generation_path(out, 0) / LOG):
+            raise UserError(
+                f"{out}: holds another log; choose another folder, or fold this one in with "
+                f"`usergpt semantize update {out} {source}`"
+            )
+    else:
+        if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+            raise UserError(f"{out}: is not empty and holds no semantized log; choose another folder")
+        write_json(generation_path(out, 0) / LOG, _log_note(reader, source, 0))
+        if knowledge is not None:
+            with written_whole(out / KNOWLEDGE) as aside:
+                knowledge.write_parquet(aside)
+        write_json(path, settings)
+    return _todo(out, 0, reader)
+
+
+def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
+    """A further log for a finished `out`, by its settings; one begun there goes on.
+
+    Raises:
+        UserError: the log is at fault, was folded in before, or `out` is not finished.
+    """
+    job = job_of(out, key_file)
+    reader = LogReader(source, job.mapping)
+    done = finished_generations(out)
+    if not done:
+        raise UserError(f"{out}: is not finished; run `usergpt semantize run` again first, it goes on")
+    number = len(done)
+    before = sum(read_json(generation_path(out, each) / SUMMARY)["rows"] for each in done)
+    note = _log_note(reader, source, before)
+    for each in done:
+        if read_json(generation_path(out, each) / LOG)["files"] == note["files"]:
+            raise UserError(f"{source}: was folded into {out} before")
+    path = generation_path(out, number) / LOG
+    if path.exists() and read_json(path) != note:
+        raise UserError(
+            f"{out}: another log is being folded in; run its update again first, it goes on, or delete "
+            f"{path.parent}"
+        )
+    write_json(path, note)
+    return _todo(out, number, reader)
+
+
+def settled_job(out: Path) -> Job:
+    """The config and mapping that `out` was made with, without a key.
+
+    Raises:
+        UserError: the settings are of another version.
+    """
+    settings: Any = settings_of(out)
+    if settings.get("version") != VERSION:
+        raise UserError(f"{out}: made by another version; semantize the log again")
+    saved = settings["mapping"]
+    mapping = None if saved is None else OmegaConf.to_object(OmegaConf.merge(Mapping, saved))
+    assert mapping is None or isinstance(mapping, Mapping)
+    return Job(config=exactly(SemantizeConfig, settings["config"]), mapping=mapping)
+
+
+def job_of(out: Path, key_file: Path | None) -> Job:
+    """The job that `out` was made with; `key_file` must hold the same key.
+
+    Raises:
+        UserError: the settings are of another version, or the key is missing, another or not needed.
+    """
+    job = settled_job(out)
+    known = settings_of(out)["pseudonym_key"]
+    if known and key_file is None:
+        raise UserError(f"{out}: holds pseudonyms; give their key with --pseudonymize KEYFILE")
+    if known != _fingerprint(key_file):
+        raise UserError(f"{out}: {key_file} is not the key that its user ids were made with")
+    return replace(job, key_file=key_file)
+
+
+def settle_quarantine(generation: Generation, reader: LogReader, source: str, limit: float) -> None:
+    """Gather the rows that all pieces set aside in one file, and refuse a log with too many.
+
+    Raises:
+        UserError: no row is usable, or more than the share `limit` are not.
+    """
+    notes = piece_notes(generation.path)
+    path = generation.path / QUARANTINE
+    found = sorted((generation.path / SPILL).glob("quarantine-*.parquet"))
+    with written_whole(path) as aside:
+        pl.concat([reader.side_quarantine, *map(pl.read_parquet, found)]).write_parquet(aside)
+    counts = Counter(reader.side_quarantine["reason"].to_list())
+    for note in notes:
+        counts.update(note["quarantined"])
+    check_share(
+        source,
+        sum(note["rows"] for note in notes),
+        dict(sorted(counts.items())),
+        path,
+        limit=limit,
+        anonymous_ok=reader.mapping.anonymous_ok,
+        filtered=sum(note["filtered"] for note in notes),
+    )
+
+
+def finish(generation: Generation) -> dict[str, Any]:
+    """Write the summary of a generation all of whose tasks are done, and remove its spill."""
+    path = generation.path
+    if not generation.is_finished:
+        summary = _summed(piece_notes(path))
+        for part in range(generation.partitions):
+            note = path / f"part-{part:05d}.json"
+            if note.exists():
+                summary = _summed([summary, read_json(note)])
+        if (path / LLM).exists():
+            summary["llm"] = read_json(path / LLM)
+        write_json(path / SUMMARY, summary)
+    shutil.rmtree(path / SPILL, ignore_errors=True)
+    summary = read_json(path / SUMMARY)
+    assert isinstance(summary, dict)
+    return summary
+
+
+def piece_notes(path: Path) -> list[dict[str, Any]]:
+    """Notes of the pieces of the generation at `path`, in order."""
+    return [read_json(note) for note in sorted((path / SPILL).glob("piece-*.json"))]
+
+
+def _summed(notes: Sequence[Record[str, Any]]) -> dict[str, Any]:
+    """Notes added up, key by key; what is no number (a piece's file) is left out."""
+    total: dict[str, Any] = {}
+    for note in notes:
+        for key, value in note.items():
+            if isinstance(value, dict):
+                total[key] = dict(Counter(total.get(key, {})) + Counter(value))
+            elif isinstance(value, int):
+                total[key] = total.get(key, 0) + value
+    return total
+
+
+def _todo(out: Path, number: int, reader: LogReader) -> Generation:
+    path = generation_path(out, number)
+    partitions = int(str(settings_of(out)["partitions"]))
+    finished = (path / SUMMARY).exists()
+    pieces = [
+        piece
+        for piece in range(len(reader.pieces()))
+        if not finished and not (path / SPILL / f"piece-{piece:05d}.json").exists()
+    ]
+    parts = [
+        part for part in range(partitions) if not finished and not (path / f"part-{part:05d}.json").exists()
+    ]
+    return Generation(out=out, number=number, pieces=pieces, parts=parts, partitions=partitions)
+
+
+def _partitions(reader: LogReader, config: SemantizeConfig) -> int:
+    rows = sum(about_rows(file) for file in reader.files)
+    return max(1, round(rows / config.partition_events))
+
+
+def about_rows(file: Path) -> int:
+    """Rows of a file: as Parquet tells them, else as its size lets guess."""
+    if file.suffix.lower() == ".parquet":
+        return pl.scan_parquet(file).select(pl.len()).collect().item()  # type: ignore[no-any-return]
+    packed = PACKED if file.suffix.lower() in (".gz", ".zst", ".zstd") else 1
+    return packed * file.stat().st_size // ROW_BYTES
+
+
+def _settings(job: Job, partitions: int, knowledge: pl.DataFrame | None) -> dict[str, Any]:
+    config: Any = OmegaConf.to_container(OmegaConf.structured(job.config))
+    config["knowledge"] = "" if knowledge is None else fingerprint(knowledge)  # what it says, not where it is
+    del config["max_quarantine_share"]  # a log may be let through after a look
+    settings = {
+        "version": VERSION,
+        "partitions": partitions,
+        "pseudonym_key": _fingerprint(job.key_file),
+        "config": config,
+        "mapping": None if job.mapping is None else asdict(job.mapping),
+    }
+    return json.loads(json.dumps(settings))  # type: ignore[no-any-return]
+
+
+def _fingerprint(key_file: Path | None) -> str:
+    """What tells keys apart and gives none away: the pseudonym of an id that no user has."""
+    return "" if key_file is None else pseudonyms(["\0key"], load_key(key_file))[0]
+
+
+def _log_note(reader: LogReader, source: str, rows_before: int) -> dict[str, Any]:
+    files = [[str(file.absolute()), file.stat().st_size] for file in reader.files]
+    return {"source": source, "rows_before": rows_before, "files": files}
