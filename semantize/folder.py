@@ -74,35 +74,50 @@ class Generation:
 def open_log(source: str, job: Job, out: Path) -> Generation:
     """Settle the settings of `out` for the log `source`; a log begun there goes on.
 
+    What was only read, and nothing built of, gives way to another log or other settings.
+
     Raises:
         UserError: the log or its mapping is at fault, or `out` holds another log or other settings.
     """
     reader = LogReader(source, job.mapping)
     knowledge = read_knowledge(Path(job.config.knowledge)) if job.config.knowledge else None
-    settings = _settings(job, _partitions(reader, job.config), knowledge)
-    path = out / SETTINGS
-    if path.exists():
-        old = settings_of(out)
-        settings["partitions"] = old["partitions"]
-        if (key := first_difference(old, settings)) is not None:
-            raise UserError(
-                f"{out}: holds a log semantized with other settings ({key} differs, see {SETTINGS} there); "
-                "choose another folder, or delete this one"
-            )
-        if _log_note(reader, source, 0) != read_json(generation_path(out, 0) / LOG):
-            raise UserError(
-                f"{out}: holds another log; choose another folder, or fold this one in with "
-                f"`usergpt semantize update {out} {source}`"
-            )
-    else:
-        if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
-            raise UserError(f"{out}: is not empty and holds no semantized log; choose another folder")
-        write_json(generation_path(out, 0) / LOG, _log_note(reader, source, 0))
-        if knowledge is not None:
-            with written_whole(out / KNOWLEDGE) as aside:
-                knowledge.write_parquet(aside)
-        write_json(path, settings)
+    partitions = _partitions(reader, job.config)
+    settings = _settings(job, partitions, knowledge)
+    note = _log_note(reader, source, 0)
+    if (out / SETTINGS).exists():
+        refusal = _refusal(out, source, settings, note)
+        if not refusal:
+            return _todo(out, 0, reader)
+        if any(generation_path(out, 0).glob("part-*.json")):
+            raise UserError(refusal)
+        # Nothing was built: a log that was refused is mended, or its mapping, and read anew.
+        shutil.rmtree(generation_path(out, 0))
+        (out / SETTINGS).unlink()
+    elif out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+        raise UserError(f"{out}: is not empty and holds no semantized log; choose another folder")
+    write_json(generation_path(out, 0) / LOG, note)
+    if knowledge is not None:
+        with written_whole(out / KNOWLEDGE) as aside:
+            knowledge.write_parquet(aside)
+    write_json(out / SETTINGS, settings)
     return _todo(out, 0, reader)
+
+
+def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, Any]) -> str:
+    """Why `out` cannot go on with this log and these settings; empty where it can."""
+    old = settings_of(out)
+    key = first_difference(old, settings | {"partitions": old["partitions"]})
+    if key is not None:
+        return (
+            f"{out}: holds a log semantized with other settings ({key} differs, see {SETTINGS} there); "
+            "choose another folder, or delete this one"
+        )
+    if note != read_json(generation_path(out, 0) / LOG):
+        return (
+            f"{out}: holds another log; choose another folder, or fold this one in with "
+            f"`usergpt semantize update {out} {source}`"
+        )
+    return ""
 
 
 def open_update(source: str, out: Path, key_file: Path | None) -> Generation:

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -258,3 +259,16 @@ def test_complete_journey_end_to_end(tmp_path: Path, tokenizer: Path) -> None:
         events = live_table(out, "events", [history.user_id]).collect()
         assert set(events["event_id"]).issuperset(e for line in history.lines for e in line.event_ids)
     assert "Singles Candy Bars" in "".join(history.text for history in histories)
+
+
+def test_a_log_that_was_refused_is_mended_and_read_anew(tmp_path: Path, tokenizer: Path) -> None:
+    out = tmp_path / "out"
+    events = log([1, 2])
+    source = write(tmp_path / "log", events.with_columns(action=pl.lit("")))
+    with pytest.raises(UserError, match="none of 80 rows is usable"):
+        made(out, source, tokenizer)
+    write(tmp_path / "log", events)
+    made(out, source, tokenizer, Job(config=replace(CONFIG, top_k=2)))
+    assert len(read_histories(out)) == 2
+    with pytest.raises(UserError, match=r"config\.top_k differs"):
+        open_log(str(source), Job(config=CONFIG), out)

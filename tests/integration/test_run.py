@@ -221,11 +221,12 @@ def test_profile_shows_the_events_behind_every_claim(tiny_run: Path, tmp_path: P
         "profile", str(log), "--mapping", str(mapping), "--run", str(tiny_run), "--out", str(tmp_path / "out")
     )
     assert done.returncode == 0, done.stderr
-    assert "missing_user 1" in done.stdout
-    assert "unreadable_time 1" in done.stdout
+    assert "1 missing_user, 1 unreadable_time" in done.stdout
     profiles = [json.loads(line) for line in (tmp_path / "out" / "profiles.jsonl").read_text().splitlines()]
     assert [profile["user_id"] for profile in profiles] == ["anna", "ben", "cleo"]
-    assert pl.read_parquet(tmp_path / "out" / "quarantine.parquet").height == 2
+    assert (
+        pl.read_parquet(tmp_path / "out" / "histories" / "generation-000" / "quarantine.parquet").height == 2
+    )
     assert (tmp_path / "out" / "profiles.html").read_text().count("<article>") == 3
 
 
