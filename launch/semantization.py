@@ -15,7 +15,15 @@ from records.errors import UserError
 from semantize.folder import Generation, Job, job_of, open_log, open_update
 from semantize.privacy.pseudonyms import load_key, pseudonyms
 from semantize.reading.mapping import load_mapping
-from semantize.store import ENTITIES, QUARANTINE, REPLIES, histories_of_user, live_table, settings_of
+from semantize.store import (
+    ENTITIES,
+    QUARANTINE,
+    REPLIES,
+    TOKENIZER,
+    histories_of_user,
+    live_table,
+    settings_of,
+)
 from semantize.text import clean
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ def run_generation(
     """Do what is left of `generation`, with progress, and say what came of it."""
     from actors.semantizers import semantize_folder
 
-    trained = tokenizer is None and not (generation.out / "tokenizer.json").exists()
+    trained = tokenizer is None and not (generation.out / TOKENIZER).exists()
     client = title_client(generation.out, job.config, llm)
     with reporter.stage("semantize"):
         summary, lost = semantize_folder(
@@ -137,9 +145,9 @@ def tokenizer_file(model: Path) -> Path:
         UserError: there is none.
     """
     for directory in (model, model / "model"):
-        if (directory / "tokenizer.json").is_file():
-            return directory / "tokenizer.json"
-    raise UserError(f"--model {model}: no tokenizer.json; name a Hugging Face model directory or a run")
+        if (directory / TOKENIZER).is_file():
+            return directory / TOKENIZER
+    raise UserError(f"--model {model}: no {TOKENIZER}; name a Hugging Face model directory or a run")
 
 
 def explain(out: Path, user: str, line: int, key_file: Path | None) -> int:

@@ -153,7 +153,7 @@ def settled_job(out: Path) -> Job:
     Raises:
         UserError: the settings are of another version.
     """
-    settings: Any = settings_of(out)
+    settings = settings_of(out)
     if settings.get("version") != VERSION:
         raise UserError(f"{out}: made by another version; semantize the log again")
     saved = settings["mapping"]
@@ -226,7 +226,7 @@ def piece_notes(path: Path) -> list[dict[str, Any]]:
 
 
 def _summed(notes: Sequence[Record[str, Any]]) -> dict[str, Any]:
-    """Notes added up, key by key; what is no number (a piece's file) is left out."""
+    """Notes added up, key by key."""
     total: dict[str, Any] = {}
     for note in notes:
         for key, value in note.items():
@@ -239,7 +239,7 @@ def _summed(notes: Sequence[Record[str, Any]]) -> dict[str, Any]:
 
 def _todo(out: Path, number: int, reader: LogReader) -> Generation:
     path = generation_path(out, number)
-    partitions = int(str(settings_of(out)["partitions"]))
+    partitions = settings_of(out)["partitions"]
     finished = (path / SUMMARY).exists()
     pieces = [
         piece

@@ -10,7 +10,7 @@
         spill/                               rows on their way to their partition, until it is finished
         events-00000.parquet                 timelines of a partition's users (TIMELINE_SCHEMA)
         histories-00000.parquet              their histories (HISTORY_SCHEMA)
-        users-00000.parquet                  what became of each user (USERS_SCHEMA)
+        users-00000.parquet                  what became of each user (as `budget.Fitted.users`)
         part-00000.json                      last: the partition is done
         quarantine.parquet                   rows set aside
         summary.json                         last: the generation is finished
@@ -20,6 +20,7 @@ A generation holds its users whole: what older generations hold of the same user
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -44,7 +45,7 @@ def table_path(out: Path, generation: int, table: str, partition: int) -> Path:
     return generation_path(out, generation) / f"{table}-{partition:05d}.parquet"
 
 
-def settings_of(out: Path) -> dict[str, object]:
+def settings_of(out: Path) -> dict[str, Any]:
     """What a folder was made with.
 
     Raises:
@@ -92,7 +93,7 @@ def live_table(out: Path, table: str, users: Sequence[str] | None = None) -> pl.
     Raises:
         UserError: `out` is not finished.
     """
-    partitions = int(str(settings_of(out)["partitions"]))
+    partitions = settings_of(out)["partitions"]
     generations = finished_generations(out)
     if not generations:
         raise UserError(f"{out}: is not finished; run `usergpt semantize run` again, it goes on")
@@ -110,6 +111,12 @@ def live_partition(
         for number in generations
         if (path := table_path(out, number, table, partition)).exists()
     ]
+    if not found:  # nobody's partition: the columns of any other, without rows
+        return (
+            pl.scan_parquet(next(out.glob(f"generation-*/{table}-*.parquet")))
+            .head(0)
+            .with_columns(pl.selectors.categorical().cast(pl.String))
+        )
     frames = [pl.scan_parquet(path).with_columns(generation=pl.lit(number)) for number, path in found]
     frame = pl.concat(frames).with_columns(pl.selectors.categorical().cast(pl.String))
     if users is not None:

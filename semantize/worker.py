@@ -47,7 +47,7 @@ class Semantizer:
         self.number = generation
         self.path = generation_path(out, generation)
         self.job = job_of(out, key_file)
-        self.partitions = int(str(settings_of(out)["partitions"]))
+        self.partitions = int(settings_of(out)["partitions"])
         self.log: dict[str, Any] = read_json(self.path / LOG)
         self.reader = LogReader(self.log["source"], self.job.mapping)
         self.key = None if key_file is None else load_key(key_file)

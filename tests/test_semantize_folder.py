@@ -272,3 +272,16 @@ def test_a_log_that_was_refused_is_mended_and_read_anew(tmp_path: Path, tokenize
     assert len(read_histories(out)) == 2
     with pytest.raises(UserError, match=r"config\.top_k differs"):
         open_log(str(source), Job(config=CONFIG), out)
+
+
+def test_partitions_without_users_stand_in_nobodys_way(tmp_path: Path, tokenizer: Path) -> None:
+    out = tmp_path / "out"
+    made(out, write(tmp_path / "log", log([1], events=3000)), tokenizer)
+    assert len(list(out.glob("generation-000/part-*.json"))) == 3
+    assert len(list(out.glob("generation-000/users-*.parquet"))) == 1
+    assert [history.user_id for history in read_histories(out)] == ["u1"]
+    for user in (f"u{number}" for number in range(2, 8)):
+        with pytest.raises(UserError, match=f"no user '{user}'; there is 'u1'"):
+            histories_of_user(out, user)
+    done(open_update(str(write(tmp_path / "new", log(range(2, 8)))), out, None), None)
+    assert len(read_histories(out)) == 7

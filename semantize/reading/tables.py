@@ -117,7 +117,7 @@ def _format(path: Path) -> str:
 def _in_folder(folder: Path, pattern: str) -> list[Path]:
     try:
         found = sorted(path for path in folder.glob(pattern or "**/*") if path.is_file())
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError) as error:  # pathlib's for an empty and an absolute pattern
         raise UserError(f"{pattern}: is no pattern of files inside {folder}") from error
     if pattern:
         return found
