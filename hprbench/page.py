@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hprbench import plots
@@ -17,6 +16,7 @@ from hprbench.metrics import Values, is_correct
 from hprbench.report import Example, Report, Row, best_cells, cell, columns, report_json
 from records.files import write_json, write_text
 from records.tags import DIMENSIONS, NA, TAG_NAMES, TAGS
+from records.templates import rendered
 
 _CHARTS = (
     ("Avg@k by model", plots.avg_bars, "Whiskers are 95 % bootstrap intervals over users."),
@@ -80,19 +80,14 @@ def write_report(report: Report, directory: Path) -> None:
 
 def render(report: Report) -> str:
     """`report` as one HTML page; parts without data say so or stay away."""
-    environment = Environment(
-        loader=PackageLoader("hprbench"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     charts = [
         _Chart(title=title.replace("@k", f"@{report.k}"), svg=Markup(svg), note=note)
         for title, draw, note in _CHARTS
         if (svg := draw(report))
     ]
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "hprbench",
+        "report.html.j2",
         report=report,
         columns=columns(report.k),
         best=best_cells(report),

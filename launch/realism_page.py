@@ -7,7 +7,6 @@ markup, and matplotlib has escaped the names in them.
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from launch.realism_plots import CHARTS, calendar
@@ -23,6 +22,7 @@ from launch.realism_rows import (
     verdict,
     wished,
 )
+from records.templates import rendered
 from simulate.measure.festivals import FestivalWindows
 from simulate.measure.statistics import LogStatistics
 from simulate.measure.targets import PUBLISHED, Check, platform_distances
@@ -36,19 +36,14 @@ def render(
     festivals: Sequence[FestivalWindows] = (),
 ) -> str:
     """The measured `log` as one HTML page; parts without data say so or stay away."""
-    environment = Environment(
-        loader=PackageLoader("launch"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     charts = [
         {"title": heading, "svg": Markup(drawn), "note": note}
         for heading, draw, note in CHARTS
         if (drawn := draw(log, reference))
     ]
-    return environment.get_template("realism.html.j2").render(
+    return rendered(
+        "launch",
+        "realism.html.j2",
         title=title,
         log=log,
         reference=reference,

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from records.errors import UserError
 from records.files import write_text
 from records.simulation import SimulateConfig
 from records.tags import NA, TAG_NAMES, TAGS
+from records.templates import rendered
 from simulate.author.protocol import PersonaFacts, facts_of
 from simulate.block import BLOCK, Block, Simulator
 from simulate.engine import SHARD_BLOCKS, check_complete, check_config, table_path
@@ -74,11 +74,12 @@ def write_sample(
                 facts.append(_facts(block, user % BLOCK, f"{seed}/{user_id(user)}"))
     for view, description in zip(views, describe(facts), strict=True):
         view["description"] = description
-    environment = Environment(
-        loader=PackageLoader("launch"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    write_text(
+        page,
+        rendered(
+            "launch", "sample.html.j2", users=views, total=config.users, seed=seed, directory=str(directory)
+        ),
     )
-    template = environment.get_template("sample.html.j2")
-    write_text(page, template.render(users=views, total=config.users, seed=seed, directory=str(directory)))
     return len(views)
 
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +11,7 @@ from rich.text import Text
 from hprbench.semantics import Semantics, measure_semantics
 from launch import semantics_plots as plots
 from records.files import write_json, write_text
+from records.templates import rendered
 from semantize.text import clean
 
 MARGIN = -0.02
@@ -81,13 +81,6 @@ def _print(measured: Semantics, console: Console) -> None:
 
 def render(measured: Semantics) -> str:
     """The report as one HTML page that loads nothing; names out of the log are escaped."""
-    environment = Environment(
-        loader=PackageLoader("launch"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     charts = [
         (title, Markup(drawn), note)
         for title, drawn, note in (
@@ -106,6 +99,6 @@ def render(measured: Semantics) -> str:
         )
         if drawn
     ]
-    return environment.get_template("semantics.html.j2").render(
-        measured=measured, charts=charts, clean=clean, margin=MARGIN
+    return rendered(
+        "launch", "semantics.html.j2", measured=measured, charts=charts, clean=clean, margin=MARGIN
     )
