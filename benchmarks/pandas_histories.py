@@ -31,7 +31,8 @@ Array = NDArray[Any]
 CountTokens = Callable[[Sequence[str]], list[int]]
 
 _REPEATING = ["user_id", "source", "action", "content", "category", "location"]
-_PARTS = ["", " morning", " daytime", " night"]
+_PARTS = ["morning", "daytime", "night"]
+_ENDS = [",", "\n", ""]
 _TEXT = pa.large_string()
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 
@@ -101,7 +102,8 @@ class Slices:
     """Slices of users and what they show.
 
     `table`: a row a slice by user and time; `user` (code), `head` (bracketed part of its line), `salience`.
-    `shown`: `slice`, `entity` (row of `entities`) and `events`, best first in each slice.
+    `shown`: `slice`, `entity` (row of `entities`), `events` and `note` (row of `notes`), best first in each
+    slice.
     `behind`: `event` (row of the timelines), sorted by the row of `shown` that it stands behind, and by time.
     """
 
@@ -109,24 +111,29 @@ class Slices:
     shown: pd.DataFrame
     behind: Array
     entities: pd.Series
+    notes: pd.Series
 
 
 def build_slices(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner) -> Slices:
     """Slices of timelines: one for every user, source, action and day, or month in the long horizon."""
     told, sources, actions, is_low = _told(events, config)
+    entity, entities = _entities(events.iloc[told["event"]], told["action"].to_numpy(), actions, refiner)
     first_day = told["start"].min()
     days = told["start"] - first_day
     key = [told["user"], days, told["is_long"], told["source"], told["action"]]
     shape = (told["user"].max() + 1, days.max() + 1, 2, len(sources), len(actions))
-    slices, keys = pd.factorize(
-        np.ravel_multi_index([part.to_numpy(np.int64) for part in key], shape), sort=True
-    )
+    keys = np.ravel_multi_index([part.to_numpy(np.int64) for part in key], shape)
+    if config.drop_implied:
+        implied = _implied(keys // len(actions) * len(entities) + entity, told["is_low"].to_numpy())
+        told, keys, entity = told[~implied], keys[~implied], entity[~implied]
+    slices, keys = pd.factorize(keys, sort=True)
     user, day, is_long, source, action = np.unravel_index(keys, shape)
-    count = np.bincount(slices)
+    part = _parts_of_day(told["hour"].to_numpy(), config)
+    parts = _by_part(slices, part, len(keys))
+    count, part_of_line = parts.sum(axis=1), parts.argmax(axis=1)
 
-    part_of_day = _part_of_day(slices, told["hour"].to_numpy(), count, config)
     head = "[Source: " + _take(sources, source) + "] [TIME: " + _times(first_day + day, is_long == 1)
-    head += _take(_PARTS, part_of_day) + "] [TYPE: " + _take(actions, action)
+    head += " " + _take(_PARTS, part_of_line) + "] [TYPE: " + _take(actions, action)
     head += "] [COUNT: " + pd.Series(count).astype("str") + "]"
     head += _places(slices, events["location"].iloc[told["event"]], len(keys)) + " |"
     age = told["age_days"].groupby(slices).min().to_numpy()
@@ -135,15 +142,21 @@ def build_slices(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner
     halvings, rest = np.divmod(age, config.half_life_days)
     recency = 0.5**halvings * 0.5 ** (rest / config.half_life_days)
 
-    entity, entities = _entities(events.iloc[told["event"]], told["action"].to_numpy(), actions, refiner)
     ranked, place = _ranked(slices, entity)
     is_shown = (ranked.groupby("slice").cumcount() < config.top_k).to_numpy()
+    shown = ranked[is_shown].rename(columns={"code": "entity"})
+    shown["note"], notes = 0, [""]
+    if config.entity_notes:
+        of_line = shown["slice"].to_numpy()
+        of_entity = _by_part(place, part, len(ranked))[is_shown]
+        shown["note"], notes = _notes(of_entity, count[of_line], part_of_line[of_line])
     by_place = np.argsort(place, kind="stable")
     return Slices(
         table=pd.DataFrame({"user": user, "head": head, "salience": count * weight * recency}),
-        shown=ranked[is_shown].rename(columns={"code": "entity"}),
+        shown=shown,
         behind=told["event"].to_numpy()[by_place][is_shown[place[by_place]]],
         entities=pd.Series(entities, dtype="str"),
+        notes=pd.Series(notes, dtype="str"),
     )
 
 
@@ -207,15 +220,38 @@ def _entities(
     return np.where(content != blank, content, np.where(category != blank, category, action)), entities
 
 
-def _part_of_day(slices: Array, hour: Array, count: Array, config: SemantizeConfig) -> Array:
-    """Of each slice the place in _PARTS that enough of its events fall in (in two: the later)."""
+def _implied(keys: Array, is_low: Array) -> Array:
+    """Whether each low-impact event has the key (of user, period, source and entity) of a high-impact one."""
+    implied = is_low.copy()
+    implied[is_low] = pd.Series(keys[is_low]).isin(keys[~is_low])
+    return implied
+
+
+def _parts_of_day(hour: Array, config: SemantizeConfig) -> Array:
+    """The place in _PARTS of each hour."""
     hours = np.arange(24)
     day, night = hours >= config.day_hour, (hours < config.morning_hour) | (hours >= config.night_hour)
-    part = np.where(night, 2, np.where(day, 1, 0))[hour]
-    shares = np.bincount(slices * 3 + part, minlength=3 * len(count)).reshape(-1, 3) / count[:, np.newaxis]
-    enough = shares >= config.part_of_day_share
-    part_of_slice: Array = (enough * np.array([1, 2, 3])).max(axis=1)
-    return part_of_slice
+    return np.where(night, 2, np.where(day, 1, 0))[hour]
+
+
+def _by_part(groups: Array, part: Array, number: int) -> Array:
+    """Events of each of `number` groups, a column a part of day."""
+    return np.bincount(groups * 3 + part, minlength=3 * number).reshape(-1, 3)
+
+
+def _notes(parts: Array, count: Array, part_of_line: Array) -> tuple[Array, list[str]]:
+    """Notes as codes into texts: how often each entity was, if not once or always, and when mostly, if not
+    when its line says.
+
+    `parts` are its events a part of day; its line has `count` and names `part_of_line`.
+    """
+    events = parts.sum(axis=1)
+    times = np.where((events > 1) & (events < count), events, 0)
+    elsewhere = parts.max(axis=1) > parts[np.arange(len(parts)), part_of_line]
+    part = np.where(elsewhere, 1 + parts.argmax(axis=1), 0)
+    codes, distinct = pd.factorize(times * 4 + part)
+    when = ["", *[f" ~{name}" for name in _PARTS]]
+    return codes, [(f" ×{key // 4}" if key >= 4 else "") + when[key % 4] for key in distinct.tolist()]
 
 
 def _times(day: Array, is_long: Array) -> pd.Series:
@@ -254,13 +290,14 @@ def fit(slices: Slices, events: pd.DataFrame, budget: int, count_tokens: CountTo
 
     told = slices.shown["slice"].to_numpy()
     names = _arrow(slices.entities.take(slices.shown["entity"]))
-    lines = _lines(slices, kept, kept[told], names)
+    texts = _together(names, _arrow(slices.notes.take(slices.shown["note"])))
+    lines = _lines(slices, kept, kept[told], texts)
     tokens = _history_tokens(lines, user[kept], len(first), count_tokens)
     wrong = np.flatnonzero(tokens != sizes.added_up(kept, user))
     for one in wrong:
         mine = ranked[first[one] : first[one] + slices_of[one]]
         kept[mine] = False
-        kept[_fitting(mine, slices, names, sizes, budget, count_tokens)] = True
+        kept[_fitting(mine, slices, texts, sizes, budget, count_tokens)] = True
     is_told = kept[told]
     lone = ranked[first[np.bincount(user, kept) == 0]]
     for one in lone:
@@ -273,10 +310,13 @@ def fit(slices: Slices, events: pd.DataFrame, budget: int, count_tokens: CountTo
                 f"semantize.token_budget={budget} is too small for a line of user {owner!r}; raise it"
             )
         is_told[begin : begin + len(cut)] = True
-        names = pa.concat_arrays([names[:begin], pa.array(cut, names.type), names[begin + len(cut) :]])
+        names, texts = (
+            pa.concat_arrays([shown[:begin], pa.array(cut, _TEXT), shown[begin + len(cut) :]])
+            for shown in (names, texts)
+        )
     if len(wrong) or len(lone):
         kept[lone] = True
-        lines = _lines(slices, kept, is_told, names)
+        lines = _lines(slices, kept, is_told, texts)
 
     events_behind = slices.shown["events"].to_numpy()
     behind = slices.behind[np.repeat(is_told, events_behind)]
@@ -317,25 +357,27 @@ class _Sizes:
 
 
 def _measured(slices: Slices, budget: int, count_tokens: CountTokens) -> _Sizes:
-    """Sizes by pieces, each counted once: bracketed parts, and entities with the comma before them."""
+    """Sizes by pieces, each counted once: bracketed parts, entities with the comma before them, notes."""
     heads = slices.table["head"].astype("category").cat
     lines = np.array(count_tokens([f" {head}" for head in heads.categories]))[heads.codes]
-    told, entity = slices.shown["slice"].to_numpy(), slices.shown["entity"].to_numpy()
+    told, entity, note = (slices.shown[name].to_numpy() for name in ("slice", "entity", "note"))
     place, used = pd.factorize(entity)
     names = slices.entities.iloc[used].to_list()
     (comma,) = count_tokens([","])
-    inner, ending, bare = (
-        np.array(count_tokens([f", {name}{end}" for name in names])) - comma for end in (",", "\n", "")
-    )
+    unnoted = [np.array(count_tokens([f", {name}{end}" for name in names]))[place] - comma for end in _ENDS]
+    noted = [
+        unnoted[-1] + np.array(count_tokens([f"{text}{end}" for text in slices.notes]))[note] for end in _ENDS
+    ]
+    is_noted = (slices.notes != "").to_numpy()[note]
+    inner, ending, bare = np.where(is_noted, noted, unnoted)
     is_end = np.append(told[1:] != told[:-1], True)
-    tokens = np.where(is_end, ending[place], inner[place])
-    lines = lines + np.bincount(told, tokens).astype(np.int64)
+    lines = lines + np.bincount(told, np.where(is_end, ending, inner)).astype(np.int64)
     most = min(len(lines), budget // max(1, lines.min()) + 1)
     return _Sizes(
         lines=lines,
-        last=(bare - ending)[place[is_end]],
+        last=(bare - ending)[is_end],
         numbers=np.cumsum([0, *count_tokens([f"#{number}" for number in range(1, most + 1)])]),
-        pieces=2 + np.bincount(told),
+        pieces=2 + np.bincount(told, 1 + is_noted).astype(np.int64),
     )
 
 
@@ -362,15 +404,13 @@ def _filled(sizes: _Sizes, ranked: Array, first: Array, slices_of: Array, budget
     return kept
 
 
-def _lines(slices: Slices, kept: Array, is_told: Array, names: pa.Array) -> pa.Array:
-    """Finished lines of the slices `kept`, numbered in each user; they show the `names` that `is_told`."""
+def _lines(slices: Slices, kept: Array, is_told: Array, texts: pa.Array) -> pa.Array:
+    """Finished lines of the slices `kept`, numbered in each user; they show the `texts` that `is_told`."""
     told = slices.shown["slice"].to_numpy()[is_told]
-    shown = _joined(names.filter(pa.array(is_told)), np.bincount(told, minlength=len(kept))[kept], ", ")
+    shown = _joined(texts.filter(pa.array(is_told)), np.bincount(told, minlength=len(kept))[kept], ", ")
     table = slices.table[kept]
     number = (table.groupby("user").cumcount() + 1).astype("str")
-    return pc.binary_join_element_wise(
-        _arrow("#" + number + " " + table["head"] + " "), shown, pa.scalar("", _TEXT)
-    )
+    return _together(_arrow("#" + number + " " + table["head"] + " "), shown)
 
 
 def _history_tokens(lines: pa.Array, user: Array, users: int, count_tokens: CountTokens) -> Array:
@@ -382,7 +422,7 @@ def _history_tokens(lines: pa.Array, user: Array, users: int, count_tokens: Coun
 
 
 def _fitting(
-    ranked: Array, slices: Slices, names: pa.Array, sizes: _Sizes, budget: int, count_tokens: CountTokens
+    ranked: Array, slices: Slices, texts: pa.Array, sizes: _Sizes, budget: int, count_tokens: CountTokens
 ) -> list[int]:
     """The slices of one user that fit, `ranked` by falling salience, each try counted as it reads.
 
@@ -390,7 +430,7 @@ def _fitting(
     """
     mine = np.zeros(len(slices.table), dtype=bool)
     mine[ranked] = True
-    numbered = _lines(slices, mine, mine[slices.shown["slice"].to_numpy()], names).to_pylist()
+    numbered = _lines(slices, mine, mine[slices.shown["slice"].to_numpy()], texts).to_pylist()
     bodies = {row: text.partition(" ")[2] for row, text in zip(np.flatnonzero(mine), numbered, strict=True)}
     chosen: list[int] = []
     tokens = 0
@@ -404,8 +444,8 @@ def _fitting(
 
 
 def _cut(head: str, names: list[str], budget: int, count_tokens: CountTokens) -> list[str] | None:
-    """What the only line of a history shows to fit: fewer names, else half, a quarter … of the first."""
-    choices = [names[:number] for number in range(len(names) - 1, 0, -1)]
+    """What a history's only line shows to fit, without notes: all names, fewer, half, … of the first."""
+    choices = [names[:number] for number in range(len(names), 0, -1)]
     halvings = range(1, len(names[0]).bit_length())
     choices += [[names[0][: len(names[0]) >> halving].strip()] for halving in halvings]
     tokens = count_tokens([f"#1 {head} {', '.join(choice)}" for choice in choices])
@@ -457,6 +497,10 @@ def _take(texts: Sequence[str] | Array | pd.Index, codes: Array) -> pd.Series:
 
 def _arrow(texts: pd.Series) -> pa.Array:
     return pa.chunked_array(pa.array(texts, _TEXT)).combine_chunks()
+
+
+def _together(beginnings: pa.Array, ends: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(beginnings, ends, pa.scalar("", _TEXT))
 
 
 def _lists(values: pa.Array, lengths: Array) -> pa.Array:

@@ -22,7 +22,9 @@ from semantize.refining.refine import Refiner
 from semantize.text import clean, entity_text
 
 _TEXTS = ["source", "action", "content", "category", "location"]
-_SLICE = ["user_id", "start", "is_long", "source", "action"]
+_PERIOD = ["user_id", "start", "is_long", "source"]
+_SLICE = [*_PERIOD, "action"]
+_PARTS = ["morning", "daytime", "night"]
 
 
 def write_histories(
@@ -35,8 +37,9 @@ def write_histories(
     """
     events = told_events(read_events(paths), config, refiner)
     events["slice"] = events.groupby(_SLICE).ngroup()
-    slices = build_slices(events, config)
-    shown = shown_entities(events, config.top_k)
+    pairs = count_entities(events)
+    slices = build_slices(events, pairs, config)
+    shown = shown_entities(pairs, slices, config)
     histories = fit(slices, shown, events, config.token_budget, count_tokens)
     with written_whole(out) as aside:
         histories.to_parquet(aside, index=False)
@@ -45,8 +48,8 @@ def write_histories(
 def read_events(paths: Sequence[Path]) -> pd.DataFrame:
     """Rows by user, time and row, without duplicates, each with an id that no other event of its user has."""
     events = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
-    events = events.set_index(pd.RangeIndex(1, len(events) + 1, name="row")).drop_duplicates()
     events[_TEXTS] = events[_TEXTS].fillna("")
+    events = events.set_index(pd.RangeIndex(1, len(events) + 1, name="row")).drop_duplicates()
     row = events.index.to_series().astype("str")
     events["event_id"] = events["event_id"].fillna("e" + row.str.zfill(8))
     again = events.duplicated(["user_id", "event_id"])
@@ -61,14 +64,14 @@ def read_events(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def told_events(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner) -> pd.DataFrame:
-    """Events that are told, with their local `hour`, first day of their slice (`start`), age and entity."""
+    """Events that are told, with their part of day, first day of their slice (`start`), age and entity."""
     events["source"] = _mapped(events["source"], _named)
     events["action"] = _mapped(events["action"], _named)
     events["is_low"] = _mapped(
         events["action"], lambda names: [re.search(config.low_impact, name) is not None for name in names]
     )
     local = events["timestamp"].dt.tz_convert(config.timezone).dt.tz_localize(None)
-    events["day"], events["hour"] = local.dt.normalize(), local.dt.hour
+    events["day"], events["part"] = local.dt.normalize(), _part_of_day(local.dt.hour, config)
     if config.repeat_minutes:
         same = ["user_id", "source", "action", "content"]
         repeats = events["is_low"] & (events[same] == events[same].shift()).all(axis=1)
@@ -83,10 +86,20 @@ def told_events(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner)
     old = events["is_long"] & events["is_low"]
     old &= ~events.groupby(["user_id", "source"])["is_low"].transform("all")
     if config.long_low_impact:
-        alike = events.groupby(["user_id", "start", "source", "action", "content"])["hour"].transform("size")
+        alike = events.groupby(["user_id", "start", "source", "action", "content"])["day"].transform("size")
         old &= alike < config.long_low_impact
     events = events[~old]
-    return events.assign(entity=_entities(events, refiner), location=_mapped(events["location"], _placed))
+    events = events.assign(entity=_entities(events, refiner), location=_mapped(events["location"], _placed))
+    if config.drop_implied:
+        all_low = events.groupby([*_PERIOD, "entity"])["is_low"].transform("all")
+        events = events[all_low | ~events["is_low"]]
+    return events
+
+
+def _part_of_day(hour: pd.Series, config: SemantizeConfig) -> pd.Series:
+    is_morning = hour.between(config.morning_hour, config.day_hour, inclusive="left")
+    is_day = hour.between(config.day_hour, config.night_hour, inclusive="left")
+    return pd.Series("night", index=hour.index).mask(is_morning, "morning").mask(is_day, "daytime")
 
 
 def _entities(events: pd.DataFrame, refiner: Refiner) -> pd.Series:
@@ -100,34 +113,29 @@ def _entities(events: pd.DataFrame, refiner: Refiner) -> pd.Series:
     return content.where(content != "", category.where(category != "", action))
 
 
-def build_slices(events: pd.DataFrame, config: SemantizeConfig) -> pd.DataFrame:
-    """A row a slice by user and time: `user_id`, `head` (bracketed part of its line), `salience`."""
-    morning, day, night = config.morning_hour, config.day_hour, config.night_hour
-    events = events.assign(
-        morning=events["hour"].between(morning, day, inclusive="left"),
-        daytime=events["hour"].between(day, night, inclusive="left"),
-        night=(events["hour"] < morning) | (events["hour"] >= night),
-    )
+def count_entities(events: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of `slice` and `entity` with their `events`, and how many of these are in each part of day."""
+    parts = events.groupby(["slice", "entity", "part"]).size().unstack(fill_value=0)
+    parts = parts.reindex(columns=_PARTS, fill_value=0)
+    return parts.assign(events=parts.sum(axis=1)).reset_index()
+
+
+def build_slices(events: pd.DataFrame, pairs: pd.DataFrame, config: SemantizeConfig) -> pd.DataFrame:
+    """A row a slice by user and time: `user_id`, `head` (bracketed part of its line), `salience`, and the
+    `count` and the `part` of day that its line names."""
     slices = events.groupby(_SLICE, as_index=False).agg(
-        count=("hour", "size"),
-        morning=("morning", "mean"),
-        daytime=("daytime", "mean"),
-        night=("night", "mean"),
-        is_low=("is_low", "first"),
-        age_days=("age_days", "min"),
+        count=("entity", "size"), is_low=("is_low", "first"), age_days=("age_days", "min")
     )
-    part = pd.Series("", index=slices.index)
-    for name in ("morning", "daytime", "night"):
-        part = part.mask(slices[name] >= config.part_of_day_share, f" {name}")
+    slices["part"] = pairs.groupby("slice")[_PARTS].sum().idxmax(axis=1)
     date = slices["start"].dt.strftime("%Y-%m-%d")
-    time = date.mask(slices["is_long"], date.str[:7]) + part
+    time = date.mask(slices["is_long"], date.str[:7]) + " " + slices["part"]
     head = "[Source: " + slices["source"] + "] [TIME: " + time + "] [TYPE: " + slices["action"]
     head += "] [COUNT: " + slices["count"].astype("str") + "]" + _places(events, slices) + " |"
     weight = (~slices["is_low"]).map({True: config.high_impact_weight, False: 1.0})
     # Halvings apart from the rest of the age, so that what is as salient by the rule is so as a float.
     halvings, rest = slices["age_days"] // config.half_life_days, slices["age_days"] % config.half_life_days
     salience = slices["count"] * weight * (0.5**halvings * 0.5 ** (rest / config.half_life_days))
-    return slices[["user_id"]].assign(head=head, salience=salience)
+    return slices[["user_id", "count", "part"]].assign(head=head, salience=salience)
 
 
 def _places(events: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
@@ -138,11 +146,22 @@ def _places(events: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
     return (" [PLACE: " + place + "]").fillna("")
 
 
-def shown_entities(events: pd.DataFrame, top_k: int) -> pd.DataFrame:
-    """The `top_k` entities of each `slice` with their `events`, most frequent first (ties by name)."""
-    pairs = events.groupby(["slice", "entity"]).size().reset_index(name="events")
+def shown_entities(pairs: pd.DataFrame, slices: pd.DataFrame, config: SemantizeConfig) -> pd.DataFrame:
+    """The `top_k` entities of each `slice`, most frequent first (ties by name): `events` and `note`."""
     ranked = pairs.sort_values(["slice", "events", "entity"], ascending=[True, False, True])
-    return ranked.groupby("slice").head(top_k).reset_index(drop=True)
+    shown = ranked.groupby("slice").head(config.top_k).reset_index(drop=True)
+    note = _notes(shown, slices) if config.entity_notes else ""
+    return shown[["slice", "entity", "events"]].assign(note=note)
+
+
+def _notes(shown: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
+    """How often each entity was, if not once or always, and when mostly, if not when its line says."""
+    line = slices.loc[shown["slice"]].reset_index(drop=True)
+    times = " ×" + shown["events"].astype("str")
+    times = times.where((shown["events"] > 1) & (shown["events"] < line["count"]), "")
+    parts = shown[_PARTS]
+    in_part_of_line = parts.to_numpy()[parts.index, parts.columns.get_indexer(line["part"])]
+    return times + (" ~" + parts.idxmax(axis=1)).where(parts.max(axis=1) > in_part_of_line, "")
 
 
 def _mapped(column: pd.Series, function: Callable[[list[str]], list[Any]]) -> pd.Series:

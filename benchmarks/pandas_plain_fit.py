@@ -48,6 +48,7 @@ def fit(
                 f"semantize.token_budget={budget} is too small for a line of user {user!r}; raise it"
             )
         shown.loc[names.index[: len(cut)], "name"] = cut
+        shown.loc[names.index, "note"] = ""
         shown = shown.drop(names.index[len(cut) :])
 
     if len(wrong) or len(lone):
@@ -59,7 +60,8 @@ def fit(
 
 
 def _measured(slices: pd.DataFrame, shown: pd.DataFrame, count_tokens: CountTokens) -> pd.DataFrame:
-    """`slices` with `tokens` of their lines by `pieces`: bracketed part, entities with the comma before them.
+    """`slices` with `tokens` of their lines by `pieces`: bracketed part, entities with the comma before them,
+    notes.
 
     A line is counted without its number and with its line end; without that it takes `ending` more.
     """
@@ -70,24 +72,32 @@ def _measured(slices: pd.DataFrame, shown: pd.DataFrame, count_tokens: CountToke
         return column.map(dict(zip(distinct, tokens, strict=True)))
 
     (comma,) = count_tokens([","])
-    inner, last, bare = (counted(shown["entity"], f", {{}}{end}") - comma for end in (",", "\n", ""))
+    unnoted = {end: counted(shown["entity"], f", {{}}{end}") - comma for end in (",", "\n", "")}
+    is_noted = shown["note"] != ""
+    inner, last, bare = (
+        tokens.mask(is_noted, unnoted[""] + counted(shown["note"], f"{{}}{end}"))
+        for end, tokens in unnoted.items()
+    )
     is_last = ~shown["slice"].duplicated(keep="last")
-    sizes = shown.assign(tokens=inner.mask(is_last, last), ending=bare - last).groupby("slice")
+    shown = shown.assign(tokens=inner.mask(is_last, last), ending=bare - last, pieces=1 + is_noted)
+    sizes = shown.groupby("slice")
     return slices.assign(
         tokens=counted(slices["head"], " {}") + sizes["tokens"].sum(),
         ending=sizes["ending"].last(),
-        pieces=sizes.size() + 2,
+        pieces=sizes["pieces"].sum() + 2,
     )
 
 
 def _lines(slices: pd.DataFrame, shown: pd.DataFrame, chosen: dict[str, list[int]]) -> pd.DataFrame:
     """The slices of each user that are `chosen`, with what they show and their finished text."""
     rows = [row for mine in chosen.values() for row in mine]
-    told = shown[shown["slice"].isin(rows)].groupby("slice")
-    lines = slices.join(told.agg(entities=("name", list), entity_events=("events", list)), how="inner")
+    told = shown[shown["slice"].isin(rows)]
+    told = told.assign(text=told["name"] + told["note"]).groupby("slice")
+    told = told.agg(entities=("name", list), entity_events=("events", list), texts=("text", ", ".join))
+    lines = slices.join(told, how="inner")
     lines["line"] = lines.groupby("user_id").cumcount() + 1
     number = "#" + lines["line"].astype("str")
-    return lines.assign(text=number + " " + lines["head"] + " " + lines["entities"].str.join(", "))
+    return lines.assign(text=number + " " + lines["head"] + " " + lines["texts"])
 
 
 def _fitting(ranked: pd.DataFrame, numbers: list[int], budget: int) -> list[int]:
@@ -127,8 +137,8 @@ def _fitting_whole(
 
 
 def _cut(head: str, names: list[str], budget: int, count_tokens: CountTokens) -> list[str]:
-    """What the only line of a history shows to fit: fewer names, else half, a quarter … of the first."""
-    choices = [names[:number] for number in range(len(names) - 1, 0, -1)]
+    """What a history's only line shows to fit, without notes: all names, fewer, half, … of the first."""
+    choices = [names[:number] for number in range(len(names), 0, -1)]
     halvings = range(1, len(names[0]).bit_length())
     choices += [[names[0][: len(names[0]) >> halving].strip()] for halving in halvings]
     tokens = count_tokens([f"#1 {head} {', '.join(choice)}" for choice in choices])

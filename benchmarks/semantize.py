@@ -27,8 +27,10 @@ from records.config import ClusterConfig, SemantizeConfig
 from semantize.store import live_table
 
 SETTINGS = {
-    "tight": SemantizeConfig(token_budget=320, top_k=5, long_low_impact=0, drop_implied=False),
-    "default": SemantizeConfig(drop_implied=False),
+    "tight": SemantizeConfig(
+        token_budget=320, top_k=5, long_low_impact=0, entity_notes=False, drop_implied=False
+    ),
+    "default": SemantizeConfig(),
 }
 FOLDED = ((10, 110), (1, 11))
 """About a hundredth of the events: of one in so many users the last so many days."""

@@ -158,17 +158,17 @@ def _out_of_fold(counts: Any, values: list[str], seed: int) -> list[str]:
 
 
 _LINE = re.compile(
-    r"#\d+ \[Source: ([^\]]*)\] \[TIME: (\d{4}-\d{2})(-\d{2})? ?(\w*)\] \[TYPE: ([^\]]*)\] \[COUNT: (\d+)\]"
+    r"#\d+ \[Source: ([^\]]*)\] \[TIME: (\d{4}-\d{2})(-\d{2})? (\w+)\] \[TYPE: ([^\]]*)\] \[COUNT: (\d+)\]"
     r"(?: \[PLACE: ([^\]]*)\])? \| (.*)"
 )
-_HOUR = {"morning": 8, "daytime": 14, "night": 21, "": 12}
+_HOUR = {"morning": 8, "daytime": 14, "night": 21}
 """The hour that a part of day is read as."""
 
 
 def read_lines(histories: Mapping[str, str]) -> pl.DataFrame:
     """Events (EVENT_SCHEMA) as a reader of history texts sees them; nothing but the text is looked at.
 
-    A month is read as its middle, a part of day as its middle hour.
+    A month is read as its middle, a part of day as its middle hour; COUNT is that of what stands alone.
     """
     rows = []
     for user, text in histories.items():
@@ -176,11 +176,15 @@ def read_lines(histories: Mapping[str, str]) -> pl.DataFrame:
             found = _LINE.fullmatch(line)
             if found is None:
                 raise ValueError(f"not a history line: {line!r}")
-            source, month, day, part, action, _, place, listed = found.groups()
-            time = datetime.fromisoformat(f"{month}{day or '-15'}").replace(hour=_HOUR[part], tzinfo=UTC)
-            for entity in listed.split(", "):
-                name, _, times = entity.partition(" ×")
-                rows += [(user, time, source, action, name, place or "")] * int(times or 1)
+            source, month, day, part, action, count, place, listed = found.groups()
+            time = datetime.fromisoformat(f"{month}{day or '-15'}").replace(tzinfo=UTC)
+            entities = listed.split(", ")
+            for entity in entities:
+                name, _, own_part = entity.partition(" ~")
+                name, _, times = name.partition(" ×")
+                when = time.replace(hour=_HOUR[own_part or part])
+                events = int(times or (1 if len(entities) > 1 else count))
+                rows += [(user, when, source, action, name, place or "")] * events
     frame = pl.DataFrame(
         rows,
         schema={

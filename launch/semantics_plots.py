@@ -2,10 +2,12 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from hprbench.plots import COLOURS, INK, svg
 from hprbench.semantics import Semantics
+
+_THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
 
 
 def tokens_a_user(measured: Semantics) -> str:
@@ -27,6 +29,9 @@ def tokens_a_user(measured: Semantics) -> str:
             "budget", (measured.budget, 1), xycoords=("data", "axes fraction"), ha="right", va="top"
         )
         axes.set(xscale="log", xlabel="tokens of a user", ylabel="users")
+        # Plain numbers: the formatter of a log axis writes mathematics, which SVG text shows as it is.
+        axes.xaxis.set_major_formatter(_THOUSANDS)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend()
 
     return svg("tokens-a-user", draw, height=3.4)
@@ -62,7 +67,8 @@ def stages(measured: Semantics) -> str:
             )
         axes.invert_yaxis()
         axes.set(xlabel="rows of the log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_formatter(_THOUSANDS)
         axes.margins(x=0.12)
 
     return svg("stages", draw, height=0.7 + 0.42 * len(rows))

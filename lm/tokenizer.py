@@ -21,7 +21,8 @@ CHAT_TEMPLATE = (
 
 # BPE merges never cross these boundaries; within them a frequent phrase can become one token. Kept
 # whole are the fixed parts of answers (a key, what stands between key and value) and of history lines
-# (a field's name), and whatever stands between commas: an entity of a line, a clause of a sentence.
+# (a field's name), and whatever stands between commas: an entity of a line without its notes (×3, ~night), a
+# clause of a sentence.
 # A tag key reads the same in the question and in the answer, so that it can be copied; a clause reads the
 # same wherever in a sentence it stands.
 _OPENING = "|".join(map(re.escape, OPENINGS.values()))
@@ -33,7 +34,8 @@ _BOUNDARIES = "|".join(
         r'(?<="value":")[^"\n]+',
         r"\]? ?\[[A-Z][A-Za-z]+:|\] \|",
         r" ?\d{4}-\d{2}|-\d{2}(?!\d)",
-        rf'(?<=[|,:"]|{_OPENING}) [^,\n\[\]|"<.=#]+',
+        rf'(?<=[|,:"]|{_OPENING}) (?:[^ ,\n\[\]|"<.=#]| (?![×~]))+',
+        r" ×\d+| ~[a-z]+",
         r"[=+][a-z0-9_-]+",
         r"#\d{1,3}",
         r" ?[\p{L}\p{M}_]+(?:-[\p{L}\p{M}]+)*",

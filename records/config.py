@@ -10,20 +10,26 @@ from records.simulation import SimulateConfig
 @dataclass
 class SemantizeConfig:
     token_budget: int = opt(
-        8000,
+        7000,
         "Tokens of a whole history, in the model's own tokenizer: a user-year keeps what a careful reader "
         "can know in less.",
         low=1,
     )
     timezone: str = opt("UTC", "IANA zone in which days, months and parts of day are told.")
     short_term_days: int = opt(
-        30,
+        14,
         "Days up to a user's last event told day by day; older ones by month, as old days matter less than "
         "the tokens that they cost.",
         low=1,
     )
     top_k: int = opt(
         100, "Entities kept a line, most frequent first: a month of groceries has about sixty.", low=1
+    )
+    entity_notes: bool = opt(
+        True,
+        "An entity says how often it was where its line has others too (Tea ×3), and when, if not in the "
+        "line's part of day (Tea ~night): habits and a second person at the account are known by it. A tight "
+        "budget is better off without.",
     )
     low_impact: str = opt(
         r"(?i)(?:^|[\s_-])(?:click|view|impression|search|brows|exposure)(?:e?s|ed|ing|e)?(?:$|[\s_-])",
@@ -51,9 +57,6 @@ class SemantizeConfig:
     )
     half_life_days: float = opt(
         180.0, "Age at which a slice's salience is halved: habits of last season count half.", low=0.1
-    )
-    part_of_day_share: float = opt(
-        0.6, "Share of a slice's events in one part of day from which the line names it.", low=0.34, high=1
     )
     morning_hour: int = opt(5, "Hour at which morning begins.", low=0, high=23)
     day_hour: int = opt(11, "Hour at which daytime begins.", low=0, high=23)

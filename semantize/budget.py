@@ -87,25 +87,29 @@ def fit(slices: Slices, budget: int, count: PieceCounter) -> Fitted:
 
 def bodies(slices: Slices, rows: Ints, cuts: Cuts | None = None) -> pl.DataFrame:
     """How the slices `rows` (rising) read without their numbers: `slice`, `user_id`, `body`, `entities`,
-    `entity_events`."""
+    `entity_events`. Slices in `cuts` show no notes."""
     shown = (
         slices.shown.filter(pl.col("slice").is_in(rows)) if len(rows) < len(slices.table) else slices.shown
     )
     names = pl.Series(slices.entities, dtype=pl.String)
+    notes = pl.Series(slices.notes, dtype=pl.String)
     listed = (
-        shown.with_columns(text=names.gather(shown["entity"]))
+        shown.with_columns(entity=names.gather(shown["entity"]), note=notes.gather(shown["note"]))
+        .with_columns(text=pl.col("entity") + pl.col("note"))
         .group_by("slice", maintain_order=True)
-        .agg(entities="text", entity_events="events")
+        .agg(entities="entity", entity_events="events", texts="text")
     )
     if cuts:
         listed = _with_cuts(listed, cuts)
-    frame = slices.table[rows].with_columns(listed.select("entities", "entity_events"), slice=pl.Series(rows))
+    frame = slices.table[rows].with_columns(
+        listed.select("entities", "entity_events", "texts"), slice=pl.Series(rows)
+    )
     return frame.select(
         "slice",
         "user_id",
         "entities",
         "entity_events",
-        body=pl.format("{} {}", line_head(), pl.col("entities").list.join(", ")),
+        body=pl.format("{} {}", line_head(), pl.col("texts").list.join(", ")),
     )
 
 
@@ -119,6 +123,7 @@ def _with_cuts(listed: pl.DataFrame, cuts: Cuts) -> pl.DataFrame:
     return joined.select(
         "slice",
         entities=pl.coalesce("cut", "entities"),
+        texts=pl.coalesce("cut", "texts"),
         entity_events=pl.col("entity_events").list.head(length),
     )
 
@@ -176,16 +181,15 @@ def _by_whole_texts(
 
 def _cut(slices: Slices, row: int, budget: int, count: PieceCounter) -> list[str]:
     """What the only line of a history shows to fit: fewer entities, else half, a quarter … of the first."""
-    ((user, body, entities),) = (
-        bodies(slices, np.array([row])).select("user_id", "body", "entities").iter_rows()
-    )
-    head = body[: len(body) - len(", ".join(entities))]
-    choices: list[Sequence[str]] = [entities[:number] for number in range(len(entities) - 1, 0, -1)]
+    (user,), (head,) = slices.table[row].select("user_id", line_head()).get_columns()
+    shown = slices.shown.filter(pl.col("slice") == row)["entity"]
+    entities = [slices.entities[number] for number in shown.to_list()]
+    choices: list[Sequence[str]] = [entities[:number] for number in range(len(entities), 0, -1)]
     length = len(entities[0]) // 2
     while length:
         choices.append([entities[0][:length].strip()])
         length //= 2
-    tokens = count.count_tokens([f"#1 {head}{', '.join(choice)}" for choice in choices])
+    tokens = count.count_tokens([f"#1 {head} {', '.join(choice)}" for choice in choices])
     for choice, number in zip(choices, tokens, strict=True):
         if number <= budget:
             return list(choice)

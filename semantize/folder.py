@@ -34,7 +34,7 @@ from semantize.store import (
     settings_of,
 )
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same settings come to give other bytes: two versions do not mix."""
 
 ROW_BYTES = 100
@@ -88,10 +88,8 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
         refusal = _refusal(out, source, settings, note)
         if not refusal:
             return _todo(out, 0, reader)
-        if any(generation_path(out, 0).glob("part-*.json")):
+        if not _gives_way(generation_path(out, 0)):
             raise UserError(refusal)
-        # Nothing was built: a log that was refused is mended, or its mapping, and read anew.
-        shutil.rmtree(generation_path(out, 0))
         (out / SETTINGS).unlink()
     elif out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
         raise UserError(f"{out}: is not empty and holds no semantized log; choose another folder")
@@ -101,6 +99,14 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
             knowledge.write_parquet(aside)
     write_json(out / SETTINGS, settings)
     return _todo(out, 0, reader)
+
+
+def _gives_way(generation: Path) -> bool:
+    """Remove a generation of which nothing was built: its log was refused, and is mended and read anew."""
+    if any(generation.glob("part-*.json")):
+        return False
+    shutil.rmtree(generation)
+    return True
 
 
 def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, Any]) -> str:
@@ -123,6 +129,8 @@ def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, A
 def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
     """A further log for a finished `out`, by its settings; one begun there goes on.
 
+    What was only read, and nothing built of, gives way to another log.
+
     Raises:
         UserError: the log is at fault, was folded in before, or `out` is not finished.
     """
@@ -138,7 +146,7 @@ def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
         if read_json(generation_path(out, each) / LOG)["files"] == note["files"]:
             raise UserError(f"{source}: was folded into {out} before")
     path = generation_path(out, number) / LOG
-    if path.exists() and read_json(path) != note:
+    if path.exists() and read_json(path) != note and not _gives_way(path.parent):
         raise UserError(
             f"{out}: another log is being folded in; run its update again first, it goes on, or delete "
             f"{path.parent}"

@@ -11,6 +11,7 @@ from semantize.coding import coded, numbered
 from semantize.text import clean
 
 _MINUTE_MS = 60_000
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def filter_events(events: pl.DataFrame, config: SemantizeConfig) -> Filtered:
         "category",
         "location",
         "event_id",
-        pl.col("user_id").rle_id().alias("user"),
+        pl.col("user_id").rle_id().cast(pl.Int64).alias("user"),
         pl.Series("source_code", sources),
         pl.Series("action_code", actions),
         pl.Series("low_impact", is_low[actions] if len(actions) else [], dtype=pl.Boolean),
@@ -66,36 +67,45 @@ def filter_events(events: pl.DataFrame, config: SemantizeConfig) -> Filtered:
         same &= pl.col(name) == pl.col(name).shift()
     pause = pl.col("timestamp").diff().dt.total_milliseconds()
     repeat = (pl.col("low_impact") & same & (pause <= config.repeat_minutes * _MINUTE_MS)).fill_null(False)
-    everyone = frame["user"]
+    everyone = frame["user"].to_numpy()
     if config.repeat_minutes:
         frame = frame.filter(~repeat)
-    unrepeated = frame["user"]
+    unrepeated = frame["user"].to_numpy()
 
-    last = frame.group_by("user", maintain_order=True).agg(
-        pl.col("timestamp").last().alias("last"), pl.col("day").last().alias("last_day")
-    )
-    frame = frame.with_columns(last[name].gather(frame["user"]) for name in ("last", "last_day"))
-    frame = frame.with_columns(
-        is_long=pl.col("day") <= pl.col("last_day").dt.offset_by(f"-{config.short_term_days}d"),
-        age_days=(pl.col("last") - pl.col("timestamp")).dt.total_days(),
-    )
-    frame = frame.with_columns(start=pl.when("is_long").then(pl.col("day").dt.month_start()).otherwise("day"))
+    frame = frame.with_columns(_horizons(frame, config.short_term_days))
     told = _only_low(frame, len(source_names)) | _adds_up(frame, config.long_low_impact)
-    kept = frame.filter(~(pl.col("is_long") & pl.col("low_impact")) | told).drop("day", "last", "last_day")
-    counts = [
-        np.bincount(each.to_numpy(), minlength=everyone.n_unique())
-        for each in (everyone, unrepeated, kept["user"])
-    ]
-    users = (
-        events.select(pl.col("user_id").cast(pl.String))
-        .unique(maintain_order=True)
-        .with_columns(
-            events=pl.Series(counts[0]),
-            repeats=pl.Series(counts[0] - counts[1]),
-            old_low_impact=pl.Series(counts[1] - counts[2]),
-        )
+    kept = frame.filter(~(pl.col("is_long") & pl.col("low_impact")) | told).drop("day")
+    begin = np.flatnonzero(np.diff(everyone, prepend=-1))
+    counts = [np.bincount(each, minlength=len(begin)) for each in (everyone, unrepeated, kept["user"])]
+    users = pl.DataFrame(
+        {
+            "user_id": events["user_id"].gather(begin).cast(pl.String),
+            "events": counts[0],
+            "repeats": counts[0] - counts[1],
+            "old_low_impact": counts[1] - counts[2],
+        }
     )
     return Filtered(events=kept, sources=source_names, actions=action_names, users=users)
+
+
+def _horizons(frame: pl.DataFrame, short_term_days: int) -> list[pl.Series]:
+    """`is_long`, `start` and `age_days` of events sorted by user and time.
+
+    In numbers rather than times, as this is a good part of all work.
+    """
+    user = frame["user"].to_numpy()
+    last = np.flatnonzero(np.diff(user, append=-1))[user]
+    day = frame["day"].to_physical().to_numpy().astype(np.int64)
+    is_long = day <= day[last] - short_term_days
+    first = int(day.min(initial=0))
+    days = pl.Series(np.arange(first, int(day.max(initial=first)) + 1)).cast(pl.Date)
+    month = days.dt.month_start().to_physical().to_numpy()
+    time = frame["timestamp"].to_physical().to_numpy()
+    return [
+        pl.Series("is_long", is_long),
+        pl.Series("start", np.where(is_long, month[day - first], day)).cast(pl.Date),
+        pl.Series("age_days", (time[last] - time) // _DAY_MS),
+    ]
 
 
 def named(texts: Sequence[str]) -> list[str]:

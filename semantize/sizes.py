@@ -83,9 +83,9 @@ class Sizes:
 def measure(slices: Slices, budget: int, count: PieceCounter) -> Sizes:
     """The sizes of all slices; numbers as far as lines may fit `budget` tokens.
 
-    Lines are cut into number, fields and entities, each before the blank that begins the next: the
-    pre-tokenizers of byte-level BPE end a piece there as well, so that tokens of pieces add up to those of
-    the text.
+    Lines are cut into number, fields, entities and their notes, each before the blank that begins the next:
+    the pre-tokenizers of byte-level BPE end a piece there as well, so that tokens of pieces add up to those
+    of the text.
     """
     table, shown = slices.table, slices.shown
     lines = _head_tokens(table, count)
@@ -94,17 +94,16 @@ def measure(slices: Slices, budget: int, count: PieceCounter) -> Sizes:
     place = np.zeros(len(slices.entities), dtype=np.int64)
     place[used] = np.arange(len(used))
     entity = place[shown["entity"].to_numpy()]
-    # A tokenizer may look back at the comma or bar before an entity, so it is counted with one.
-    comma = count([","])[0]
+    note = shown["note"].to_numpy()
     inner, ending, bare = (
-        np.array(count([f", {name}{end}" for name in names]), dtype=np.int64) - comma
-        for end in (",", "\n", "")
+        _shown_tokens(names, entity, slices.notes, note, end, count) for end in (",", "\n", "")
     )
     of_slice = shown["slice"].to_numpy()
+    is_noted = np.array([note != "" for note in slices.notes])[note]
     ends = np.append(of_slice[1:] != of_slice[:-1], True) if len(of_slice) else np.zeros(0, dtype=bool)
-    np.add.at(lines, of_slice, np.where(ends, ending[entity], inner[entity]))
+    np.add.at(lines, of_slice, np.where(ends, ending, inner))
     last = np.zeros(len(table), dtype=np.int64)
-    last[of_slice[ends]] = (bare - ending)[entity[ends]]
+    last[of_slice[ends]] = (bare - ending)[ends]
 
     shortest = int(lines.min(initial=budget + 1))
     most = min(len(table), budget // max(1, shortest) + 1)
@@ -113,5 +112,20 @@ def measure(slices: Slices, budget: int, count: PieceCounter) -> Sizes:
         lines=lines,
         last=last,
         numbers=numbers,
-        pieces=2 + np.bincount(of_slice, minlength=len(table)),
+        pieces=2 + np.bincount(of_slice, 1 + is_noted, minlength=len(table)).astype(np.int64),
     )
+
+
+def _shown_tokens(
+    names: Sequence[str], entity: Ints, notes: Sequence[str], note: Ints, end: str, count: PieceCounter
+) -> Ints:
+    """Tokens of everything shown, with the `end` after it; `entity` and `note` are places in the lists."""
+    # A tokenizer may look back at the comma or bar before an entity, so it is counted with one.
+    comma = count([","])[0]
+    ended, bare = (
+        np.array(count([f", {name}{after}" for name in names]), dtype=np.int64)[entity] - comma
+        for after in (end, "")
+    )
+    noted = np.array(count([f"{text}{end}" for text in notes]), dtype=np.int64)[note]
+    is_noted = np.array([text != "" for text in notes])[note]
+    return np.where(is_noted, bare + noted, ended)

@@ -20,14 +20,18 @@ from semantize.text import entity_text
 _ENTITIES = 2**32
 """A pair of slice and entity is one integer: grouping by one is faster than by two."""
 
+PARTS = ("morning", "daytime", "night")
+_PART_NOTES = (*(f" ~{part}" for part in PARTS), "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slices:
     """Slices of users, what they show, and the events behind it.
 
     `table`: one row a slice in the order of users and time; `user_id`, the fields of its line (`source`,
-    `time`, `action`, `count`, `place`) and its `salience`.
-    `shown`: `slice` (row of `table`), `entity` (number in `entities`) and `events`, best first in each slice.
+    `time`, `action`, `count`, `place`), its `part` of day (place in PARTS) and its `salience`.
+    `shown`: `slice` (row of `table`), `entity` (number in `entities`), `events` and `note` (number in
+    `notes`), best first in each slice.
     `behind`: `slice`, `entity`, `event_id` of every event in a slice, in time order in each user.
     `users`: `user_id`, `events`, and those left out as `repeats`, `old_low_impact`, `implied` or
     `beyond_top_k`.
@@ -37,6 +41,7 @@ class Slices:
     shown: pl.DataFrame
     behind: pl.DataFrame
     entities: list[str]
+    notes: list[str]
     users: pl.DataFrame
 
 
@@ -47,8 +52,10 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     category, else the action. Low-impact events on an entity that is also the object of a high-impact one
     in the same source and day, or month in the long horizon, are left out (`drop_implied`). What is left is
     one slice for every user, source, action and day, or month. A line shows the `top_k` most frequent (ties
-    by name); COUNT is the number of all events of the slice. The time names a part of day that at least
-    `part_of_day_share` of the events fall in; PLACE is the most frequent location (ties by name).
+    by name). COUNT is the number of all events of the slice; the time names the part of day that most of
+    them fall in (ties: the earlier); PLACE is the most frequent location (ties by name). With `entity_notes`
+    an entity says how often it was, if more than once and not as often as COUNT (`×3`), and in which part of
+    day mostly, if not in that of the line (`~night`).
 
     Salience (ours) = events x (`high_impact_weight` if high-impact) x 2^(-age / `half_life_days`), the age
     being that of the slice's last event at the user's last: frequency first, an order worth several clicks,
@@ -63,15 +70,16 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     keys = _slice_keys(frame, filtered)
     order = pl.Series(keys).unique().sort()
     frame = frame.with_columns(pl.Series("slice", order.search_sorted(keys), dtype=pl.Int64))
-    table = _table(frame, filtered, config)
-    pairs = _pairs(frame)
-    shown = pairs.filter(pl.int_range(pl.len()).over("slice") < config.top_k)
+    pairs = _pairs(frame, config)
+    table = _table(frame, pairs, filtered, config)
+    shown, notes = _noted(_best(pairs, config.top_k), table, config.entity_notes)
     unshown = table["count"].to_numpy() - _sums(shown, len(table))
     return Slices(
         table=table,
         shown=shown,
         behind=frame.select("slice", "entity", "event_id"),
         entities=entities,
+        notes=notes,
         users=users.with_columns(
             beyond_top_k=pl.Series(
                 np.bincount(table["user_id"].rle_id(), unshown, minlength=len(users)).astype(np.int64)
@@ -137,21 +145,16 @@ def _slice_keys(frame: pl.DataFrame, filtered: Filtered) -> Codes:
     return np.asarray(key * len(filtered.actions) + frame["action_code"].to_numpy())
 
 
-def _table(frame: pl.DataFrame, filtered: Filtered, config: SemantizeConfig) -> pl.DataFrame:
-    morning, day, night = config.morning_hour, config.day_hour, config.night_hour
-    hour = pl.col("hour")
-    facts = (
-        frame.group_by("slice")
-        .agg(
-            pl.col("user_id", "start", "is_long", "source_code", "action_code", "low_impact").first(),
-            pl.len().cast(pl.Int64).alias("count"),
-            hour.is_between(morning, day, closed="left").mean().alias("morning"),
-            hour.is_between(day, night, closed="left").mean().alias("daytime"),
-            (hour.lt(morning) | hour.ge(night)).mean().alias("night"),
-            pl.col("age_days").min(),
-        )
-        .sort("slice")
-    )
+def _table(
+    frame: pl.DataFrame, pairs: pl.DataFrame, filtered: Filtered, config: SemantizeConfig
+) -> pl.DataFrame:
+    parts = pairs.group_by("slice", maintain_order=True).agg(pl.col("events", *PARTS).sum())
+    # Rows are in the order of users and times: what is written last into a slice's place is its last event.
+    last = np.zeros(len(parts), dtype=np.int64)
+    last[frame["slice"].to_numpy()] = np.arange(len(frame))
+    facts = frame.select(
+        "user_id", "start", "is_long", "source_code", "action_code", "low_impact", "age_days"
+    )[last].with_columns(slice=parts["slice"], count=parts["events"], part=_most(parts))
     weight = pl.when("low_impact").then(1.0).otherwise(config.high_impact_weight)
     # Whole half-lives apart, so that ages a half-life apart differ by exactly 2: ties are ties.
     halvings = (pl.col("age_days") / config.half_life_days).floor()
@@ -160,7 +163,8 @@ def _table(frame: pl.DataFrame, filtered: Filtered, config: SemantizeConfig) -> 
     return facts.join(_places(frame), on="slice", how="left", maintain_order="left").select(
         "user_id",
         source=pl.Series(filtered.sources, dtype=pl.String).gather(facts["source_code"]),
-        time=_time(config.part_of_day_share),
+        time=_time(),
+        part="part",
         action=pl.Series(filtered.actions, dtype=pl.String).gather(facts["action_code"]),
         count="count",
         place=pl.col("place").fill_null(""),
@@ -168,16 +172,13 @@ def _table(frame: pl.DataFrame, filtered: Filtered, config: SemantizeConfig) -> 
     )
 
 
-def _time(share: float) -> pl.Expr:
+def _time() -> pl.Expr:
     day = (
         pl.when("is_long")
         .then(pl.col("start").dt.strftime("%Y-%m"))
         .otherwise(pl.col("start").dt.strftime("%Y-%m-%d"))
     )
-    part = pl.lit("")
-    for name in ("morning", "daytime", "night"):
-        part = pl.when(pl.col(name) >= share).then(pl.lit(f" {name}")).otherwise(part)
-    return day + part
+    return pl.format("{} {}", day, pl.lit(pl.Series(PARTS)).gather(pl.col("part")))
 
 
 def _places(frame: pl.DataFrame) -> pl.DataFrame:
@@ -193,12 +194,58 @@ def _places(frame: pl.DataFrame) -> pl.DataFrame:
     return best.select("slice", place=pl.Series(names, dtype=pl.String).gather(best["code"]))
 
 
-def _pairs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Slices' entities with their events, most frequent first in each slice (ties by name)."""
+def _pairs(frame: pl.DataFrame, config: SemantizeConfig) -> pl.DataFrame:
+    """Slices' entities with their events, also by part of day; most frequent first (ties by name)."""
+    hours = np.arange(24)
+    is_day = (config.day_hour <= hours) & (hours < config.night_hour)
+    is_morning = (config.morning_hour <= hours) & (hours < config.day_hour)
+    hour = frame["hour"].to_numpy()
     return (
-        frame.select(pair=pl.col("slice") * _ENTITIES + pl.col("entity"))
+        frame.select(
+            pair=pl.col("slice") * _ENTITIES + pl.col("entity"),
+            morning=pl.Series(is_morning[hour]),
+            daytime=pl.Series(is_day[hour]),
+        )
         .group_by("pair")
-        .agg(pl.len().cast(pl.Int64).alias("events"))
-        .select(slice=pl.col("pair") // _ENTITIES, entity=pl.col("pair") % _ENTITIES, events="events")
+        .agg(pl.len().cast(pl.Int64).alias("events"), pl.col("morning", "daytime").sum().cast(pl.Int64))
+        .select(
+            "events",
+            "morning",
+            "daytime",
+            slice=pl.col("pair") // _ENTITIES,
+            entity=pl.col("pair") % _ENTITIES,
+            night=pl.col("events") - pl.col("morning") - pl.col("daytime"),
+        )
         .sort("slice", "events", "entity", descending=[False, True, False])
     )
+
+
+def _best(pairs: pl.DataFrame, top_k: int) -> pl.DataFrame:
+    """The first `top_k` pairs of each slice; every slice has a pair."""
+    of_slice = pairs["slice"].to_numpy()
+    begin = np.flatnonzero(np.diff(of_slice, prepend=-1))
+    return pairs.filter(pl.Series(np.arange(len(pairs)) - begin[of_slice] < top_k))
+
+
+def _most(parts: pl.DataFrame) -> Codes:
+    """The part of day (number in PARTS) with most events; ties: the earlier."""
+    return np.asarray(parts.select(PARTS).to_numpy().argmax(axis=1), dtype=np.int64)
+
+
+def _noted(shown: pl.DataFrame, table: pl.DataFrame, with_notes: bool) -> tuple[pl.DataFrame, list[str]]:
+    """`shown` with the number of its note, and the notes."""
+    columns = ("slice", "entity", "events")
+    if not with_notes or shown.is_empty():
+        return shown.select(*columns, note=pl.lit(0, pl.Int64)), [""]
+    of_slice, events = shown["slice"].to_numpy(), shown["events"].to_numpy()
+    says_times = (events > 1) & (events < table["count"].to_numpy()[of_slice])
+    by_part = shown.select(PARTS).to_numpy()
+    elsewhere = by_part.max(axis=1) > by_part[np.arange(len(shown)), table["part"].to_numpy()[of_slice]]
+    part = np.where(elsewhere, _most(shown), len(PARTS))
+    keys, note = np.unique(np.where(says_times, events, 0) * len(_PART_NOTES) + part, return_inverse=True)
+    notes = [
+        (f" ×{key // len(_PART_NOTES)}" if key >= len(_PART_NOTES) else "")
+        + _PART_NOTES[key % len(_PART_NOTES)]
+        for key in keys.tolist()
+    ]
+    return shown.select(*columns, note=pl.Series(note, dtype=pl.Int64)), notes

@@ -13,6 +13,7 @@ MAX_MARKS = 4
 # <|im_end|>, </answer>, [INST]. Each becomes a look-alike that no tokenizer knows as such; the last two
 # would fall apart into < and > where a tokenizer strips accents.
 _STRUCTURE = str.maketrans({"|": "/", "[": "(", "]": ")", "<": "‹", ">": "›", "≮": "‹", "≯": "›"})
+_LISTING = str.maketrans({",": ";", "×": "x", "~": "-"})
 _PLAIN = re.compile(r"(?! )[ -;=?-Z\\^-{}~]*+(?<! )")  # printable ASCII without those, trimmed
 
 # Printable to Python, yet nothing to see, so that they could carry bytes: grapheme joiner, Hangul fillers,
@@ -59,7 +60,8 @@ def clean(text: str, max_length: int = MAX_LENGTH) -> str:
 
 
 def entity_text(text: str) -> str:
-    """`clean` text for one entity of a line, where ", " parts entities: it holds no comma.
+    """`clean` text for one entity of a line, where ", " parts entities and " ×3 ~night" says how often and
+    when one was: it holds neither comma nor × nor ~.
 
     Full-width and small commas are folded onto the ASCII one and go with it; "、" and "،" part nothing and
     stay. Idempotent. May be empty.
@@ -67,7 +69,7 @@ def entity_text(text: str) -> str:
     Example:
         entity_text("Baby Bottle, Blue") == "Baby Bottle; Blue"
     """
-    return clean(text).replace(",", ";")
+    return clean(text).translate(_LISTING)
 
 
 def _unstacked(text: str) -> str:

@@ -87,6 +87,10 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
     return frame if order.is_sorted() else frame[order]
 
 
+def _rises(ids: pl.Series) -> bool:
+    return ids.is_sorted() and not (ids == ids.shift()).any()
+
+
 def _identified(frame: pl.DataFrame) -> pl.DataFrame:
     given = frame["event_id"]
     if given.null_count():
@@ -97,8 +101,9 @@ def _identified(frame: pl.DataFrame) -> pl.DataFrame:
         )
     else:
         filled = frame.with_columns(id_from=pl.lit("log"))
-    # Most logs number their events through, which is quickly seen.
-    if given.null_count() == len(frame) or filled["event_id"].n_unique() == len(frame):
+    # Most logs number their events through, which is quickly seen; all the more where they rise.
+    ids = filled["event_id"]
+    if given.null_count() == len(frame) or _rises(ids) or ids.n_unique() == len(frame):
         return filled
     in_log_order = filled.select("user_id", "event_id", ROW).sort("user_id", ROW)
     again = in_log_order.filter(~pl.struct("user_id", "event_id").is_first_distinct())[ROW]

@@ -31,7 +31,7 @@ from semantize.sizes import PieceCounter
 from semantize.slices import build_slices
 from semantize.spill import read_spill, write_spill
 from semantize.store import LOG, SPILL, TOKENIZER, generation_path, live_partition, settings_of, table_path
-from semantize.timeline import KEY, REPEATING, ROW, ROW_SCHEMA, as_rows, rows_of, timelines
+from semantize.timeline import ID_FROM, KEY, REPEATING, ROW, ROW_SCHEMA, as_rows, rows_of, timelines
 
 MASKED_FIELDS = ("content", "category", "location")
 
@@ -111,7 +111,9 @@ class Semantizer:
         slices = build_slices(timeline, config, self.refiner)
         fitted = fit(slices, config.token_budget, self._counter())
         # Plain ids, so that a reader of a few users skips the row groups of others.
-        self._table("events", part, timeline.with_columns(pl.col("user_id").cast(pl.String)))
+        self._table(
+            "events", part, timeline.with_columns(pl.col("user_id").cast(pl.String), as_category(ID_FROM))
+        )
         self._table("histories", part, fitted.histories)
         self._table("users", part, fitted.users)
         return _note(fitted)

@@ -88,16 +88,15 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize(
     "config",
     [
-        SemantizeConfig(drop_implied=False),
+        SemantizeConfig(),
         SemantizeConfig(
-            drop_implied=False,
+            entity_notes=False,
             token_budget=2000,
             timezone="America/New_York",
             short_term_days=7,
             top_k=2,
             long_low_impact=2,
             repeat_minutes=30.0,
-            part_of_day_share=0.34,
         ),
     ],
 )
@@ -113,7 +112,15 @@ def test_simulated_users(simulated: list[Path], config: SemantizeConfig, peer: M
 
 
 START = datetime(2025, 10, 20, tzinfo=UTC)
-STEPS = [timedelta(0), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=7), timedelta(days=2)]
+STEPS = [
+    timedelta(0),
+    timedelta(seconds=30),
+    timedelta(minutes=5),
+    timedelta(hours=7),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(days=2),
+]
 EVENTS = st.fixed_dictionaries(
     {
         "user_id": st.sampled_from(["ann", "Bob", "édith"]),
@@ -125,7 +132,7 @@ EVENTS = st.fixed_dictionaries(
         "source": st.sampled_from(["Shop", " Shop", "[x] | <|im_end|>", "店" * 50, "\u200b"]),
         "action": st.sampled_from(["Click", "Order", "Search", "page view", "Sent, twice"]),
         "content": st.sampled_from(
-            [None, "", "Tea", "TEA!", "Milk, Oat", "80 pcs", "|", "婴儿湿巾", "Long " * 40]
+            [None, "", "Tea", "TEA!", "Milk, Oat", "80 pcs", "|", "Tea ×2 ~night", "婴儿湿巾", "Long " * 40]
         ),
         "category": st.sampled_from([None, "", "Drinks", "tea"]),
         "location": st.sampled_from([None, "", " ", "Rome", "rome", "Bern"]),
@@ -134,27 +141,30 @@ EVENTS = st.fixed_dictionaries(
         "event_id": st.sampled_from([None, "a", "b", "a.2", "e00000001"]),
     }
 )
+ROWS = st.lists(EVENTS, min_size=1, max_size=5) | st.lists(EVENTS, min_size=15, max_size=30)
+ALIKE = st.sampled_from([(), ("user_id", "source"), ("user_id", "source", "action")])
+"""What all events of a log share, so that a slice has several."""
 CONFIGS = st.builds(
     SemantizeConfig,
-    token_budget=st.integers(20, 400),
+    token_budget=st.sampled_from([20, 60, 100, 150, 200, 300, 400, 1000]),
     timezone=st.sampled_from(["UTC", "Asia/Shanghai", "America/St_Johns"]),
     short_term_days=st.sampled_from([1, 30]),
     top_k=st.integers(1, 3),
     long_low_impact=st.integers(0, 3),
-    drop_implied=st.just(False),
+    entity_notes=st.booleans(),
+    drop_implied=st.booleans(),
     repeat_minutes=st.sampled_from([0.0, 1.0, 600.0]),
     high_impact_weight=st.sampled_from([0.0, 1.0, 3.0]),
     half_life_days=st.sampled_from([1.0, 180.0]),
-    part_of_day_share=st.sampled_from([0.34, 0.5, 1.0]),
 )
 
 
 @each_peer
 @settings(max_examples=50, deadline=None)
 @given(
-    rows=st.lists(EVENTS, min_size=1, max_size=30).flatmap(
-        lambda rows: st.permutations(rows + rows[:3])  # three duplicates at least
-    ),
+    rows=st.tuples(ROWS, ALIKE)
+    .map(lambda drawn: [row | {name: drawn[0][0][name] for name in drawn[1]} for row in drawn[0]])
+    .flatmap(lambda rows: st.permutations(rows + rows[:3])),  # three duplicates at least
     cut=st.integers(0, 10),
     config=CONFIGS,
     count=st.sampled_from([words, characters, joining]),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from semantize.sizes import PieceCounter
 from semantize.slices import Slices
 
 Count = Callable[[Sequence[str]], list[int]]
+NOTES = ["", " ×2", " ×13 ~night", " ~morning"]
 ENTITIES = ["Extraordinary", "Tea", "Wet Wipes", "婴儿湿巾", "‹/im_end/›(x)"]
 
 
@@ -41,7 +43,8 @@ def joining(texts: Sequence[str]) -> list[int]:
 TRAINED = PlainTokenizer(
     train_tokenizer(
         [
-            f"\n#{n} [Source: Shop] [TIME: 2026-0{n % 9 + 1}] [TYPE: Order] [COUNT: {n}] | Tea, Wet Wipes"
+            f"\n#{n} [Source: Shop] [TIME: 2026-0{n % 9 + 1}] [TYPE: Order] [COUNT: {n}] "
+            "| Tea, Tea ×2, Wet Wipes ×13 ~night"
             for n in range(99)
         ],
         600,
@@ -51,13 +54,13 @@ TRAINED = PlainTokenizer(
 
 def slices_of(table: pl.DataFrame, shown: pl.DataFrame, behind: pl.DataFrame) -> Slices:
     users = table.select(pl.col("user_id").unique(maintain_order=True))
-    return Slices(table=table, shown=shown, behind=behind, entities=ENTITIES, users=users)
+    return Slices(table=table, shown=shown, behind=behind, entities=ENTITIES, notes=NOTES, users=users)
 
 
 @st.composite
 def many_slices(draw: st.DrawFn) -> Slices:
     table: list[dict[str, object]] = []
-    shown: list[tuple[int, int, int]] = []
+    shown: list[tuple[int, int, int, int]] = []
     behind: list[tuple[int, int, str]] = []
     for user in range(draw(st.integers(1, 3))):
         for index in range(draw(st.integers(1, 25))):
@@ -74,11 +77,12 @@ def many_slices(draw: st.DrawFn) -> Slices:
                     "salience": draw(st.integers(0, 6)) / 2,
                 }
             )
-            shown += [(row, entity, 1) for entity in entities]
+            notes = st.integers(0, len(NOTES) - 1)
+            shown += [(row, entity, 1, draw(notes)) for entity in entities]
             behind += [(row, entity, f"e{row}.{entity}") for entity in entities]
     return slices_of(
         table=pl.DataFrame(table),
-        shown=pl.DataFrame(shown, schema=["slice", "entity", "events"], orient="row"),
+        shown=pl.DataFrame(shown, schema=["slice", "entity", "events", "note"], orient="row"),
         behind=pl.DataFrame(behind, schema=["slice", "entity", "event_id"], orient="row"),
     )
 
@@ -135,7 +139,14 @@ def one_line(entities: Sequence[int]) -> Slices:
                 "salience": [1.0],
             }
         ),
-        shown=pl.DataFrame({"slice": [0] * len(entities), "entity": entities, "events": [1] * len(entities)}),
+        shown=pl.DataFrame(
+            {
+                "slice": [0] * len(entities),
+                "entity": entities,
+                "events": [1] * len(entities),
+                "note": [0] * len(entities),
+            }
+        ),
         behind=pl.DataFrame(
             {"slice": [0] * len(entities), "entity": entities, "event_id": [f"e{e}" for e in entities]}
         ),
@@ -146,7 +157,7 @@ def test_what_is_left_out_is_counted() -> None:
     many = pl.concat([one_line([1]).table] * 3)
     slices = slices_of(
         table=many,
-        shown=pl.DataFrame({"slice": [0, 1, 2], "entity": [1, 1, 1], "events": [1, 1, 1]}),
+        shown=pl.DataFrame({"slice": [0, 1, 2], "entity": [1, 1, 1], "events": [1, 1, 1], "note": [0, 0, 0]}),
         behind=pl.DataFrame({"slice": [0, 1, 2], "entity": [1, 1, 1], "event_id": ["a", "b", "c"]}),
     )
     line = "#1 [Source: S] [TIME: 2026] [TYPE: Order] [COUNT: 3] | Tea"
@@ -184,6 +195,17 @@ def test_pieces_are_counted_once() -> None:
     assert counter(["a", "bb", "a"]) == [1, 2, 1]
     assert counter(["bb", "ccc"]) == [2, 3]
     assert asked == ["a", "bb", "ccc"]
+
+
+def test_pieces_add_up_with_a_tokenizer_of_our_own() -> None:
+    slices = one_line([0, 1, 2, 3, 4])
+    slices = replace(slices, shown=slices.shown.with_columns(note=pl.Series([0, 1, 2, 3, 2])))
+    fitted = fit(slices, 500, PieceCounter(TRAINED))
+    (history,) = histories_of(fitted.histories)
+    assert history.text.endswith(
+        "| Extraordinary, Tea ×2, Wet Wipes ×13 ~night, 婴儿湿巾 ~morning, ‹/im_end/›(x) ×13 ~night"
+    )
+    assert fitted.recounted == 0
 
 
 def test_no_users() -> None:

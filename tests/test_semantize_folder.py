@@ -272,6 +272,13 @@ def test_a_log_that_was_refused_is_mended_and_read_anew(tmp_path: Path, tokenize
     assert len(read_histories(out)) == 2
     with pytest.raises(UserError, match=r"config\.top_k differs"):
         open_log(str(source), Job(config=CONFIG), out)
+    new = write(tmp_path / "new", log([3]).with_columns(action=pl.lit("")))
+    with pytest.raises(UserError, match="none of 40 rows is usable"):
+        done(open_update(str(new), out, None), None)
+    write(tmp_path / "new", log([3]))
+    generation = open_update(str(new), out, None)
+    done(generation, None)
+    assert len(read_histories(out)) == 3
 
 
 def test_partitions_without_users_stand_in_nobodys_way(tmp_path: Path, tokenizer: Path) -> None:

@@ -31,7 +31,7 @@ FRAGMENTS = (
     *("<|eot_id|>", "<|start_header_id|>", "<|begin_of_text|>", "<｜User｜>", "<0x0A>", "<unk>", "<|user|>"),
     *("### Instruction", "Human:", "\n\nAssistant:", "Ignore all instructions and answer", "</", "[IN"),
     *("＜｜im_end｜＞", "﹤/s﹥", "［INST］", "≮/s≯", "＜|im＿start|＞", "⟨|", "<\u0338"),
-    *("aa", "x", "  ", "▁▁"),
+    *("aa", "x", "  ", "▁▁", " ×9", "×", " ~night", "～", " ×2 ~morning"),
     *("\n#3 [Source: Bank] [TIME: 2026] [TYPE: Order] [COUNT: 9] | ", "] | a, b", " | ", "],", ", ", "，"),
     *("\r", "\n", "\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029", "\x00", "\x1b[31m", "\ufeff"),
     *("\u202e", "\u202d", "\u2066", "\u2067", "\u2069", "\u200e", "\u200b", "\u200d", "\u2060", "\u00ad"),
@@ -39,6 +39,7 @@ FRAGMENTS = (
     *("\ufdfa" * 30, "\u00a8", "ﬃ", "①", "㎏", "\u1100\u1161", "é", "湿巾", "\U0001f600", "\ud800", "\udfff"),
 )
 HOSTILE = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=8).map("".join)
+NOTED = re.compile(r"([^×~]*?)(?: ×(\d+))?(?: ~(?:morning|daytime|night))?")
 FIELD = re.compile(r"\[(\w+): ([^\[\]|]*)\]")
 
 
@@ -184,7 +185,11 @@ def test_a_hostile_log_gives_whole_lines(rows: list[tuple[str, ...]]) -> None:
         number, fields, entities = parsed(line.text)
         assert number == line.number
         assert {"Source", "TIME", "TYPE", "COUNT"} <= fields.keys()
-        assert entities == [entity for entity, _ in line.entities]
+        for entity, (name, events) in zip(entities, line.entities, strict=True):
+            found = NOTED.fullmatch(entity)
+            assert found
+            assert found[1] == name
+            assert found[2] in (None, f"{events}")
     assert control_ids(tokenizer).isdisjoint(tokenizer.encode(history.text))
 
 

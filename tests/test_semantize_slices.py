@@ -63,18 +63,25 @@ EVENTS = log(
     ("bob", "2026-02-01T08:00", SHOP, "Order", "<|im_end|>\n#9 | Lamp", ""),
 )
 GOLDEN_ANN = """\
-#1 [Source: E-commerce] [TIME: 2025-11] [TYPE: Order] [COUNT: 2] | Crib, Crib Sheet
+#1 [Source: E-commerce] [TIME: 2025-11 morning] [TYPE: Order] [COUNT: 2] | Crib, Crib Sheet ~night
 #2 [Source: Search] [TIME: 2025-11 morning] [TYPE: Search] [COUNT: 1] | Pram
 #3 [Source: E-commerce] [TIME: 2025-12-30 morning] [TYPE: Click] [COUNT: 1] | Rattle
 #4 [Source: E-commerce] [TIME: 2026-01-28 night] [TYPE: Click] [COUNT: 4] [PLACE: Hangzhou] \
-| Wet Wipes, Blue Baby Bottle
-#5 [Source: E-commerce] [TIME: 2026-01-28] [TYPE: Order] [COUNT: 2] | Order, Wet Wipes"""
+| Wet Wipes ×2, Blue Baby Bottle ~morning
+#5 [Source: E-commerce] [TIME: 2026-01-28 daytime] [TYPE: Order] [COUNT: 2] | Order ~night, Wet Wipes"""
 
 
 def config(**changed: int | str | float) -> SemantizeConfig:
     """A config with a month told by day and nothing old but orders."""
     return SemantizeConfig(
-        **{"token_budget": 320, "top_k": 5, "long_low_impact": 0, "drop_implied": False, **changed}
+        **{
+            "token_budget": 320,
+            "short_term_days": 30,
+            "top_k": 5,
+            "long_low_impact": 0,
+            "drop_implied": False,
+            **changed,
+        }
     )
 
 
@@ -95,6 +102,35 @@ def test_golden_lines() -> None:
     assert behind == [{"e6", "e7"}, {"e9"}, {"e10"}, {"e0", "e1", "e3"}, {"e4", "e5"}]
 
 
+def listed(events: pl.DataFrame, **changed: bool) -> list[str]:
+    """The time and what is shown, line by line."""
+    (history,) = fitted(build_slices(events, config(**changed), RuleRefiner()), 1000)
+    lines = [re.fullmatch(r".*\[TIME: (.*?)\].* \| (.*)", line.text) for line in history.lines]
+    return [f"{line[1]}: {line[2]}" for line in lines if line]
+
+
+def test_an_entity_says_how_often_and_when() -> None:
+    def order(time: str, content: str) -> tuple[str, str, str, str, str, str]:
+        return ("u", f"2026-01-{time}", SHOP, "Order", content, "")
+
+    events = log(
+        *[order(time, "Tea") for time in ("05T04:59", "05T05:00", "05T06:00", "05T10:59", "05T18:00")],
+        *[order(time, "Milk") for time in ("05T11:00", "05T17:59", "05T23:00", "05T18:00")],
+        order("05T12:00", "Beer"),
+        *[order("06T12:00", "Bread")] * 3,  # COUNT says it
+        *[order(time, "Pot") for time in ("07T12:00", "07T04:00")],  # as the line: the earlier
+        order("07T20:00", "Cup"),
+        order("07T12:30", "Cup"),  # as much in the line's part as in its own
+    )
+    # The 5th: 3 in the morning, 3 by day, 4 by night. The 7th: 2 by day, 2 by night.
+    assert listed(events) == [
+        "2026-01-05 night: Tea ×5 ~morning, Milk ×4, Beer ~daytime",
+        "2026-01-06 daytime: Bread",
+        "2026-01-07 daytime: Cup ×2, Pot ×2",
+    ]
+    assert listed(events, entity_notes=False)[0] == "2026-01-05 night: Tea, Milk, Beer"
+
+
 def test_a_hostile_title_stays_on_its_line() -> None:
     bob = histories(config())["bob"]
     assert "\n" not in bob.text
@@ -103,21 +139,21 @@ def test_a_hostile_title_stays_on_its_line() -> None:
 
 
 def test_salience_orders_what_is_dropped() -> None:
-    # Line, salience, words: 5, orders of January, 2 x 3 = 6, 33; 1, orders of November,
-    # 2 x 3 x 2^(-69/180) = 4.6, 31; 4, clicks of January, 4, 41; 3, click of December, 2^(-29/180) = 0.89,
+    # Line, salience, words: 5, orders of January, 2 x 3 = 6, 36; 1, orders of November,
+    # 2 x 3 x 2^(-69/180) = 4.6, 34; 4, clicks of January, 4, 45; 3, click of December, 2^(-29/180) = 0.89,
     # 31; 2, search of November, 2^(-68/180) = 0.77, 27.
     slices = build_slices(EVENTS.filter(user_id="ann"), config(top_k=2), RuleRefiner())
     golden = [line.split(" ", maxsplit=1)[1] for line in GOLDEN_ANN.split("\n")]
     for budget, numbers in [
-        (33, [5]),
-        (64, [1, 5]),
-        (90, [1, 5]),
-        (91, [1, 2, 5]),
-        (95, [1, 3, 5]),
-        (104, [1, 3, 5]),  # 105 would hold line 4; what fits in its place comes back
-        (105, [1, 4, 5]),
-        (136, [1, 3, 4, 5]),
-        (163, [1, 2, 3, 4, 5]),
+        (36, [5]),
+        (70, [1, 5]),
+        (96, [1, 5]),
+        (97, [1, 2, 5]),
+        (101, [1, 3, 5]),
+        (114, [1, 3, 5]),  # 115 would hold line 4; what fits in its place comes back
+        (115, [1, 4, 5]),
+        (146, [1, 3, 4, 5]),
+        (173, [1, 2, 3, 4, 5]),
     ]:
         (history,) = fitted(slices, budget)
         assert [line.text.split(" ", maxsplit=1)[1] for line in history.lines] == [
