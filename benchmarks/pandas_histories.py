@@ -126,14 +126,15 @@ def build_slices(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner
     if config.drop_implied:
         implied = _implied(keys // len(actions) * len(entities) + entity, told["is_low"].to_numpy())
         told, keys, entity = told[~implied], keys[~implied], entity[~implied]
-    slices, keys = pd.factorize(keys, sort=True)
+    slices, keys = _by_first_event(keys, len(sources) * len(actions))
     user, day, is_long, source, action = np.unravel_index(keys, shape)
     part = _parts_of_day(told["hour"].to_numpy(), config)
     parts = _by_part(slices, part, len(keys))
-    count, part_of_line = parts.sum(axis=1), parts.argmax(axis=1)
+    count, parts = parts.sum(axis=1), parts[:, :3]
+    part_of_line = np.where(parts.any(axis=1), parts.argmax(axis=1), 3)
 
     head = "[Source: " + _take(sources, source) + "] [TIME: " + _times(first_day + day, is_long == 1)
-    head += " " + _take(_PARTS, part_of_line) + "] [TYPE: " + _take(actions, action)
+    head += _take([*(f" {name}" for name in _PARTS), ""], part_of_line) + "] [TYPE: " + _take(actions, action)
     head += "] [COUNT: " + pd.Series(count).astype("str") + "]"
     head += _places(slices, events["location"].iloc[told["event"]], len(keys)) + " |"
     age = told["age_days"].groupby(slices).min().to_numpy()
@@ -166,7 +167,7 @@ def _told(events: pd.DataFrame, config: SemantizeConfig) -> tuple[pd.DataFrame, 
     action, actions = _coded(events["action"], _named)
     is_low = np.array([re.search(config.low_impact, name) is not None for name in actions], dtype=bool)
     time = _ms(events["timestamp"])
-    local = _ms(events["timestamp"].dt.tz_convert(config.timezone).dt.tz_localize(None))
+    local = _ms(events["timestamp"].dt.tz_convert(config.timezone or "UTC").dt.tz_localize(None))
     frame = pd.DataFrame(
         {
             "event": np.arange(len(events)),
@@ -177,7 +178,7 @@ def _told(events: pd.DataFrame, config: SemantizeConfig) -> tuple[pd.DataFrame, 
             "is_low": is_low[action],
             "time": time,
             "day": local // _DAY_MS,
-            "hour": local % _DAY_MS // _HOUR_MS,
+            "hour": np.where(local % _DAY_MS == 0, -1, local % _DAY_MS // _HOUR_MS),
         }
     )
     if config.repeat_minutes:
@@ -220,6 +221,16 @@ def _entities(
     return np.where(content != blank, content, np.where(category != blank, category, action)), entities
 
 
+def _by_first_event(keys: Array, alike: int) -> tuple[Array, Array]:
+    """The slice of each event, and the keys of slices: by user and period (keys of `alike` slots), in these
+    by their first events."""
+    found, distinct = pd.factorize(keys)  # in the order of first events
+    order = np.argsort(distinct // alike, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place[found], distinct[order]
+
+
 def _implied(keys: Array, is_low: Array) -> Array:
     """Whether each low-impact event has the key (of user, period, source and entity) of a high-impact one."""
     implied = is_low.copy()
@@ -228,15 +239,15 @@ def _implied(keys: Array, is_low: Array) -> Array:
 
 
 def _parts_of_day(hour: Array, config: SemantizeConfig) -> Array:
-    """The place in _PARTS of each hour."""
+    """The place in _PARTS of each hour; of none (-1) the place after them."""
     hours = np.arange(24)
     day, night = hours >= config.day_hour, (hours < config.morning_hour) | (hours >= config.night_hour)
-    return np.where(night, 2, np.where(day, 1, 0))[hour]
+    return np.append(np.where(night, 2, np.where(day, 1, 0)), 3)[hour]
 
 
 def _by_part(groups: Array, part: Array, number: int) -> Array:
-    """Events of each of `number` groups, a column a part of day."""
-    return np.bincount(groups * 3 + part, minlength=3 * number).reshape(-1, 3)
+    """Events of each of `number` groups, a column a part of day and one for those at no hour."""
+    return np.bincount(groups * 4 + part, minlength=4 * number).reshape(-1, 4)
 
 
 def _notes(parts: Array, count: Array, part_of_line: Array) -> tuple[Array, list[str]]:
@@ -246,6 +257,7 @@ def _notes(parts: Array, count: Array, part_of_line: Array) -> tuple[Array, list
     `parts` are its events a part of day; its line has `count` and names `part_of_line`.
     """
     events = parts.sum(axis=1)
+    parts[:, 3] = 0  # a line that names no part is looked up there
     times = np.where((events > 1) & (events < count), events, 0)
     elsewhere = parts.max(axis=1) > parts[np.arange(len(parts)), part_of_line]
     part = np.where(elsewhere, 1 + parts.argmax(axis=1), 0)

@@ -36,7 +36,7 @@ def write_histories(
         UserError: ids of the log repeat in a way that row numbers do not mend, or the budget is too small.
     """
     events = told_events(read_events(paths), config, refiner)
-    events["slice"] = events.groupby(_SLICE).ngroup()
+    events["slice"] = _slice_numbers(events)
     pairs = count_entities(events)
     slices = build_slices(events, pairs, config)
     shown = shown_entities(pairs, slices, config)
@@ -70,8 +70,8 @@ def told_events(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner)
     events["is_low"] = _mapped(
         events["action"], lambda names: [re.search(config.low_impact, name) is not None for name in names]
     )
-    local = events["timestamp"].dt.tz_convert(config.timezone).dt.tz_localize(None)
-    events["day"], events["part"] = local.dt.normalize(), _part_of_day(local.dt.hour, config)
+    local = events["timestamp"].dt.tz_convert(config.timezone or "UTC").dt.tz_localize(None)
+    events["day"], events["part"] = local.dt.normalize(), _part_of_day(local, config)
     if config.repeat_minutes:
         same = ["user_id", "source", "action", "content"]
         repeats = events["is_low"] & (events[same] == events[same].shift()).all(axis=1)
@@ -96,10 +96,20 @@ def told_events(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner)
     return events
 
 
-def _part_of_day(hour: pd.Series, config: SemantizeConfig) -> pd.Series:
+def _part_of_day(local: pd.Series, config: SemantizeConfig) -> pd.Series:
+    """ "" at midnight sharp: what has no time of day is written so."""
+    hour = local.dt.hour
     is_morning = hour.between(config.morning_hour, config.day_hour, inclusive="left")
     is_day = hour.between(config.day_hour, config.night_hour, inclusive="left")
-    return pd.Series("night", index=hour.index).mask(is_morning, "morning").mask(is_day, "daytime")
+    part = pd.Series("night", index=hour.index).mask(is_morning, "morning").mask(is_day, "daytime")
+    return part.mask(local == local.dt.normalize(), "")
+
+
+def _slice_numbers(events: pd.DataFrame) -> pd.Series:
+    """The slice of each event, numbered by user and period, in these by their first events."""
+    placed = events.assign(place=range(len(events)))
+    first = placed.groupby(_SLICE)["place"].transform("first")
+    return placed.assign(first=first).groupby(["user_id", "start", "is_long", "first"]).ngroup()
 
 
 def _entities(events: pd.DataFrame, refiner: Refiner) -> pd.Series:
@@ -116,19 +126,21 @@ def _entities(events: pd.DataFrame, refiner: Refiner) -> pd.Series:
 def count_entities(events: pd.DataFrame) -> pd.DataFrame:
     """Pairs of `slice` and `entity` with their `events`, and how many of these are in each part of day."""
     parts = events.groupby(["slice", "entity", "part"]).size().unstack(fill_value=0)
-    parts = parts.reindex(columns=_PARTS, fill_value=0)
-    return parts.assign(events=parts.sum(axis=1)).reset_index()
+    events_of = parts.sum(axis=1)
+    return parts.reindex(columns=_PARTS, fill_value=0).assign(events=events_of).reset_index()
 
 
 def build_slices(events: pd.DataFrame, pairs: pd.DataFrame, config: SemantizeConfig) -> pd.DataFrame:
     """A row a slice by user and time: `user_id`, `head` (bracketed part of its line), `salience`, and the
     `count` and the `part` of day that its line names."""
-    slices = events.groupby(_SLICE, as_index=False).agg(
-        count=("entity", "size"), is_low=("is_low", "first"), age_days=("age_days", "min")
+    groups = events.groupby("slice")
+    slices = (
+        groups[[*_SLICE, "is_low"]].first().assign(count=groups.size(), age_days=groups["age_days"].min())
     )
-    slices["part"] = pairs.groupby("slice")[_PARTS].sum().idxmax(axis=1)
+    parts = pairs.groupby("slice")[_PARTS].sum()
+    slices["part"] = parts.idxmax(axis=1).where(parts.any(axis=1), "")
     date = slices["start"].dt.strftime("%Y-%m-%d")
-    time = date.mask(slices["is_long"], date.str[:7]) + " " + slices["part"]
+    time = date.mask(slices["is_long"], date.str[:7]) + (" " + slices["part"]).str.rstrip()
     head = "[Source: " + slices["source"] + "] [TIME: " + time + "] [TYPE: " + slices["action"]
     head += "] [COUNT: " + slices["count"].astype("str") + "]" + _places(events, slices) + " |"
     weight = (~slices["is_low"]).map({True: config.high_impact_weight, False: 1.0})
@@ -160,7 +172,8 @@ def _notes(shown: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
     times = " ×" + shown["events"].astype("str")
     times = times.where((shown["events"] > 1) & (shown["events"] < line["count"]), "")
     parts = shown[_PARTS]
-    in_part_of_line = parts.to_numpy()[parts.index, parts.columns.get_indexer(line["part"])]
+    by_name = parts.assign(none=0).to_numpy()  # a line that names no part is looked up in the last column
+    in_part_of_line = by_name[parts.index, parts.columns.get_indexer(line["part"])]
     return times + (" ~" + parts.idxmax(axis=1)).where(parts.max(axis=1) > in_part_of_line, "")
 
 

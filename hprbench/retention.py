@@ -158,10 +158,10 @@ def _out_of_fold(counts: Any, values: list[str], seed: int) -> list[str]:
 
 
 _LINE = re.compile(
-    r"#\d+ \[Source: ([^\]]*)\] \[TIME: (\d{4}-\d{2})(-\d{2})? (\w+)\] \[TYPE: ([^\]]*)\] \[COUNT: (\d+)\]"
-    r"(?: \[PLACE: ([^\]]*)\])? \| (.*)"
+    r"#\d+ \[Source: ([^\]]*)\] \[TIME: (\d{4}-\d{2})(-\d{2})?(?: (\w+))?\] \[TYPE: ([^\]]*)\] "
+    r"\[COUNT: (\d+)\](?: \[PLACE: ([^\]]*)\])? \| (.*)"
 )
-_HOUR = {"morning": 8, "daytime": 14, "night": 21}
+_HOUR = {"morning": 8, "daytime": 14, "night": 21, "": 12}
 """The hour that a part of day is read as."""
 
 
@@ -182,7 +182,7 @@ def read_lines(histories: Mapping[str, str]) -> pl.DataFrame:
             for entity in entities:
                 name, _, own_part = entity.partition(" ~")
                 name, _, times = name.partition(" ×")
-                when = time.replace(hour=_HOUR[own_part or part])
+                when = time.replace(hour=_HOUR[own_part or part or ""])
                 events = int(times or (1 if len(entities) > 1 else count))
                 rows += [(user, when, source, action, name, place or "")] * events
     frame = pl.DataFrame(

@@ -145,18 +145,19 @@ def _stages(summaries: Sequence[dict[str, Any]], users: pl.DataFrame) -> list[tu
     """Rows and events by what became of them, in the order of the stages; the last are shown on a line."""
     rows = sum(summary["rows"] for summary in summaries)
     filtered = sum(summary["filtered"] for summary in summaries)
-    quarantined = sum(
-        count for reason, count in _added(summaries, "quarantined").items() if not reason.startswith("join:")
-    )
+    reasons = _added(summaries, "quarantined")
+    quarantined = sum(count for reason, count in reasons.items() if not reason.startswith("join:"))
+    nobody = reasons.get("missing_user", 0)
     names = ("events", "repeats", "old_low_impact", "implied", "beyond_top_k", "no_room")
     events, repeats, old, implied, beyond, no_room = (int(users[name].sum()) for name in names)
     return [
         ("filtered by the mapping", filtered),
-        ("set aside as unreadable", quarantined),
+        ("without a user", nobody),
+        ("set aside as unreadable", quarantined - nobody),
         ("duplicates", rows - filtered - quarantined - events),
         ("repeats of the same action", repeats),
         ("old low-impact actions", old),
-        ("said by an order of the same thing", implied),
+        ("said by a high-impact action", implied),
         ("beyond top K of their slice", beyond),
         ("slices without room", no_room),
         ("shown", events - repeats - old - implied - beyond - no_room),

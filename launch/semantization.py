@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +13,7 @@ from launch.recipe import load_semantization
 from records.client import ClientConfig
 from records.config import ClusterConfig, SemantizeConfig
 from records.errors import UserError
-from semantize.folder import Generation, Job, job_of, open_log, open_update
+from semantize.folder import Generation, Job, job_of, open_log, open_update, settled_job
 from semantize.privacy.pseudonyms import load_key, pseudonyms
 from semantize.reading.mapping import load_mapping
 from semantize.store import (
@@ -22,7 +23,6 @@ from semantize.store import (
     TOKENIZER,
     histories_of_user,
     live_table,
-    settings_of,
 )
 from semantize.text import clean
 
@@ -151,8 +151,11 @@ def tokenizer_file(model: Path) -> Path:
 
 
 def explain(out: Path, user: str, line: int, key_file: Path | None) -> int:
-    """Print a user's history, each line (or line number `line` alone) with the events behind it."""
-    settings_of(out)
+    """Print a user's history, each line (or line number `line` alone) with the events behind it.
+
+    Times are those of the zone in which the history tells days.
+    """
+    zone = ZoneInfo(settled_job(out).config.timezone)
     if key_file is not None:
         (user,) = pseudonyms([user], load_key(key_file))
     history = histories_of_user(out, user)
@@ -166,13 +169,13 @@ def explain(out: Path, user: str, line: int, key_file: Path | None) -> int:
         if line in (0, one.number):
             console.print(Text(one.text, style="bold"))
             for event_id in one.event_ids:
-                console.print(Text(f"    {_told(by_id[event_id])}"))
+                console.print(Text(f"    {_told(by_id[event_id], zone)}"))
     told = sum(len(one.event_ids) for one in history.lines)
     console.print(f"{told:,} of the user's {len(events):,} events stand behind these lines", highlight=False)
     return 0
 
 
-def _told(event: dict[str, Any]) -> str:
-    time = event["timestamp"].strftime("%Y-%m-%d %H:%M:%S")
+def _told(event: dict[str, Any], zone: ZoneInfo) -> str:
+    time = event["timestamp"].astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     fields = [f"{name}={clean(str(event[name]), 200)}" for name in SHOWN if event[name] not in ("", None)]
     return f"{clean(event['event_id'])}  {time}  row {event['row']}  {'  '.join(fields)}"

@@ -15,7 +15,9 @@ class SemantizeConfig:
         "can know in less.",
         low=1,
     )
-    timezone: str = opt("UTC", "IANA zone in which days, months and parts of day are told.")
+    timezone: str = opt(
+        "", "IANA zone in which days, months and parts of day are told; empty: that of the mapping, else UTC."
+    )
     short_term_days: int = opt(
         14,
         "Days up to a user's last event told day by day; older ones by month, as old days matter less than "
@@ -61,6 +63,9 @@ class SemantizeConfig:
     morning_hour: int = opt(5, "Hour at which morning begins.", low=0, high=23)
     day_hour: int = opt(11, "Hour at which daytime begins.", low=0, high=23)
     night_hour: int = opt(18, "Hour at which night begins; it lasts until morning.", low=1, high=24)
+    refine: bool = opt(
+        True, "Titles are refined; false leaves them as they are, as is right for films, songs and names."
+    )
     max_attributes: int = opt(
         3, "Attributes kept an entity: a small model reads one word sooner than four.", low=0, high=3
     )

@@ -13,7 +13,8 @@ def check_semantize(config: SemantizeConfig) -> None:
     Raises:
         UserError: naming the key and the mend.
     """
-    check_zone(config.timezone, "semantize.timezone")
+    if config.timezone:
+        check_zone(config.timezone, "semantize.timezone")
     if not config.morning_hour < config.day_hour < config.night_hour:
         raise UserError(
             f"semantize.morning_hour {config.morning_hour}, day_hour {config.day_hour} and night_hour "

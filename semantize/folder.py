@@ -80,6 +80,8 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
         UserError: the log or its mapping is at fault, or `out` holds another log or other settings.
     """
     reader = LogReader(source, job.mapping)
+    zone = job.config.timezone or reader.mapping.timezone
+    job = replace(job, config=replace(job.config, timezone=zone))
     knowledge = read_knowledge(Path(job.config.knowledge)) if job.config.knowledge else None
     partitions = _partitions(reader, job.config)
     settings = _settings(job, partitions, knowledge)

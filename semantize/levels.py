@@ -1,5 +1,6 @@
 """The first level of filtering: which events reach a slice at all, and how finely time is told for them."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from records.config import SemantizeConfig
 from semantize.coding import coded, numbered
 from semantize.text import clean
 
+NO_HOUR = -1
+"""Hour of events at midnight sharp: what has no time of day is written so."""
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
 
@@ -19,8 +22,8 @@ class Filtered:
     """Events that are told, and how many of each user are not, by reason.
 
     `events` has what a slice needs of EVENT_SCHEMA and: `user` (number), `is_long`,
-    `start` (local day, or first day of the month in the long horizon), `hour` (local), `age_days` (whole days
-    before the user's last event), `source_code`, `action_code`, `low_impact`.
+    `start` (local day, or first day of the month in the long horizon), `hour` (local, or NO_HOUR),
+    `age_days` (whole days before the user's last event), `source_code`, `action_code`, `low_impact`.
     `users`: `user_id`, `events`, and those left out as `repeats` or `old_low_impact`.
     """
 
@@ -46,7 +49,7 @@ def filter_events(events: pl.DataFrame, config: SemantizeConfig) -> Filtered:
     sources, source_names = coded(events["source"], named)
     actions, action_names = coded(events["action"], named)
     is_low = pl.Series(action_names, dtype=pl.String).str.contains(config.low_impact).to_numpy()
-    local = pl.col("timestamp").dt.convert_time_zone(config.timezone)
+    local = pl.col("timestamp").dt.convert_time_zone(config.timezone or "UTC")
     frame = events.select(
         "user_id",
         "timestamp",
@@ -59,7 +62,11 @@ def filter_events(events: pl.DataFrame, config: SemantizeConfig) -> Filtered:
         pl.Series("action_code", actions),
         pl.Series("low_impact", is_low[actions] if len(actions) else [], dtype=pl.Boolean),
         local.dt.date().alias("day"),
-        local.dt.hour().alias("hour"),
+        pl.when(local.dt.time() == datetime.time())
+        .then(NO_HOUR)
+        .otherwise(local.dt.hour())
+        .cast(pl.Int8)
+        .alias("hour"),
     )
 
     same = pl.lit(value=True)

@@ -29,7 +29,8 @@ class Slices:
     """Slices of users, what they show, and the events behind it.
 
     `table`: one row a slice in the order of users and time; `user_id`, the fields of its line (`source`,
-    `time`, `action`, `count`, `place`), its `part` of day (place in PARTS) and its `salience`.
+    `time`, `action`, `count`, `place`), its `part` of day (place in PARTS, their
+    number where it names none) and its `salience`.
     `shown`: `slice` (row of `table`), `entity` (number in `entities`), `events` and `note` (number in
     `notes`), best first in each slice.
     `behind`: `slice`, `entity`, `event_id` of every event in a slice, in time order in each user.
@@ -51,9 +52,12 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     Events are filtered as `levels.filter_events` says. An entity is the refined content, else the refined
     category, else the action. Low-impact events on an entity that is also the object of a high-impact one
     in the same source and day, or month in the long horizon, are left out (`drop_implied`). What is left is
-    one slice for every user, source, action and day, or month. A line shows the `top_k` most frequent (ties
-    by name). COUNT is the number of all events of the slice; the time names the part of day that most of
-    them fall in (ties: the earlier); PLACE is the most frequent location (ties by name). With `entity_notes`
+    one slice for every user, source, action and day, or month; they are numbered by user and period, in these
+    by their first events.
+
+    A line shows the `top_k` most frequent (ties by name). COUNT is the number of all events of the slice; the
+    time names the part of day that most of them fall in (ties: the earlier; none where all are at midnight
+    sharp, as in logs without hours); PLACE is the most frequent location (ties by name). With `entity_notes`
     an entity says how often it was, if more than once and not as often as COUNT (`×3`), and in which part of
     day mostly, if not in that of the line (`~night`).
 
@@ -68,8 +72,7 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     if implied is not None:
         frame = frame.filter(~implied)
     keys = _slice_keys(frame, filtered)
-    order = pl.Series(keys).unique().sort()
-    frame = frame.with_columns(pl.Series("slice", order.search_sorted(keys), dtype=pl.Int64))
+    frame = frame.with_columns(slice=pl.Series(_numbers(keys, len(filtered.sources) * len(filtered.actions))))
     pairs = _pairs(frame, config)
     table = _table(frame, pairs, filtered, config)
     shown, notes = _noted(_best(pairs, config.top_k), table, config.entity_notes)
@@ -136,13 +139,25 @@ def _by_user(frame: pl.DataFrame, chosen: pl.Series | None, users: int) -> pl.Se
 
 
 def _slice_keys(frame: pl.DataFrame, filtered: Filtered) -> Codes:
-    """One integer a slice, in the order of user, start, horizon, source and action."""
+    """One integer a slice, by user, start, horizon, source and action."""
     days = frame["start"].to_physical().to_numpy().astype(np.int64)
     day = days - days.min(initial=0)
     key = frame["user"].to_numpy().astype(np.int64) * (int(day.max(initial=0)) + 1) + day
     key = key * 2 + frame["is_long"].to_numpy()
     key = key * len(filtered.sources) + frame["source_code"].to_numpy()
     return np.asarray(key * len(filtered.actions) + frame["action_code"].to_numpy())
+
+
+def _numbers(keys: Codes, alike: int) -> Codes:
+    """Every row's slice, numbered by user and time; `alike` keys in a row are those of one user and period,
+    which are in the order of their first events."""
+    order = pl.Series(keys).unique().sort()
+    number = order.search_sorted(keys).to_numpy().astype(np.int64)
+    first = np.zeros(len(order), dtype=np.int64)
+    first[number[::-1]] = np.arange(len(keys))[::-1]  # rows are in the order of times: the first comes last
+    place = np.zeros(len(order), dtype=np.int64)
+    place[np.lexsort((first, order.to_numpy() // alike))] = np.arange(len(order))
+    return np.asarray(place[number])
 
 
 def _table(
@@ -178,7 +193,7 @@ def _time() -> pl.Expr:
         .then(pl.col("start").dt.strftime("%Y-%m"))
         .otherwise(pl.col("start").dt.strftime("%Y-%m-%d"))
     )
-    return pl.format("{} {}", day, pl.lit(pl.Series(PARTS)).gather(pl.col("part")))
+    return day + pl.lit(pl.Series([*(f" {part}" for part in PARTS), ""])).gather(pl.col("part"))
 
 
 def _places(frame: pl.DataFrame) -> pl.DataFrame:
@@ -199,23 +214,17 @@ def _pairs(frame: pl.DataFrame, config: SemantizeConfig) -> pl.DataFrame:
     hours = np.arange(24)
     is_day = (config.day_hour <= hours) & (hours < config.night_hour)
     is_morning = (config.morning_hour <= hours) & (hours < config.day_hour)
+    is_part = dict(zip(PARTS, (is_morning, is_day, ~is_morning & ~is_day), strict=True))
     hour = frame["hour"].to_numpy()
     return (
         frame.select(
             pair=pl.col("slice") * _ENTITIES + pl.col("entity"),
-            morning=pl.Series(is_morning[hour]),
-            daytime=pl.Series(is_day[hour]),
+            # No hour is the last place.
+            **{part: pl.Series(np.append(those, False)[hour]) for part, those in is_part.items()},
         )
         .group_by("pair")
-        .agg(pl.len().cast(pl.Int64).alias("events"), pl.col("morning", "daytime").sum().cast(pl.Int64))
-        .select(
-            "events",
-            "morning",
-            "daytime",
-            slice=pl.col("pair") // _ENTITIES,
-            entity=pl.col("pair") % _ENTITIES,
-            night=pl.col("events") - pl.col("morning") - pl.col("daytime"),
-        )
+        .agg(pl.len().cast(pl.Int64).alias("events"), pl.col(PARTS).sum().cast(pl.Int64))
+        .select("events", *PARTS, slice=pl.col("pair") // _ENTITIES, entity=pl.col("pair") % _ENTITIES)
         .sort("slice", "events", "entity", descending=[False, True, False])
     )
 
@@ -228,8 +237,9 @@ def _best(pairs: pl.DataFrame, top_k: int) -> pl.DataFrame:
 
 
 def _most(parts: pl.DataFrame) -> Codes:
-    """The part of day (number in PARTS) with most events; ties: the earlier."""
-    return np.asarray(parts.select(PARTS).to_numpy().argmax(axis=1), dtype=np.int64)
+    """The part of day (number in PARTS) with most events; ties: the earlier; none: their number."""
+    counts = parts.select(PARTS).to_numpy()
+    return np.where(counts.any(axis=1), counts.argmax(axis=1), len(PARTS))
 
 
 def _noted(shown: pl.DataFrame, table: pl.DataFrame, with_notes: bool) -> tuple[pl.DataFrame, list[str]]:
@@ -239,7 +249,7 @@ def _noted(shown: pl.DataFrame, table: pl.DataFrame, with_notes: bool) -> tuple[
         return shown.select(*columns, note=pl.lit(0, pl.Int64)), [""]
     of_slice, events = shown["slice"].to_numpy(), shown["events"].to_numpy()
     says_times = (events > 1) & (events < table["count"].to_numpy()[of_slice])
-    by_part = shown.select(PARTS).to_numpy()
+    by_part = shown.select(*PARTS, none=pl.lit(0, pl.Int64)).to_numpy()
     elsewhere = by_part.max(axis=1) > by_part[np.arange(len(shown)), table["part"].to_numpy()[of_slice]]
     part = np.where(elsewhere, _most(shown), len(PARTS))
     keys, note = np.unique(np.where(says_times, events, 0) * len(_PART_NOTES) + part, return_inverse=True)

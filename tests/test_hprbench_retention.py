@@ -52,15 +52,17 @@ def test_lines_are_read_as_they_stand() -> None:
     text = (
         "#1 [Source: Shop] [TIME: 2026-01 daytime] [TYPE: Order] [COUNT: 9] "
         "| Tea ×2, Wet Wipes (gift) ~morning\n"
-        "#2 [Source: Places] [TIME: 2026-03-05 night] [TYPE: Check-in] [COUNT: 3] [PLACE: Rome] | Gym"
+        "#2 [Source: Shop] [TIME: 2026-02] [TYPE: Order] [COUNT: 1] | Jar\n"
+        "#3 [Source: Places] [TIME: 2026-03-05 night] [TYPE: Check-in] [COUNT: 3] [PLACE: Rome] | Gym"
     )
     frame = read_lines({"ann": text})
-    tea, gym = ("ann", "Shop", "Order", "Tea", ""), ("ann", "Places", "Check-in", "Gym", "Rome")
+    tea, jar = (("ann", "Shop", "Order", name, "") for name in ("Tea", "Jar"))
+    gym = ("ann", "Places", "Check-in", "Gym", "Rome")
     assert frame.select("user_id", "source", "action", "content", "location").rows() == [
-        ("ann", "Shop", "Order", "Wet Wipes (gift)", ""), tea, tea, gym, gym, gym,
+        ("ann", "Shop", "Order", "Wet Wipes (gift)", ""), tea, tea, jar, gym, gym, gym,
     ]  # fmt: skip
     assert frame["timestamp"].dt.strftime("%Y-%m-%d %H").to_list() == [
-        "2026-01-15 08", *["2026-01-15 14"] * 2, *["2026-03-05 21"] * 3,
+        "2026-01-15 08", *["2026-01-15 14"] * 2, "2026-02-15 12", *["2026-03-05 21"] * 3,
     ]  # fmt: skip
     with pytest.raises(ValueError, match="not a history line"):
         read_lines({"ann": "hello"})

@@ -48,7 +48,7 @@ def test_from_file_to_evidence(log: Path, capsys: pytest.CaptureFixture[str]) ->
     assert semantize("explain", out, "ann", "--line", "1") == 0
     shown = capsys.readouterr().out
     assert "[TIME: 2026-01 morning] [TYPE: buy] [COUNT: 42] | Green Tea ×21, Oat Milk ×21" in shown
-    assert "2026-01-01 08:00:00" in shown  # UTC
+    assert "2026-01-01 09:00:00" in shown  # in the mapping's zone
     assert "content=(Hot) Green Tea" in shown
     assert "56 of the user's 56 events stand behind these lines" in shown
     assert semantize("explain", out, "ann", "--line", "99") == 2

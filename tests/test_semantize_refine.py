@@ -1,6 +1,7 @@
 """What a title is about: rules by example in English and Chinese, and what holds for any title."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 
 from benchmarks.overlap import bleu, rouge_l
 from benchmarks.titles import chinese
+from records.config import SemantizeConfig
 from semantize.refining.entity import Entity
 from semantize.refining.refine import RuleRefiner
+from semantize.refining.refiners import refiner_of
 from semantize.text import clean
 
 
@@ -230,3 +233,10 @@ def test_scores_on_chinese_labels_do_not_fall(held_out: bool, bleu_2: float, cor
     assert bleu([one.text for one in entities], [one.text for one in wanted], 2) >= bleu_2
     assert sum(a.core == b.core for a, b in zip(entities, wanted, strict=True)) / len(titles) >= core
     assert [one.gift for one in entities] == [one.gift for one in wanted]
+
+
+def test_titles_that_are_names_can_be_left_alone(tmp_path: Path) -> None:
+    titles = ["Men in Black", "Mamma  Mia!", "湿巾 80抽", "***", "x" * 400]
+    plain = refiner_of(tmp_path, SemantizeConfig(refine=False)).refine(titles)
+    assert [entity.text for entity in plain] == ["Men in Black", "Mamma Mia!", "湿巾 80抽", "", "x" * 300]
+    assert refiner_of(tmp_path, SemantizeConfig()).refine(["Men in Black"])[0].text == "Black Men"

@@ -4,15 +4,25 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from semantize.refining.entity import Entity
-from semantize.refining.noise import shown, tells
+from semantize.refining.noise import MAX_TITLE, shown, tells
 from semantize.refining.refine_chinese import is_chinese, refine_chinese
 from semantize.refining.refine_english import refine_english
+from semantize.text import visible
 
 
 class Refiner(Protocol):
     """Turns titles into entities, one for each and in order; called on distinct titles only."""
 
     def refine(self, titles: Sequence[str]) -> list[Entity]: ...
+
+
+class PlainRefiner:
+    """Leaves titles as they are, but for what shows nothing."""
+
+    def refine(self, titles: Sequence[str]) -> list[Entity]:
+        """Entities of `titles`, in order; a core is empty only for a title without a letter or digit."""
+        texts = [visible(title[:MAX_TITLE]) for title in titles]
+        return [Entity(core=text if tells(text) else "") for text in texts]
 
 
 class RuleRefiner:

@@ -9,7 +9,7 @@ from records.config import SemantizeConfig
 from semantize.refining.entities import SettledRefiner, read_entities
 from semantize.refining.entity import Entity
 from semantize.refining.knowledge import KnowledgeRefiner
-from semantize.refining.refine import Refiner, RuleRefiner
+from semantize.refining.refine import PlainRefiner, Refiner, RuleRefiner
 from semantize.store import ENTITIES, KNOWLEDGE
 
 _REMEMBERED = 500_000
@@ -38,7 +38,7 @@ def refiner_of(out: Path, config: SemantizeConfig) -> Refiner:
 
     Both files must lie in the folder, where `config` asks for them.
     """
-    refiner: Refiner = RuleRefiner(config.max_attributes)
+    refiner: Refiner = RuleRefiner(config.max_attributes) if config.refine else PlainRefiner()
     if config.llm_titles:
         refiner = SettledRefiner(read_entities(out / ENTITIES), refiner)
     if config.knowledge:
