@@ -1,10 +1,8 @@
 """The whole run: stages in order, each skipped when its inputs are unchanged."""
 
-import fcntl
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from launch.recipe import fingerprint, run_directory, write_recipe
 from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json, write_json
+from records.locks import held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
             raise UserError(f"no stage {name!r}; stages are {', '.join(names)}")
     if until and any(names.index(name) > names.index(until) for name in force):
         raise UserError(f"--until {until} stops before a stage named by --force")
-    with sole_run(run.directory):
+    with held(run.directory, "wait for it, or give this one another name=…"):
         _run_in_order(run, stages[: names.index(until) + 1 if until else None], stages, force)
 
 
@@ -89,24 +88,6 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
                 entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
                 write_json(manifest_path, manifest)
             run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
-
-
-@contextmanager
-def sole_run(directory: Path) -> Iterator[None]:
-    """Hold the run directory: two runs in it would overwrite each other's files.
-
-    Raises:
-        UserError: somebody else holds it.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{directory}: another run is at work there; wait for it, or give this one another name=…"
-            ) from None
-        yield
 
 
 def _remove(path: Path) -> None:

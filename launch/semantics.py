@@ -21,8 +21,9 @@ MARGIN = -0.02
 def report(out: Path, users: int, labels: Path | None, *, as_json: bool) -> int:
     """Measure the folder `out`; writes report/semantics.json and report/semantics.html there, and prints."""
     measured = measure_semantics(out, users, labels)
+    page = render(measured)
     write_json(out / "report" / "semantics.json", measured.to_json())
-    write_text(out / "report" / "semantics.html", render(measured))
+    write_text(out / "report" / "semantics.html", page)
     if as_json:
         print(json.dumps(measured.to_json()))
         return 0

@@ -17,8 +17,9 @@ def tokens_a_user(measured: Semantics) -> str:
         return ""
 
     def draw(axes: Axes) -> None:
-        top = max(tokens.raw)
-        bins = np.geomspace(max(1, min(tokens.histories)), max(2, top), 40).tolist()
+        both = [*tokens.raw, *tokens.histories]
+        low = max(1, min(both))
+        bins = np.geomspace(low, max(low + 1, max(both)), 40).tolist()
         for values, colour, label in (
             (tokens.raw, COLOURS[1], "raw log"),
             (tokens.histories, COLOURS[0], "history"),

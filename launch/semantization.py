@@ -1,6 +1,7 @@
 """`usergpt semantize run`, `update` and `explain`; `report` and `inspect` have files of their own."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from launch.recipe import load_semantization
 from records.client import ClientConfig
 from records.config import ClusterConfig, SemantizeConfig
 from records.errors import UserError
+from records.locks import held
 from semantize.folder import Generation, Job, job_of, open_log, open_update, settled_job
 from semantize.privacy.pseudonyms import load_key, pseudonyms
 from semantize.reading.mapping import load_mapping
@@ -28,6 +30,8 @@ from semantize.text import clean
 
 if TYPE_CHECKING:
     from lm.client import ChatClient
+
+_WAIT = "wait for it, or choose another folder"
 
 SHOWN = ("action", "source", "content", "category", "location", "count", "value")
 """Fields of an event that `explain` prints beside its time and id."""
@@ -48,16 +52,30 @@ def run_log(
     job = Job(config=recipe.semantize, mapping=mapping, key_file=key_file)
     tokenizer = None if model is None else tokenizer_file(model)
     reporter = Reporter()
-    run_generation(open_log(source, job, out), job, tokenizer, recipe.cluster, recipe.llm, reporter)
+    with held(out, _WAIT):
+        run_generation(open_log(source, job, out), job, tokenizer, recipe.cluster, recipe.llm, reporter)
     reporter.say(f"next: usergpt semantize report {out}")
     return 0
 
 
 def update_log(source: str, out: Path, key_file: Path | None, overrides: Sequence[str]) -> int:
-    """Fold the log `source` into the histories of `out`."""
+    """Fold the log `source` into the histories of `out`.
+
+    Raises:
+        UserError: also where `overrides` change what the folder was made with.
+    """
     recipe = load_semantization(None, overrides)
     job = job_of(out, key_file)
-    run_generation(open_update(source, out, key_file), job, None, recipe.cluster, recipe.llm, Reporter())
+    share = recipe.semantize.max_quarantine_share
+    for name, default in asdict(SemantizeConfig(max_quarantine_share=share)).items():
+        if getattr(recipe.semantize, name) != default:
+            raise UserError(
+                f"semantize.{name}: {out} keeps what it was made with; an update sets "
+                "semantize.max_quarantine_share alone"
+            )
+    job = replace(job, config=replace(job.config, max_quarantine_share=share))
+    with held(out, _WAIT):
+        run_generation(open_update(source, out, key_file), job, None, recipe.cluster, recipe.llm, Reporter())
     return 0
 
 

@@ -1,5 +1,6 @@
 """Opening a folder for a log, and finishing it: which tasks are left, and what came of all of them."""
 
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -26,6 +27,7 @@ from semantize.store import (
     LLM,
     LOG,
     QUARANTINE,
+    REFUSED,
     SETTINGS,
     SPILL,
     SUMMARY,
@@ -37,6 +39,7 @@ from semantize.store import (
 VERSION = 2
 """To be raised whenever the same settings come to give other bytes: two versions do not mix."""
 
+_END_BYTES = 1 << 20
 ROW_BYTES = 100
 """Bytes of text taken for a row where a log does not tell its rows, to choose the number of partitions."""
 PACKED = 6
@@ -74,7 +77,7 @@ class Generation:
 def open_log(source: str, job: Job, out: Path) -> Generation:
     """Settle the settings of `out` for the log `source`; a log begun there goes on.
 
-    What was only read, and nothing built of, gives way to another log or other settings.
+    A log that was refused gives way to another, or to other settings.
 
     Raises:
         UserError: the log or its mapping is at fault, or `out` holds another log or other settings.
@@ -90,9 +93,11 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
         refusal = _refusal(out, source, settings, note)
         if not refusal:
             return _todo(out, 0, reader)
-        if not _gives_way(generation_path(out, 0)):
+        if not (generation_path(out, 0) / REFUSED).exists():
             raise UserError(refusal)
         (out / SETTINGS).unlink()
+        (out / KNOWLEDGE).unlink(missing_ok=True)
+        shutil.rmtree(generation_path(out, 0))
     elif out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
         raise UserError(f"{out}: is not empty and holds no semantized log; choose another folder")
     write_json(generation_path(out, 0) / LOG, note)
@@ -101,14 +106,6 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
             knowledge.write_parquet(aside)
     write_json(out / SETTINGS, settings)
     return _todo(out, 0, reader)
-
-
-def _gives_way(generation: Path) -> bool:
-    """Remove a generation of which nothing was built: its log was refused, and is mended and read anew."""
-    if any(generation.glob("part-*.json")):
-        return False
-    shutil.rmtree(generation)
-    return True
 
 
 def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, Any]) -> str:
@@ -120,7 +117,7 @@ def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, A
             f"{out}: holds a log semantized with other settings ({key} differs, see {SETTINGS} there); "
             "choose another folder, or delete this one"
         )
-    if note != read_json(generation_path(out, 0) / LOG):
+    if not _same_log(read_json(generation_path(out, 0) / LOG), note):
         return (
             f"{out}: holds another log; choose another folder, or fold this one in with "
             f"`usergpt semantize update {out} {source}`"
@@ -131,7 +128,7 @@ def _refusal(out: Path, source: str, settings: dict[str, Any], note: dict[str, A
 def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
     """A further log for a finished `out`, by its settings; one begun there goes on.
 
-    What was only read, and nothing built of, gives way to another log.
+    A log that was refused gives way to another.
 
     Raises:
         UserError: the log is at fault, was folded in before, or `out` is not finished.
@@ -148,11 +145,13 @@ def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
         if read_json(generation_path(out, each) / LOG)["files"] == note["files"]:
             raise UserError(f"{source}: was folded into {out} before")
     path = generation_path(out, number) / LOG
-    if path.exists() and read_json(path) != note and not _gives_way(path.parent):
-        raise UserError(
-            f"{out}: another log is being folded in; run its update again first, it goes on, or delete "
-            f"{path.parent}"
-        )
+    if path.exists() and not _same_log(read_json(path), note):
+        if not (path.parent / REFUSED).exists():
+            raise UserError(
+                f"{out}: another log is being folded in; run its update again first, it goes on, or delete "
+                f"{path.parent}"
+            )
+        shutil.rmtree(path.parent)
     write_json(path, note)
     return _todo(out, number, reader)
 
@@ -187,8 +186,10 @@ def job_of(out: Path, key_file: Path | None) -> Job:
     return replace(job, key_file=key_file)
 
 
-def settle_quarantine(generation: Generation, reader: LogReader, source: str, limit: float) -> None:
-    """Gather the rows that all pieces set aside in one file, and refuse a log with too many.
+def settle_quarantine(
+    generation: Generation, reader: LogReader, side: pl.DataFrame, source: str, limit: float
+) -> None:
+    """Gather the rows that all pieces and the `side` table set aside, and refuse a log with too many.
 
     Raises:
         UserError: no row is usable, or more than the share `limit` are not.
@@ -197,19 +198,28 @@ def settle_quarantine(generation: Generation, reader: LogReader, source: str, li
     path = generation.path / QUARANTINE
     found = sorted((generation.path / SPILL).glob("quarantine-*.parquet"))
     with written_whole(path) as aside:
-        pl.concat([reader.side_quarantine, *map(pl.read_parquet, found)]).write_parquet(aside)
-    counts = Counter(reader.side_quarantine["reason"].to_list())
-    for note in notes:
-        counts.update(note["quarantined"])
-    check_share(
-        source,
-        sum(note["rows"] for note in notes),
-        dict(sorted(counts.items())),
-        path,
-        limit=limit,
-        anonymous_ok=reader.mapping.anonymous_ok,
-        filtered=sum(note["filtered"] for note in notes),
-    )
+        pl.concat([side, *(pl.read_parquet(one, glob=False) for one in found)]).write_parquet(aside)
+    refused = generation.path / REFUSED
+    try:
+        check_share(
+            source,
+            sum(note["rows"] for note in notes),
+            _set_aside(generation.path),
+            path,
+            limit=limit,
+            anonymous_ok=reader.mapping.anonymous_ok,
+            filtered=sum(note["filtered"] for note in notes),
+        )
+    except UserError:
+        write_json(refused, {})
+        raise
+    refused.unlink(missing_ok=True)
+
+
+def _set_aside(path: Path) -> dict[str, int]:
+    """Rows in the quarantine of the generation at `path`, by reason."""
+    reasons = pl.read_parquet(path / QUARANTINE, columns=["reason"], glob=False)["reason"]
+    return dict(sorted(reasons.value_counts().iter_rows()))
 
 
 def finish(generation: Generation) -> dict[str, Any]:
@@ -221,6 +231,7 @@ def finish(generation: Generation) -> dict[str, Any]:
             note = path / f"part-{part:05d}.json"
             if note.exists():
                 summary = _summed([summary, read_json(note)])
+        summary["quarantined"] = _set_aside(path)
         if (path / LLM).exists():
             summary["llm"] = read_json(path / LLM)
         write_json(path / SUMMARY, summary)
@@ -270,7 +281,7 @@ def _partitions(reader: LogReader, config: SemantizeConfig) -> int:
 def about_rows(file: Path) -> int:
     """Rows of a file: as Parquet tells them, else as its size lets guess."""
     if file.suffix.lower() == ".parquet":
-        return pl.scan_parquet(file).select(pl.len()).collect().item()  # type: ignore[no-any-return]
+        return pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()  # type: ignore[no-any-return]
     packed = PACKED if file.suffix.lower() in (".gz", ".zst", ".zstd") else 1
     return packed * file.stat().st_size // ROW_BYTES
 
@@ -295,5 +306,18 @@ def _fingerprint(key_file: Path | None) -> str:
 
 
 def _log_note(reader: LogReader, source: str, rows_before: int) -> dict[str, Any]:
-    files = [[str(file.absolute()), file.stat().st_size] for file in reader.files]
+    files = [[str(file.absolute()), file.stat().st_size, _ends(file)] for file in reader.files]
     return {"source": source, "rows_before": rows_before, "files": files}
+
+
+def _ends(file: Path) -> str:
+    """A digest of how a file begins and ends, which tells a mended one from what it was."""
+    with file.open("rb") as opened:
+        begin = opened.read(_END_BYTES)
+        opened.seek(max(0, file.stat().st_size - _END_BYTES))
+        return hashlib.blake2b(begin + opened.read(), digest_size=8).hexdigest()
+
+
+def _same_log(one: Record[str, Any], other: Record[str, Any]) -> bool:
+    """Whether two notes are of the same files, however they were named."""
+    return all(one[key] == other[key] for key in ("rows_before", "files"))

@@ -89,7 +89,9 @@ def semantize(
         task_name="piece",
         timeout_s=timeout_s * (1 + largest / 2e9),
     )
-    settle_quarantine(generation, semantizer.reader, semantizer.log["source"], max_quarantine_share)
+    reader = semantizer.reader
+    side = semantizer.private_quarantine(reader.side_quarantine)
+    settle_quarantine(generation, reader, side, semantizer.log["source"], max_quarantine_share)
     settle_entities(generation, semantizer, client, progress)
     settle_tokenizer(semantizer, tokenizer)
     runner.run("build", parts, lambda done: progress("build", done, len(parts)), task_name="partition")

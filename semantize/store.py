@@ -13,6 +13,7 @@
         users-00000.parquet                  what became of each user (as `budget.Fitted.users`)
         part-00000.json                      last: the partition is done
         quarantine.parquet                   rows set aside
+        refused.json                         there are too many: another log may take this one's place
         summary.json                         last: the generation is finished
 
 A generation holds its users whole: what older generations hold of the same users is void.
@@ -31,7 +32,7 @@ from records.history import SemanticHistory, histories_of
 from semantize.spill import partitions_of
 
 SETTINGS, TOKENIZER, LOG, SUMMARY = "settings.json", "tokenizer.json", "log.json", "summary.json"
-QUARANTINE, SPILL = "quarantine.parquet", "spill"
+QUARANTINE, REFUSED, SPILL = "quarantine.parquet", "refused.json", "spill"
 KNOWLEDGE, ENTITIES, LLM, REPLIES = "knowledge.parquet", "entities.parquet", "llm.json", ".llm-cache"
 
 
@@ -113,11 +114,13 @@ def live_partition(
     ]
     if not found:  # nobody's partition: the columns of any other, without rows
         return (
-            pl.scan_parquet(next(out.glob(f"generation-*/{table}-*.parquet")))
+            pl.scan_parquet(next(out.glob(f"generation-*/{table}-*.parquet")), glob=False)
             .head(0)
             .with_columns(pl.selectors.categorical().cast(pl.String))
         )
-    frames = [pl.scan_parquet(path).with_columns(generation=pl.lit(number)) for number, path in found]
+    frames = [
+        pl.scan_parquet(path, glob=False).with_columns(generation=pl.lit(number)) for number, path in found
+    ]
     frame = pl.concat(frames).with_columns(pl.selectors.categorical().cast(pl.String))
     if users is not None:
         frame = frame.filter(pl.col("user_id").is_in(list(users)))

@@ -35,6 +35,9 @@ from semantize.timeline import ID_FROM, KEY, REPEATING, ROW, ROW_SCHEMA, as_rows
 
 MASKED_FIELDS = ("content", "category", "location")
 
+_SAMPLE_LENGTH = 500
+"""Characters of a raw line that a tokenizer is trained on: to train on a title of megabytes takes hours."""
+
 ROW_GROUP = 50_000
 """Rows a row group: what is read at least to find one user's events."""
 
@@ -74,7 +77,7 @@ class Semantizer:
             note["filtered"] += batch.filtered
             if len(batch.quarantine):
                 quarantined.update(dict(batch.quarantine["reason"].value_counts().iter_rows()))
-                quarantine.append(self._private_quarantine(batch.quarantine))
+                quarantine.append(self.private_quarantine(batch.quarantine))
         if quarantine:
             with written_whole(spill / f"quarantine-{piece:05d}.parquet") as aside:
                 pl.concat(quarantine).write_parquet(aside)
@@ -102,7 +105,7 @@ class Semantizer:
                 first = np.arange(min(limit, len(slices.table)))
                 for number, body in enumerate(bodies(slices, first)["body"]):
                     yield f"\n#{number % 40 + 1} {body}"
-                for line in raw_lines(timeline.head(limit)):
+                for line in raw_lines(timeline.head(limit)).str.head(_SAMPLE_LENGTH):
                     yield f"\n{line}"
                 return
 
@@ -172,7 +175,7 @@ class Semantizer:
         events = _mapped(events, KEY, lambda keys: [_digest(key, secret or b"") for key in keys])
         return events.select(list(ROW_SCHEMA)), found
 
-    def _private_quarantine(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def private_quarantine(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows set aside; where user ids are replaced, their text is left out, as it may name the user."""
         if self.key is not None:
             return rows.with_columns(raw=pl.lit(""))

@@ -8,11 +8,12 @@ import pytest
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from launch.pipeline import Run, Stage, open_run, run_stages, sole_run, stage_seconds
+from launch.pipeline import Run, Stage, open_run, run_stages, stage_seconds
 from launch.progress import Reporter
 from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json
+from records.locks import held
 
 
 class Toy:
@@ -113,7 +114,7 @@ def test_curves_may_be_deleted_and_go_with_their_stage(toy: Toy) -> None:
 
 
 def test_a_run_directory_is_held_by_one_run(toy: Toy) -> None:
-    with sole_run(toy.directory), pytest.raises(UserError, match="another run is at work there"):
+    with held(toy.directory, ""), pytest.raises(UserError, match="another run is at work there"):
         toy.run()
     assert toy.run() == ALL
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from launch.cli import main
+from records.locks import held
 
 HEADER = "customer,when,item,what\n"
 MAPPING = """
@@ -89,3 +90,13 @@ def test_what_cannot_be_is_said_in_one_line(log: Path, capsys: pytest.CaptureFix
     error = capsys.readouterr().err
     assert "3.4% of 59 rows are unusable (1 missing_user, 1 unreadable_time), more than 1.0%" in error
     assert semantize("run", log, "--mapping", mapping, "--out", out) == 0  # goes on
+
+
+def test_an_update_changes_no_setting(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = log.parent / "out"
+    assert semantize("run", log, "--mapping", log.with_suffix(".yaml"), "--out", out) == 0
+    with held(out, "wait"):
+        assert semantize("update", out, log) != 0
+    assert "another run is at work there" in capsys.readouterr().err
+    assert semantize("update", out, log, "semantize.top_k=1") != 0
+    assert "semantize.top_k: " in capsys.readouterr().err

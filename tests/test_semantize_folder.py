@@ -292,3 +292,22 @@ def test_partitions_without_users_stand_in_nobodys_way(tmp_path: Path, tokenizer
             histories_of_user(out, user)
     done(open_update(str(write(tmp_path / "new", log(range(2, 8)))), out, None), None)
     assert len(read_histories(out)) == 7
+
+
+def test_a_refused_log_mended_to_the_same_size_is_read_anew(tmp_path: Path, tokenizer: Path) -> None:
+    source = tmp_path / "log.csv"
+    rows = "user_id,timestamp,source,action,content\n" + "u,2026-13-01,S,Order,Tea\n" * 3
+    source.write_text(rows)
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match="none of 3 rows is usable"):
+        made(out, source, tokenizer)
+    source.write_text(rows.replace("2026-13", "2026-12"))
+    made(out, source, tokenizer)
+    assert [history.user_id for history in read_histories(out)] == ["u"]
+
+
+def test_a_log_being_read_gives_way_to_no_other(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    open_log(str(write(tmp_path / "log", log([1]))), Job(config=CONFIG), out)
+    with pytest.raises(UserError, match="holds another log"):
+        open_log(str(write(tmp_path / "other", log([2]))), Job(config=CONFIG), out)

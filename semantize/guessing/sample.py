@@ -36,7 +36,7 @@ def sample(path: Path, rows: int = SAMPLE_ROWS) -> pl.DataFrame:
 
 def _head_of_parquet(path: Path, rows: int) -> pl.DataFrame:
     try:
-        frame = pl.scan_parquet(path).head(rows).collect()
+        frame = pl.scan_parquet(path, glob=False).head(rows).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"{path}: not a readable .parquet file ({reason}); export it again") from error
