@@ -4,8 +4,9 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Record
-from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,18 @@ def job_of(out: Path, key_file: Path | None) -> Job:
     return replace(job, key_file=key_file)
 
 
+@contextmanager
+def refusal_noted(generation: Generation) -> Iterator[None]:
+    """Reading a log: where it is refused, another may take its place (see `open_log` and `open_update`)."""
+    refused = generation.path / REFUSED
+    try:
+        yield
+    except UserError:
+        write_json(refused, {})
+        raise
+    refused.unlink(missing_ok=True)
+
+
 def settle_quarantine(
     generation: Generation, reader: LogReader, side: pl.DataFrame, source: str, limit: float
 ) -> None:
@@ -199,21 +212,15 @@ def settle_quarantine(
     found = sorted((generation.path / SPILL).glob("quarantine-*.parquet"))
     with written_whole(path) as aside:
         pl.concat([side, *(pl.read_parquet(one, glob=False) for one in found)]).write_parquet(aside)
-    refused = generation.path / REFUSED
-    try:
-        check_share(
-            source,
-            sum(note["rows"] for note in notes),
-            _set_aside(generation.path),
-            path,
-            limit=limit,
-            anonymous_ok=reader.mapping.anonymous_ok,
-            filtered=sum(note["filtered"] for note in notes),
-        )
-    except UserError:
-        write_json(refused, {})
-        raise
-    refused.unlink(missing_ok=True)
+    check_share(
+        source,
+        sum(note["rows"] for note in notes),
+        _set_aside(generation.path),
+        path,
+        limit=limit,
+        anonymous_ok=reader.mapping.anonymous_ok,
+        filtered=sum(note["filtered"] for note in notes),
+    )
 
 
 def _set_aside(path: Path) -> dict[str, int]:

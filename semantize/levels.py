@@ -128,10 +128,9 @@ def _only_low(frame: pl.DataFrame, sources: int) -> pl.Series:
     """Whether all that the event's user does in its source is low-impact."""
     if frame.is_empty():
         return pl.Series(dtype=pl.Boolean)
-    key = frame["user"].to_numpy().astype(np.int64) * sources + frame["source_code"].to_numpy()
-    has_high = np.zeros(int(key.max()) + 1, dtype=bool)
-    has_high[key[~frame["low_impact"].to_numpy()]] = True
-    return pl.Series(~has_high[key])
+    key = pl.Series(frame["user"].to_numpy() * sources + frame["source_code"].to_numpy())
+    high = key.filter(~frame["low_impact"]).unique()
+    return ~key.is_in(high.implode())
 
 
 def _adds_up(frame: pl.DataFrame, least: int) -> pl.Series:

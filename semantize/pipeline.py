@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lm.tokenizer import train_tokenizer
 from records.errors import UserError
 from records.files import write_json, written_whole
-from semantize.folder import Generation, finish, settle_quarantine
+from semantize.folder import Generation, finish, refusal_noted, settle_quarantine
 from semantize.refining.entities import write_entities
 from semantize.refining.frequent import frequent_titles
 from semantize.refining.refine import RuleRefiner
@@ -82,16 +82,17 @@ def semantize(
         return finish(generation)
     pieces, parts = generation.pieces, generation.parts
     largest = max((file.stat().st_size for file in semantizer.reader.files), default=0)
-    runner.run(
-        "partition",
-        pieces,
-        lambda done: progress("read", done, len(pieces)),
-        task_name="piece",
-        timeout_s=timeout_s * (1 + largest / 2e9),
-    )
     reader = semantizer.reader
-    side = semantizer.private_quarantine(reader.side_quarantine)
-    settle_quarantine(generation, reader, side, semantizer.log["source"], max_quarantine_share)
+    with refusal_noted(generation):
+        runner.run(
+            "partition",
+            pieces,
+            lambda done: progress("read", done, len(pieces)),
+            task_name="piece",
+            timeout_s=timeout_s * (1 + largest / 2e9),
+        )
+        side = semantizer.private_quarantine(reader.side_quarantine)
+        settle_quarantine(generation, reader, side, semantizer.log["source"], max_quarantine_share)
     settle_entities(generation, semantizer, client, progress)
     settle_tokenizer(semantizer, tokenizer)
     runner.run("build", parts, lambda done: progress("build", done, len(parts)), task_name="partition")

@@ -71,8 +71,8 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     users = filtered.users.with_columns(implied=_by_user(frame, implied, len(filtered.users)))
     if implied is not None:
         frame = frame.filter(~implied)
-    keys = _slice_keys(frame, filtered)
-    frame = frame.with_columns(slice=pl.Series(_numbers(keys, len(filtered.sources) * len(filtered.actions))))
+    keys, kinds = _slice_keys(frame, filtered)
+    frame = frame.with_columns(slice=pl.Series(_numbers(keys, kinds)))
     pairs = _pairs(frame, config)
     table = _table(frame, pairs, filtered, config)
     shown, notes = _noted(_best(pairs, config.top_k), table, config.entity_notes)
@@ -119,10 +119,7 @@ def _with_entities(filtered: Filtered, refiner: Refiner) -> tuple[pl.DataFrame, 
 
 def _implied(frame: pl.DataFrame, sources: int) -> pl.Series:
     """Whether a high-impact event of the same user, source, period and entity says what the event says."""
-    days = frame["start"].to_physical().to_numpy().astype(np.int64)
-    period = (days - days.min(initial=0)) * 2 + frame["is_long"].to_numpy()
-    place = frame["user"].to_numpy().astype(np.int64) * sources + frame["source_code"].to_numpy()
-    place = place * (int(period.max(initial=0)) + 1) + period
+    place = _periods(frame) * sources + frame["source_code"].to_numpy()
     low = frame["low_impact"]
     keys = pl.DataFrame({"place": place, "entity": frame["entity"]})
     high = keys.filter(~low).unique()
@@ -138,25 +135,34 @@ def _by_user(frame: pl.DataFrame, chosen: pl.Series | None, users: int) -> pl.Se
     return pl.Series(np.bincount(numbers[:0] if chosen is None else numbers, minlength=users))
 
 
-def _slice_keys(frame: pl.DataFrame, filtered: Filtered) -> Codes:
-    """One integer a slice, by user, start, horizon, source and action."""
+def _slice_keys(frame: pl.DataFrame, filtered: Filtered) -> tuple[Codes, int]:
+    """One integer a slice, by user, start, source and action, and how many kinds of the last two it tells.
+
+    A start tells the horizon: no day of a month that is told as one is told by itself.
+    """
+    kinds = len(filtered.sources) * len(filtered.actions)
+    kind = frame["source_code"].to_numpy() * len(filtered.actions) + frame["action_code"].to_numpy()
+    if kinds > len(frame):  # only those there are: numbers of users, days and kinds are multiplied
+        found, kind = np.unique(kind, return_inverse=True)
+        kinds = len(found)
+    return np.asarray(_periods(frame) * kinds + kind), kinds
+
+
+def _periods(frame: pl.DataFrame) -> Codes:
+    """One integer for every user and start, in their order."""
     days = frame["start"].to_physical().to_numpy().astype(np.int64)
     day = days - days.min(initial=0)
-    key = frame["user"].to_numpy().astype(np.int64) * (int(day.max(initial=0)) + 1) + day
-    key = key * 2 + frame["is_long"].to_numpy()
-    key = key * len(filtered.sources) + frame["source_code"].to_numpy()
-    return np.asarray(key * len(filtered.actions) + frame["action_code"].to_numpy())
+    return np.asarray(frame["user"].to_numpy() * (int(day.max(initial=0)) + 1) + day)
 
 
-def _numbers(keys: Codes, alike: int) -> Codes:
-    """Every row's slice, numbered by user and time; `alike` keys in a row are those of one user and period,
-    which are in the order of their first events."""
+def _numbers(keys: Codes, kinds: int) -> Codes:
+    """Every row's slice, numbered by user and period (keys over `kinds`), in these by their first events."""
     order = pl.Series(keys).unique().sort()
     number = order.search_sorted(keys).to_numpy().astype(np.int64)
     first = np.zeros(len(order), dtype=np.int64)
     first[number[::-1]] = np.arange(len(keys))[::-1]  # rows are in the order of times: the first comes last
     place = np.zeros(len(order), dtype=np.int64)
-    place[np.lexsort((first, order.to_numpy() // alike))] = np.arange(len(order))
+    place[np.lexsort((first, order.to_numpy() // kinds))] = np.arange(len(order))
     return np.asarray(place[number])
 
 

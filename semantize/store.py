@@ -13,7 +13,7 @@
         users-00000.parquet                  what became of each user (as `budget.Fitted.users`)
         part-00000.json                      last: the partition is done
         quarantine.parquet                   rows set aside
-        refused.json                         there are too many: another log may take this one's place
+        refused.json                         it was refused: another log may take this one's place
         summary.json                         last: the generation is finished
 
 A generation holds its users whole: what older generations hold of the same users is void.

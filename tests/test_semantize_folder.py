@@ -311,3 +311,13 @@ def test_a_log_being_read_gives_way_to_no_other(tmp_path: Path) -> None:
     open_log(str(write(tmp_path / "log", log([1]))), Job(config=CONFIG), out)
     with pytest.raises(UserError, match="holds another log"):
         open_log(str(write(tmp_path / "other", log([2]))), Job(config=CONFIG), out)
+
+
+def test_a_log_whose_times_make_no_sense_gives_way_when_mended(tmp_path: Path, tokenizer: Path) -> None:
+    events, out = log([1]), tmp_path / "out"
+    source = write(tmp_path / "log", events.with_columns(timestamp=pl.lit(12.5)))
+    with pytest.raises(UserError, match="column 'timestamp'"):
+        made(out, source, tokenizer)
+    write(tmp_path / "log", events)
+    made(out, source, tokenizer)
+    assert len(read_histories(out)) == 1

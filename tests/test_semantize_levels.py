@@ -90,6 +90,10 @@ def test_no_events() -> None:
     ("changed", "told"),
     [
         (
+            {"timezone": "localtime"},
+            "semantize.timezone 'localtime' is unknown; did you mean ",
+        ),
+        (
             {"timezone": "Europe/Berln"},
             "semantize.timezone 'Europe/Berln' is unknown; did you mean 'Europe/Berlin'",
         ),

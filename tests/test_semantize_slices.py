@@ -242,3 +242,27 @@ def test_what_an_order_says_is_not_said_again() -> None:
     ]  # fmt: skip
     counts = build_slices(events, config(long_low_impact=1, drop_implied=True), RuleRefiner()).users
     assert counts["implied"].to_list() == [2]
+
+
+def test_many_users_sources_and_actions_keep_their_order() -> None:
+    rows = 50_000  # users x days x sources x actions is beyond 64 bits
+    names = pl.int_range(rows, eager=True).cast(pl.String).str.zfill(6)
+    start = datetime(1800, 1, 1, tzinfo=UTC)
+    events = pl.DataFrame(
+        {
+            "user_id": "u" + names,
+            "timestamp": [start + timedelta(days=2 * row) for row in range(rows)],
+            "source": "s" + names.reverse(),
+            "action": "Order " + names.reverse(),
+            "content": [""] * rows,
+            "category": [""] * rows,
+            "location": [""] * rows,
+            "count": [1] * rows,
+            "value": [None] * rows,
+            "event_id": names,
+        },
+        schema=EVENT_SCHEMA,
+    )
+    table = build_slices(events, config(), RuleRefiner()).table
+    assert table["user_id"].to_list() == events["user_id"].to_list()
+    assert table["source"].to_list() == events["source"].to_list()

@@ -1,7 +1,6 @@
 """What a mapping may say; every refusal names the file, the key and the nearest known name."""
 
 import difflib
-import zoneinfo
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import polars as pl
 
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
+from records.zones import check_zone
 from semantize.reading.times import NAMED_TIME_FORMATS, utc_times
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def check_values(mapping: "Mapping", where: str) -> None:
     for name in REQUIRED_FIELDS:
         if name not in mapping.columns and name not in mapping.constants:
             raise UserError(f"{where}: {name} needs a column (columns:) or a value (constants:)")
-    if mapping.timezone not in zoneinfo.available_timezones():
-        guess = nearest(mapping.timezone, sorted(zoneinfo.available_timezones()))
-        raise UserError(f"{where}: timezone {mapping.timezone!r} is unknown; did you mean {guess!r}?")
+    check_zone(mapping.timezone, f"{where}: timezone")
     for time_format in mapping.time_format:
         _check_time_format(time_format, where)
     if mapping.join is not None and not (mapping.join.path and mapping.join.on and mapping.join.columns):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -164,6 +164,27 @@ def usergpt(*arguments: str, timeout: float = 280) -> subprocess.CompletedProces
         env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
         check=False,
     )
+
+
+def killed(*arguments: str, when: Callable[[], bool]) -> None:
+    """Run the command line in a process of its own and end it as soon as `when` holds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "launch.cli", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not when():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def ray_processes() -> set[int]:

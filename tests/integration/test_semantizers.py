@@ -1,10 +1,5 @@
 """Semantization on a real Ray: any number of workers, lost workers and killed runs give the same bytes."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +17,7 @@ from semantize.pipeline import semantize
 from semantize.store import live_table, read_histories
 from semantize.worker import Semantizer
 from simulate.engine import simulate
-from tests.integration.conftest import ROOT, usergpt
+from tests.integration.conftest import killed, usergpt
 
 CLUSTER = ClusterConfig(address="local", cpus=2)
 CONFIG = SemantizeConfig(token_budget=300, partition_events=10_000)
@@ -58,7 +53,9 @@ def expected(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(out: Path) -> dict[str, bytes]:
     return {
-        str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()
+        str(file.relative_to(out)): file.read_bytes()
+        for file in sorted(out.rglob("*"))
+        if file.is_file() and file.name != ".lock"
     }
 
 
@@ -110,23 +107,7 @@ def test_a_killed_run_goes_on(log: Path, expected: Path, tmp_path: Path) -> None
         "semantize.token_budget=300", "semantize.partition_events=10000", "cluster.cpus=2",
         "cluster.workers=1",
     ]  # fmt: skip
-    first = subprocess.Popen(
-        [sys.executable, "-m", "launch.cli", *words],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not list(out.glob("generation-000/part-*.json")):
-            assert first.poll() is None, "the first run ended before it built a partition"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        first.send_signal(signal.SIGTERM)
-        first.wait(60)
-    finally:
-        if first.poll() is None:
-            os.killpg(first.pid, signal.SIGKILL)
+    killed(*words, when=lambda: any(out.glob("generation-000/part-*.json")))
     done = usergpt(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "events of 128 users" in done.stdout

@@ -1,10 +1,5 @@
 """Simulation actors on a real Ray: any number of workers, lost workers, a killed run that goes on."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +15,7 @@ from records.config import ClusterConfig
 from records.errors import UserError
 from records.simulation import SimulateConfig
 from simulate.engine import SHARD_USERS, open_simulation, scan, simulate, summary_of
-from tests.integration.conftest import ROOT, usergpt
+from tests.integration.conftest import killed, usergpt
 
 CONFIG = SimulateConfig(users=4 * SHARD_USERS + 10, min_days=60, max_days=120)
 CLUSTER = ClusterConfig(cpus=2)
@@ -127,23 +122,7 @@ def test_a_killed_run_goes_on(expected: dict[str, bytes], tmp_path: Path) -> Non
         "simulate", "run", f"simulate.users={CONFIG.users}", "simulate.min_days=60", "simulate.max_days=120",
         f"seed={SEED}", "cluster.cpus=2", "--out", str(out),
     ]  # fmt: skip
-    first = subprocess.Popen(
-        [sys.executable, "-m", "launch.cli", *words],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not list(out.glob("shard-*.json")):
-            assert first.poll() is None, "the first run ended before it wrote a shard"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        first.send_signal(signal.SIGTERM)
-        first.wait(60)
-    finally:
-        if first.poll() is None:
-            os.killpg(first.pid, signal.SIGKILL)
+    killed(*words, when=lambda: any(out.glob("shard-*.json")))
     done = usergpt(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert contents(out) == expected
