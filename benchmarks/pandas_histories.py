@@ -125,7 +125,8 @@ def build_slices(events: pd.DataFrame, config: SemantizeConfig, refiner: Refiner
     if config.entity_notes:
         of_line = shown["slice"].to_numpy()
         of_entity = _by_part(place, part, len(ranked))[is_shown]
-        shown["note"], notes = _notes(of_entity, count[of_line], part_of_line[of_line])
+        is_alone = np.bincount(of_line, minlength=len(keys))[of_line] == 1
+        shown["note"], notes = _notes(of_entity, count[of_line], part_of_line[of_line], is_alone)
     by_place = np.argsort(place, kind="stable")
     return Slices(
         table=pd.DataFrame({"user": user, "head": head, "salience": count * weight * recency}),
@@ -225,15 +226,15 @@ def _by_part(groups: Array, part: Array, number: int) -> Array:
     return np.bincount(groups * 4 + part, minlength=4 * number).reshape(-1, 4)
 
 
-def _notes(parts: Array, count: Array, part_of_line: Array) -> tuple[Array, list[str]]:
-    """Notes as codes into texts: how often each entity was, if not once or always, and when mostly, if not
-    when its line says.
+def _notes(parts: Array, count: Array, part_of_line: Array, is_alone: Array) -> tuple[Array, list[str]]:
+    """Notes as codes into texts: how often each entity was, if not always, nor once beside others, and when
+    mostly, if not when its line says.
 
-    `parts` are its events a part of day; its line has `count` and names `part_of_line`.
+    `parts` are its events a part of day; its line has `count`, names `part_of_line`, and may show it alone.
     """
     events = parts.sum(axis=1)
     parts[:, 3] = 0  # a line that names no part is looked up there
-    times = np.where((events > 1) & (events < count), events, 0)
+    times = np.where(((events > 1) | is_alone) & (events < count), events, 0)
     elsewhere = parts.max(axis=1) > parts[np.arange(len(parts)), part_of_line]
     part = np.where(elsewhere, 1 + parts.argmax(axis=1), 0)
     codes, distinct = pd.factorize(times * 4 + part)

@@ -167,10 +167,12 @@ def shown_entities(pairs: pd.DataFrame, slices: pd.DataFrame, config: SemantizeC
 
 
 def _notes(shown: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
-    """How often each entity was, if not once or always, and when mostly, if not when its line says."""
+    """How often each entity was, if not always, nor once beside others, and when mostly, if not when its line
+    says."""
     line = slices.loc[shown["slice"]].reset_index(drop=True)
     times = " ×" + shown["events"].astype("str")
-    times = times.where((shown["events"] > 1) & (shown["events"] < line["count"]), "")
+    is_alone = ~shown["slice"].duplicated(keep=False)
+    times = times.where(((shown["events"] > 1) | is_alone) & (shown["events"] < line["count"]), "")
     parts = shown[_PARTS]
     by_name = parts.assign(none=0).to_numpy()  # a line that names no part is looked up in the last column
     in_part_of_line = by_name[parts.index, parts.columns.get_indexer(line["part"])]

@@ -13,7 +13,8 @@ from lm.plain import PlainTokenizer
 from records.errors import UserError
 from records.files import read_json
 from records.history import histories_of
-from semantize.folder import settled_job
+from semantize.folder import job_of, settled_job
+from semantize.privacy.pseudonyms import load_key, pseudonyms
 from semantize.raw import raw_lines
 from semantize.refining.refiners import refiner_of
 from semantize.store import (
@@ -55,6 +56,7 @@ class Semantics:
     budget: int
     stages: list[tuple[str, int]]
     masked: dict[str, int]
+    gaps: dict[str, int]
     tokens: Tokens
     budget_use: list[float]
     whole: float
@@ -68,6 +70,7 @@ class Semantics:
             "budget": self.budget,
             "stages": dict(self.stages),
             "masked": self.masked,
+            "gaps": self.gaps,
             "tokens": {
                 "users": len(self.tokens.raw),
                 "raw": sum(self.tokens.raw),
@@ -82,22 +85,26 @@ class Semantics:
         }
 
 
-def measure_semantics(out: Path, users: int, labels: Path | None) -> Semantics:
+def measure_semantics(out: Path, users: int, labels: Path | None, key_file: Path | None = None) -> Semantics:
     """Measure the finished folder `out`; raw tokens and retention of at most `users` users.
 
     Retention is that of the rule oracle where the log is a simulation of this project, of TF-IDF and logistic
-    regression where a table of `labels` is given.
+    regression where a table of `labels` is given. That names users as the log does: where the folder holds
+    pseudonyms, `key_file` is their key.
 
     Raises:
-        UserError: the folder is not finished, or the labels are at fault.
+        UserError: the folder is not finished, or the labels or the key are at fault.
     """
-    job = settled_job(out)
+    job = settled_job(out) if key_file is None and labels is None else job_of(out, key_file)
     all_users = live_table(out, "users").collect()
     summaries = [read_json(generation_path(out, number) / SUMMARY) for number in finished_generations(out)]
     labelled = None
     if labels is not None:
         column = "user_id" if job.mapping is None else job.mapping.columns.get("user_id", "user_id")
         labelled = _read_labels(labels, column)
+        if key_file is not None:
+            ids = pseudonyms(labelled["user_id"].to_list(), load_key(key_file))
+            labelled = labelled.with_columns(user_id=pl.Series(ids, dtype=pl.String))
         all_ids = set(labelled["user_id"].to_list())
         chosen = [user for user in all_users["user_id"].sort() if user in all_ids]
         if not chosen:
@@ -128,6 +135,7 @@ def measure_semantics(out: Path, users: int, labels: Path | None) -> Semantics:
         budget=budget,
         stages=_stages(summaries, all_users),
         masked=_added(summaries, "masked"),
+        gaps=_added(summaries, "gaps"),
         tokens=tokens,
         budget_use=[each / budget for each in all_users["tokens"]],
         whole=sum(all_users["lines"] == all_users["slices"]) / len(all_users),

@@ -159,6 +159,7 @@ def _semantize_arguments(
         "--labels", type=Path, default=None, help="table of labels by user, to measure retention"
     )
     report.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    _key_argument(report)
 
 
 def _log_arguments(command: argparse.ArgumentParser) -> None:
@@ -282,7 +283,13 @@ def _semantize(arguments: argparse.Namespace) -> int:
     if arguments.action == "report":
         from launch.semantics import report
 
-        return report(arguments.directory, arguments.users, arguments.labels, as_json=arguments.json)
+        return report(
+            arguments.directory,
+            arguments.users,
+            arguments.labels,
+            arguments.pseudonymize,
+            as_json=arguments.json,
+        )
     from launch.semantization import explain, run_log, update_log
 
     if arguments.action == "update":

@@ -18,9 +18,9 @@ MARGIN = -0.02
 """Lower bound of the difference in macro-F1 above which nothing that matters is lost."""
 
 
-def report(out: Path, users: int, labels: Path | None, *, as_json: bool) -> int:
+def report(out: Path, users: int, labels: Path | None, key_file: Path | None, *, as_json: bool) -> int:
     """Measure the folder `out`; writes report/semantics.json and report/semantics.html there, and prints."""
-    measured = measure_semantics(out, users, labels)
+    measured = measure_semantics(out, users, labels, key_file)
     page = render(measured)
     write_json(out / "report" / "semantics.json", measured.to_json())
     write_text(out / "report" / "semantics.html", page)
@@ -57,6 +57,9 @@ def _print(measured: Semantics, console: Console) -> None:
     if measured.masked:
         masked = ", ".join(f"{count:,} {kind}" for kind, count in measured.masked.items())
         console.print(f"masked: {masked}", highlight=False)
+    if measured.gaps:
+        gaps = ", ".join(f"{count:,} {gap}" for gap, count in measured.gaps.items())
+        console.print(f"events with a gap: {gaps}", highlight=False)
     for one in measured.retention:
         table = Table(title=f"retention: macro-F1 of {one.reader}, {one.users:,} users")
         for heading in ("tag", "raw log", "histories", "difference"):

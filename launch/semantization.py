@@ -144,6 +144,9 @@ def say_summary(summary: dict[str, Any], generation: Generation, reporter: Repor
     if summary["quarantined"]:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in summary["quarantined"].items())
         reporter.say(f"set aside in {generation.path / QUARANTINE}: {counts}")
+    if summary["gaps"]:
+        counts = ", ".join(f"{count:,} {gap}" for gap, count in summary["gaps"].items())
+        reporter.say(f"events with a gap: {counts}")
     if summary["masked"]:
         counts = ", ".join(f"{count:,} {kind}" for kind, count in summary["masked"].items())
         reporter.say(f"masked: {counts}")

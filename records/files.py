@@ -37,6 +37,12 @@ def remove_leftovers(path: Path) -> None:
                 aside.unlink()
 
 
+def sweep(folder: Path) -> None:
+    """Remove all files aside in `folder`, where nobody writes any more: those of killed processes."""
+    for aside in folder.glob(".*.part"):
+        aside.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with written_whole(path) as aside:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from records.config import SemantizeConfig
 from records.errors import UserError
-from records.files import read_json, write_json, written_whole
+from records.files import read_json, sweep, write_json, written_whole
 from records.options import exactly, first_difference
 from semantize.privacy.pseudonyms import load_key, pseudonyms
 from semantize.reading.mapping import Mapping
@@ -37,7 +37,7 @@ from semantize.store import (
     settings_of,
 )
 
-VERSION = 2
+VERSION = 3
 """To be raised whenever the same settings come to give other bytes: two versions do not mix."""
 
 _END_BYTES = 1 << 20
@@ -84,6 +84,8 @@ def open_log(source: str, job: Job, out: Path) -> Generation:
         UserError: the log or its mapping is at fault, or `out` holds another log or other settings.
     """
     reader = LogReader(source, job.mapping)
+    if job.key_file is not None:
+        _check_private(reader.mapping)
     zone = job.config.timezone or reader.mapping.timezone
     job = replace(job, config=replace(job.config, timezone=zone))
     knowledge = read_knowledge(Path(job.config.knowledge)) if job.config.knowledge else None
@@ -211,7 +213,9 @@ def settle_quarantine(
     path = generation.path / QUARANTINE
     found = sorted((generation.path / SPILL).glob("quarantine-*.parquet"))
     with written_whole(path) as aside:
-        pl.concat([side, *(pl.read_parquet(one, glob=False) for one in found)]).write_parquet(aside)
+        # As a stream: the log may have more such rows than memory holds.
+        all_rows = pl.concat([side.lazy(), *(pl.scan_parquet(one, glob=False) for one in found)])
+        all_rows.sink_parquet(aside)
     check_share(
         source,
         sum(note["rows"] for note in notes),
@@ -230,7 +234,7 @@ def _set_aside(path: Path) -> dict[str, int]:
 
 
 def finish(generation: Generation) -> dict[str, Any]:
-    """Write the summary of a generation all of whose tasks are done, and remove its spill."""
+    """Write the summary of a generation all of whose tasks are done, and remove what they left."""
     path = generation.path
     if not generation.is_finished:
         summary = _summed(piece_notes(path))
@@ -243,6 +247,7 @@ def finish(generation: Generation) -> dict[str, Any]:
             summary["llm"] = read_json(path / LLM)
         write_json(path / SUMMARY, summary)
     shutil.rmtree(path / SPILL, ignore_errors=True)
+    sweep(path)
     summary = read_json(path / SUMMARY)
     assert isinstance(summary, dict)
     return summary
@@ -305,6 +310,17 @@ def _settings(job: Job, partitions: int, knowledge: pl.DataFrame | None) -> dict
         "mapping": None if job.mapping is None else asdict(job.mapping),
     }
     return json.loads(json.dumps(settings))  # type: ignore[no-any-return]
+
+
+def _check_private(mapping: Mapping) -> None:
+    """Raise UserError where the mapping, which is kept in the folder, names users of the log."""
+    tests = [one.column for one in mapping.overrides]
+    tests += [one.column for one in mapping.where if not one.negate]
+    if "user_id" in mapping.constants or mapping.columns["user_id"] in tests:
+        raise UserError(
+            f"--pseudonymize: the mapping, which {SETTINGS} keeps, names users in constants, overrides or "
+            "where; put users in a column of the log, and filter the log before"
+        )
 
 
 def _fingerprint(key_file: Path | None) -> str:

@@ -58,8 +58,8 @@ def build_slices(events: pl.DataFrame, config: SemantizeConfig, refiner: Refiner
     A line shows the `top_k` most frequent (ties by name). COUNT is the number of all events of the slice; the
     time names the part of day that most of them fall in (ties: the earlier; none where all are at midnight
     sharp, as in logs without hours); PLACE is the most frequent location (ties by name). With `entity_notes`
-    an entity says how often it was, if more than once and not as often as COUNT (`×3`), and in which part of
-    day mostly, if not in that of the line (`~night`).
+    an entity says how often it was, if not as often as COUNT (`×3`; once goes without saying where others are
+    shown), and in which part of day mostly, if not in that of the line (`~night`).
 
     Salience (ours) = events x (`high_impact_weight` if high-impact) x 2^(-age / `half_life_days`), the age
     being that of the slice's last event at the user's last: frequency first, an order worth several clicks,
@@ -254,7 +254,8 @@ def _noted(shown: pl.DataFrame, table: pl.DataFrame, with_notes: bool) -> tuple[
     if not with_notes or shown.is_empty():
         return shown.select(*columns, note=pl.lit(0, pl.Int64)), [""]
     of_slice, events = shown["slice"].to_numpy(), shown["events"].to_numpy()
-    says_times = (events > 1) & (events < table["count"].to_numpy()[of_slice])
+    is_alone = np.bincount(of_slice, minlength=len(table))[of_slice] == 1
+    says_times = ((events > 1) | is_alone) & (events < table["count"].to_numpy()[of_slice])
     by_part = shown.select(*PARTS, none=pl.lit(0, pl.Int64)).to_numpy()
     elsewhere = by_part.max(axis=1) > by_part[np.arange(len(shown)), table["part"].to_numpy()[of_slice]]
     part = np.where(elsewhere, _most(shown), len(PARTS))

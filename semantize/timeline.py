@@ -112,7 +112,7 @@ def _identified(frame: pl.DataFrame) -> pl.DataFrame:
     is_again = pl.col(ROW).is_in(again.implode())
     unique = filled.with_columns(
         event_id=pl.when(is_again).then(pl.format("{}.{}", "event_id", ROW)).otherwise("event_id"),
-        id_from=pl.when(is_again).then(pl.lit("both")).otherwise(ID_FROM),
+        id_from=pl.when(is_again & (pl.col(ID_FROM) == "log")).then(pl.lit("both")).otherwise(ID_FROM),
     )
     clash = unique.filter(unique.select("user_id", "event_id").is_duplicated())
     if len(clash):

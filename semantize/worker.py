@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from lm.plain import PlainTokenizer
-from records.files import read_json, remove_leftovers, write_json, written_whole
+from records.files import read_json, write_json, written_whole
 from semantize.budget import Fitted, bodies, fit
 from semantize.coding import TextFunction, as_category, coded
 from semantize.folder import job_of, piece_notes
@@ -33,7 +33,7 @@ from semantize.spill import read_spill, write_spill
 from semantize.store import LOG, SPILL, TOKENIZER, generation_path, live_partition, settings_of, table_path
 from semantize.timeline import ID_FROM, KEY, REPEATING, ROW, ROW_SCHEMA, as_rows, rows_of, timelines
 
-MASKED_FIELDS = ("content", "category", "location")
+MASKED_FIELDS = ("source", "action", "content", "category", "location")
 
 _SAMPLE_LENGTH = 500
 """Characters of a raw line that a tokenizer is trained on: to train on a title of megabytes takes hours."""
@@ -64,24 +64,21 @@ class Semantizer:
     def partition(self, piece: int) -> int:
         """Read a piece of the log into the spill; returns how many rows it holds."""
         spill = self.path / SPILL
-        quarantine = []
         note: dict[str, Any] = {"rows": 0, "filtered": 0}
-        quarantined: Counter[str] = Counter()
         masked: Counter[str] = Counter()
+        gaps: Counter[str] = Counter()
         file, part_of_file = self.reader.pieces()[piece]
         for number, batch in enumerate(self.reader.read(file, part_of_file)):
             events, found = self._private(batch.events)
             write_spill(spill / f"rows-{piece:05d}-{number:05d}.arrow", events, self.partitions)
             masked += found
+            gaps += batch.gaps
             note["rows"] += batch.rows
             note["filtered"] += batch.filtered
             if len(batch.quarantine):
-                quarantined.update(dict(batch.quarantine["reason"].value_counts().iter_rows()))
-                quarantine.append(self.private_quarantine(batch.quarantine))
-        if quarantine:
-            with written_whole(spill / f"quarantine-{piece:05d}.parquet") as aside:
-                pl.concat(quarantine).write_parquet(aside)
-        note |= {"quarantined": dict(sorted(quarantined.items())), "masked": dict(sorted(masked.items()))}
+                with written_whole(spill / f"quarantine-{piece:05d}-{number:05d}.parquet") as aside:
+                    self.private_quarantine(batch.quarantine).write_parquet(aside)
+        note |= {"masked": dict(sorted(masked.items())), "gaps": dict(sorted(gaps.items()))}
         write_json(spill / f"piece-{piece:05d}.json", note)
         return int(note["rows"])
 
@@ -123,7 +120,6 @@ class Semantizer:
 
     def _table(self, name: str, part: int, frame: pl.DataFrame) -> None:
         path = table_path(self.out, self.number, name, part)
-        remove_leftovers(path)
         with written_whole(path) as aside:
             frame.write_parquet(aside, compression_level=1, row_group_size=ROW_GROUP)
 
@@ -159,11 +155,11 @@ class Semantizer:
         """Rows as they are written, without what shall not leave the log; and what was masked, by kind."""
         events = as_rows(events).with_columns(as_category(name) for name in REPEATING)
         found: Counter[str] = Counter()
+        secret = self.key
         if self.job.config.mask:
             for name in MASKED_FIELDS:
-                events, counts = _masked(events, name)
+                events, counts = _masked(events, name, secret or b"")
                 found += counts
-        secret = self.key
         if secret is not None:
             events = _mapped(events, "user_id", lambda users: pseudonyms(users, secret))
             # Ids of a log may name the user; they go on telling rows apart.
@@ -184,15 +180,28 @@ class Semantizer:
         return rows
 
 
-def _masked(events: pl.DataFrame, name: str) -> tuple[pl.DataFrame, Counter[str]]:
+def _masked(events: pl.DataFrame, name: str, secret: bytes) -> tuple[pl.DataFrame, Counter[str]]:
+    """A column masked, and what it held, by kind.
+
+    A byte of the digest goes into KEY, so that rows that differed stay two events; more of it would let
+    numbers be found by trying all.
+    """
     codes, texts = coded(events[name], list)
     masks = mask(pl.Series(texts, dtype=pl.String))
     if not masks.select(pl.sum_horizontal(KINDS).sum()).item():
         return events, Counter()
     repeats = np.bincount(codes, minlength=len(texts))
     counts = {kind: int((masks[kind].to_numpy() * repeats).sum()) for kind in KINDS}
-    masked = events.with_columns(masks["text"].gather(codes).alias(name)).with_columns(as_category(name))
-    return masked, Counter(counts)
+    is_masked = masks.select(pl.sum_horizontal(KINDS) > 0).to_series().to_list()
+    marks = [
+        f"\x1f{_digest(text, secret)[:2]}" if changed else ""
+        for text, changed in zip(texts, is_masked, strict=True)
+    ]
+    masked = events.with_columns(
+        masks["text"].gather(codes).alias(name),
+        pl.concat_str(pl.col(KEY).cast(pl.String), pl.Series(marks).gather(codes)).alias(KEY),
+    )
+    return masked.with_columns(as_category(name), as_category(KEY)), Counter(counts)
 
 
 def _mapped(events: pl.DataFrame, name: str, function: TextFunction) -> pl.DataFrame:

@@ -115,7 +115,7 @@ def test_a_simulated_log_loses_words_and_not_knowledge(folder: Path) -> None:
 
 
 def test_the_report_is_printed_and_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report(folder, 20, None, as_json=True) == 0
+    assert report(folder, 20, None, None, as_json=True) == 0
     printed = json.loads(capsys.readouterr().out)
     assert json.loads((folder / "report" / "semantics.json").read_text()) == printed
     assert printed["tokens"]["users"] == 20
@@ -124,7 +124,7 @@ def test_the_report_is_printed_and_written(folder: Path, capsys: pytest.CaptureF
     assert "<b>out" not in page
     assert "‹b›out" in page
     assert "http" not in page.replace("http-equiv", "")
-    assert report(folder, 20, None, as_json=False) == 0
+    assert report(folder, 20, None, None, as_json=False) == 0
     assert "rule oracle" in capsys.readouterr().out
 
 

@@ -49,6 +49,19 @@ def test_a_mapping_is_not_overwritten_unless_forced(tmp_path: Path) -> None:
     assert load_mapping(str(out)).columns["content"] == "Query"
 
 
+def test_examples_hold_no_personal_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    rows = "".join(f"u{n % 5},2024-03-{n:02d} 10:00:00,write to jane{n}@example.com\n" for n in range(1, 29))
+    (tmp_path / "log.csv").write_text("user,timestamp,query\n" + rows)
+    assert inspect_log(tmp_path / "log.csv", tmp_path / "log.yaml") == 0
+    shown = capsys.readouterr().out + "".join(path.read_text() for path in tmp_path.glob("*.yaml"))
+    assert "write to (email)" in shown
+    assert "@example.com" not in shown
+    assert "2024-03-01 10:00:00" in shown
+
+
 def test_a_log_of_events_gets_no_mapping(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "events.csv"
     log.write_text("user_id,timestamp,source,action\nu,2024-01-01,Shop,Order\n")

@@ -92,6 +92,21 @@ def test_what_cannot_be_is_said_in_one_line(log: Path, capsys: pytest.CaptureFix
     assert semantize("run", log, "--mapping", mapping, "--out", out) == 0  # goes on
 
 
+def test_labels_of_users_with_pseudonyms(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, key, labels = (log.with_name(name) for name in ("out", "key", "labels.csv"))
+    key.write_text("0123456789abcdef" * 4)
+    key.chmod(0o600)
+    rows = [f"user{number},2026-01-01,{('Tea', 'Saw')[number % 2]},buy\n" for number in range(40)]
+    log.write_text(HEADER + "".join(rows))
+    labels.write_text("user_id,kind\n" + "".join(f"user{n},{('t', 's')[n % 2]}\n" for n in range(40)))
+    words = ("--mapping", log.with_suffix(".yaml"), "--out", out, "--pseudonymize", key)
+    assert semantize("run", log, *words) == 0
+    assert semantize("report", out, "--labels", labels) == 2
+    assert "holds pseudonyms; give their key with --pseudonymize" in capsys.readouterr().err
+    assert semantize("report", out, "--labels", labels, "--pseudonymize", key) == 0
+    assert "1.000 │     1.000" in capsys.readouterr().out
+
+
 def test_an_update_changes_no_setting(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = log.parent / "out"
     assert semantize("run", log, "--mapping", log.with_suffix(".yaml"), "--out", out) == 0

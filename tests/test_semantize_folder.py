@@ -21,8 +21,9 @@ from records.errors import UserError
 from records.events import EVENT_SCHEMA
 from semantize.folder import Job, open_log, open_update
 from semantize.pipeline import LocalRunner, semantize, settle_tokenizer
-from semantize.reading.mapping import load_mapping
+from semantize.reading.mapping import Condition, Mapping, Override, load_mapping
 from semantize.store import histories_of_user, live_table, read_histories
+from semantize.timeline import rows_of, timelines
 from semantize.worker import Semantizer
 
 CONFIG = SemantizeConfig(token_budget=120, top_k=3, partition_events=1000)
@@ -223,6 +224,80 @@ def test_nothing_of_a_user_id_or_an_address_is_written(tmp_path: Path, tokenizer
     assert '"email": 80' in summary
     with pytest.raises(UserError, match="holds pseudonyms; give their key"):
         open_update(str(source), tmp_path / "out", None)
+
+
+def test_rows_that_masking_makes_equal_stay_two_events(tmp_path: Path, tokenizer: Path) -> None:
+    numbers = ["+44 20 7946 0958", "+44 20 7946 0123", "+44 20 7946 0958"]
+    events = pl.concat(
+        [log([1], events=1).with_columns(content=pl.lit(f"Call {number}")) for number in numbers]
+    )
+    semantizer = made(tmp_path / "out", write(tmp_path / "log", events), tokenizer)
+    written = live_table(tmp_path / "out", "events").collect()
+    assert written["content"].to_list() == ["Call (phone)"] * 2
+    assert written["row"].to_list() == [1, 2]
+    assert len(semantizer.reader.files) == 1
+
+
+def test_source_and_action_are_masked_too(tmp_path: Path, tokenizer: Path) -> None:
+    events = log([1], events=3).with_columns(
+        source=pl.lit("jane@example.com"), action=pl.lit("To jim@example.com")
+    )
+    made(tmp_path / "out", write(tmp_path / "log", events), tokenizer)
+    (text,) = [history.text for history in read_histories(tmp_path / "out")]
+    assert "[Source: (email)]" in text
+    assert "@" not in text
+
+
+def test_a_mapping_that_names_users_gives_no_pseudonyms(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef" * 4)
+    key.chmod(0o600)
+    source = write(tmp_path / "log", log([1, 2]))
+    names = {name: name for name in EVENT_SCHEMA}
+    constant = {
+        "columns": {name: name for name in names if name != "user_id"},
+        "constants": {"user_id": "jane"},
+    }
+    for mapping in (
+        Mapping(**constant),
+        Mapping(columns=names, where=[Condition(column="user_id", equals="u1")]),
+        Mapping(
+            columns=names, overrides=[Override(field="source", column="user_id", matches="u1", value="S")]
+        ),
+    ):
+        with pytest.raises(UserError, match="names users in constants, overrides or where"):
+            open_log(str(source), Job(config=CONFIG, mapping=mapping, key_file=key), tmp_path / "out")
+    left_out = Mapping(columns=names, where=[Condition(column="user_id", equals="nobody", negate=True)])
+    open_log(str(source), Job(config=CONFIG, mapping=left_out, key_file=key), tmp_path / "out")
+
+
+def test_what_a_killed_process_left_aside_is_gone_in_the_end(tmp_path: Path, tokenizer: Path) -> None:
+    source = write(tmp_path / "log", log([1, 2]))
+    generation = open_log(str(source), Job(config=CONFIG), tmp_path / "out")
+    aside = generation.path / ".events-00000.parquet.4242.part"
+    aside.write_bytes(b"half")
+    done(generation, tokenizer)
+    assert not aside.exists()
+    assert live_table(tmp_path / "out", "events").collect().height == 80
+
+
+def test_a_row_number_that_is_an_id_of_the_log_is_made_anew() -> None:
+    """The second row has no id, and its number is the first one's."""
+    rows = log([1], events=2).with_columns(
+        event_id=pl.Series(["e00000002", None], dtype=pl.String), row=pl.Series([1, 2]), key=pl.lit("")
+    )
+    timeline, _ = timelines(rows)
+    assert timeline["event_id"].to_list() == ["e00000002", "e00000002.2"]
+    assert rows_of(timeline)["event_id"].to_list() == ["e00000002", None]
+    again, _ = timelines(rows_of(timeline))
+    assert again.equals(timeline)
+
+
+def test_rising_ids_that_repeat_are_made_unique() -> None:
+    rows = log([1], events=3).with_columns(
+        event_id=pl.Series(["a", "a", "b"]), row=pl.Series([1, 2, 3]), key=pl.lit("")
+    )
+    assert timelines(rows)[0]["event_id"].to_list() == ["a", "a.2", "b"]
 
 
 def test_too_many_unusable_rows_end_it_and_can_be_let_through(tmp_path: Path, tokenizer: Path) -> None:

@@ -63,6 +63,15 @@ def test_old_low_impact_actions_stay_where_they_add_up() -> None:
     assert none_low == events["event_id"].to_list()
 
 
+def test_ages_are_whole_days_before_the_last_event() -> None:
+    events = log(
+        ("2026-01-05T11:00:00", "Order", "Tea", "a"),
+        ("2026-01-05T13:00:00", "Order", "Tea", "b"),
+        ("2026-01-07T12:00:00", "Order", "Tea", "last"),
+    )
+    assert filter_events(events, SemantizeConfig()).events["age_days"].to_list() == [2, 1, 0]
+
+
 def test_a_source_of_low_impact_actions_alone_is_told() -> None:
     events = log(
         ("2025-01-01T10:00:00", "Search", "pram", "old"), ("2026-01-01T10:00:00", "Search", "cot", "new")

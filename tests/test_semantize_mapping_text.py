@@ -1,6 +1,7 @@
 """Guessed mappings as YAML: they load, read their log, and hostile logs cannot write into them."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from semantize.guessing.joins import neighbours
 from semantize.guessing.mapping_text import mapping_text, sureness, warnings
 from semantize.guessing.sample import sample
 from semantize.reading.mapping import Mapping, load_mapping
+from semantize.reading.readers import LogReader
 from semantize.reading.whole_log import ReadResult, read_log
 from tests import logs
 
@@ -147,15 +149,38 @@ def test_several_time_formats_are_a_list() -> None:
     assert read_yaml(mapping_text(guess), "")["time_format"] == ["iso", "%d.%m.%Y %H:%M"]
 
 
-def test_a_clock_apart_from_its_day_is_said_plainly() -> None:
+@pytest.mark.parametrize(
+    ("days", "clocks", "formats"),
+    [
+        ([f"2024-03-{day:02d}" for day in range(1, 21)], [f"{hour}:30" for hour in range(20)], ["iso"]),
+        (
+            [f"{day}.03.2024" for day in range(1, 21)],
+            [f"{hour:02d}:30" for hour in range(20)],
+            ["%d.%m.%Y %H:%M"],
+        ),
+        ([date(2024, 3, day) for day in range(1, 21)], [time(hour, 30) for hour in range(20)], ["iso"]),
+        ([datetime(2024, 3, day) for day in range(1, 21)], [time(hour, 30) for hour in range(20)], ["iso"]),
+    ],
+)
+def test_a_clock_apart_from_its_day_goes_with_it(
+    days: list[object], clocks: list[object], formats: list[str], tmp_path: Path
+) -> None:
+    log = pl.DataFrame({"user": USERS, "date": days, "time": clocks})
+    guess = guess_mapping(log, "log.parquet", {})
+    assert not any("midnight" in warning for warning in warnings(guess))
+    (tmp_path / "log.yaml").write_text(mapping_text(guess))
+    mapping = load_mapping(str(tmp_path / "log.yaml"))
+    assert (mapping.time_of_day, mapping.time_format) == ("time", formats)
+    log.write_parquet(tmp_path / "log.parquet")
+    (batch,) = LogReader(tmp_path / "log.parquet", mapping).read(0)
+    assert batch.events["timestamp"][4] == datetime(2024, 3, 5, 4, 30, tzinfo=UTC)
+
+
+def test_a_clock_that_goes_with_no_day_leaves_midnight() -> None:
     days = [f"2024-03-{day:02d}" for day in range(1, 21)]
-    guess = guess_columns(user=USERS, date=days, time=[f"{n:02d}:30" for n in range(20)])
-    warning = (
-        "date has days without a time of day, which stands in time; a mapping cannot join the two, so all "
-        "events fall on midnight: write one column of both into the log"
-    )
-    assert warning in warnings(guess)
-    assert f"# To settle: {warning}" in mapping_text(guess).splitlines()
+    guess = guess_columns(user=USERS, date=days, time=["25:99"] * 20)
+    assert guess.clock == ""
+    assert "date has days without a time of day: all events of a day fall on midnight" in warnings(guess)
 
 
 def test_side_file_to_be_named(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_ratings_with_titles_in_a_second_file(tmp_path: Path) -> None:
         ("5", "Alien", None),
         ("5", "", 1.0),
     ]
-    assert result.quarantined == {"join:wrong_field_count": 1}
+    assert result.quarantined == {"join:repeated_key": 1, "join:wrong_field_count": 1}
 
 
 def test_online_retail_cancellations(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_a_reader_gives_batches_and_accounts_for_every_row(tmp_path: Path) -> No
     pl.DataFrame({"u": [3.0], "t": ["2026-01-03"], "item": ["z"], "kind": ["buy"]}).write_parquet(
         tmp_path / "c.parquet"
     )
-    write(tmp_path / "items.csv", "item,title\nx,Tea\nbroken\n")
+    write(tmp_path / "items.csv", "item,title\nx,Tea\nbroken\nx,Tea\nx,Pot\n,Jar\n")
     mapping = Mapping(
         columns={"user_id": "u", "timestamp": "t", "content": "title", "action": "kind"},
         constants={"source": "S", "action": "View"},
@@ -343,8 +343,11 @@ def test_a_reader_gives_batches_and_accounts_for_every_row(tmp_path: Path) -> No
     reader = LogReader(tmp_path, mapping)
     assert [file.name for file in reader.files] == ["a.csv", "c.parquet"]
     assert reader.pieces() == [(0, None), (1, None)]
+    items = str(tmp_path / "items.csv")
     assert reader.side_quarantine.rows() == [
-        (str(tmp_path / "items.csv"), 2, "join:wrong_field_count", "broken")
+        (items, 2, "join:wrong_field_count", "broken"),
+        (items, 4, "join:repeated_key", '{"item":"x","title":"Pot"}'),
+        (items, 5, "join:missing_key", '{"item":"","title":"Jar"}'),
     ]
     first, second = [batch for index, piece in reader.pieces() for batch in reader.read(index, piece)]
     assert first.events.columns == [ROW, *EVENT_SCHEMA, KEY]
@@ -355,6 +358,21 @@ def test_a_reader_gives_batches_and_accounts_for_every_row(tmp_path: Path) -> No
     assert first.quarantine.select("row", "reason").rows() == [(2, "missing_user"), (3, "wrong_field_count")]
     assert (first.rows, first.filtered) == (4, 1)
     assert second.events.select("user_id", "action", "category").rows() == [("3", "buy", "Paid")]
+    assert (first.gaps, second.gaps) == ({}, {"not_in_side_table": 1})
+
+
+def test_numbers_that_are_none_are_counted(tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "log.csv",
+        "user_id,timestamp,source,action,count,value\n"
+        "u,2026-01-01,S,Buy,two,1.5\nu,2026-01-02,S,Buy,,\nu,2026-01-03,S,Buy,2,dear\n,2026-01-03,S,Buy,x,y\n",
+    )
+    mapping = Mapping(
+        columns={name: name for name in ("user_id", "timestamp", "source", "action", "count", "value")}
+    )
+    (batch,) = LogReader(log, mapping).read(0)
+    assert batch.gaps == {"unreadable_count": 1, "unreadable_value": 1}
+    assert batch.events.select("count", "value").rows() == [(1, 1.5), (1, None), (2, None)]
 
 
 @pytest.mark.parametrize(

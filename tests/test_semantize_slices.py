@@ -103,7 +103,7 @@ def test_golden_lines() -> None:
     assert behind == [{"e6", "e7"}, {"e9"}, {"e10"}, {"e4", "e5"}, {"e0", "e1", "e3"}]
 
 
-def listed(events: pl.DataFrame, **changed: bool) -> list[str]:
+def listed(events: pl.DataFrame, **changed: int) -> list[str]:
     """The time and what is shown, line by line."""
     (history,) = fitted(build_slices(events, config(**changed), RuleRefiner()), 1000)
     lines = [re.fullmatch(r".*\[TIME: (.*?)\].* \| (.*)", line.text) for line in history.lines]
@@ -137,6 +137,11 @@ def test_an_entity_says_how_often_and_when() -> None:
         "2026-01-09: Fan, Hat",
     ]
     assert listed(events, entity_notes=False)[0] == "2026-01-05 night: Tea, Milk, Beer"
+    # Where one of several stands alone, COUNT does not say it.
+    alone = listed(events, top_k=1)
+    assert alone[0] == "2026-01-05 night: Tea ×5 ~morning"
+    assert alone[1] == "2026-01-06 daytime: Bread"
+    assert alone[4] == "2026-01-09: Fan ×1"
 
 
 def test_a_hostile_title_stays_on_its_line() -> None:

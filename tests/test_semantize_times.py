@@ -21,6 +21,9 @@ def at(text: str | None) -> datetime | None:
         ("2026-01-28", "iso", "Asia/Shanghai", "2026-01-27T16:00"),
         ("2026-01-28T10:00:00.250+0530", "", "Asia/Shanghai", "2026-01-28T04:30:00.250"),
         ("2026-07-01T10:00:00-04:00", "", "UTC", "2026-07-01T14:00"),
+        ("2026-01-28 10:00:00.25+00", "", "Asia/Shanghai", "2026-01-28T10:00:00.250"),  # as PostgreSQL writes
+        ("2026-01-28 10:00-05", "", "UTC", "2026-01-28T15:00"),
+        ("2026-01-28-05", "", "UTC", None),  # of a day rather its hour
         ("2026-10-25 01:30", "", "Europe/London", "2026-10-25T00:30"),  # told twice: the earlier
         ("2026-03-29 01:30", "", "Europe/London", None),  # never was
         ("28/01/26 10:00", "%d/%m/%y %H:%M", "America/New_York", "2026-01-28T15:00"),

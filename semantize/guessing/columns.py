@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from semantize.privacy.masking import mask
 from semantize.text import clean
 
 _EXAMPLES = 3
@@ -18,7 +19,8 @@ class Column:
     `raw` is the column as read (under another name), `values` its trimmed text (null where empty), both in
     row order. Shares are of the filled rows: `filled` itself of all rows, `words` those with a word in them
     (not a code, a hash or an address). `repeats` is filled rows a distinct value, `length` mean characters.
-    `flaw` says why a mapping cannot name the column, "" where it can.
+    `examples` are some values without personal data, `flaw` says why a mapping cannot name the column, ""
+    where it can.
     """
 
     name: str
@@ -50,7 +52,7 @@ def describe(column: pl.Series) -> Column:
         words=_is_wordy().mean(),
         length=pl.col("v").str.len_chars().mean(),
     ).row(0, named=True)  # fmt: skip
-    shown = values.drop_nulls().unique(maintain_order=True).head(_EXAMPLES).to_list()
+    shown = _first(values)
     return Column(
         name=column.name,
         raw=raw,
@@ -62,14 +64,19 @@ def describe(column: pl.Series) -> Column:
         whole_numbers=facts["whole_numbers"] or 0.0,
         words=facts["words"] or 0.0,
         length=facts["length"] or 0.0,
-        examples=tuple(filter(None, (clean(value, _EXAMPLE_LENGTH) for value in shown))),
+        examples=_shown(mask(shown)["text"]),
         flaw=flaw,
     )
 
 
+def shown_examples(column: Column, *, is_time: bool) -> tuple[str, ...]:
+    """Examples as they may be shown: those of times as they are, which have as many digits as telephones."""
+    return _shown(_first(column.values)) if is_time else column.examples
+
+
 def contents(column: Column, *, is_time: bool) -> str:
     """What a column holds, in a few words."""
-    shown = ", ".join(column.examples)
+    shown = ", ".join(shown_examples(column, is_time=is_time))
     if column.flaw:
         return column.flaw
     if not column.distinct:
@@ -93,6 +100,14 @@ def flaw_of(column: pl.Series) -> str:
     if name in ("", "*", "???") or "${" in name or name.startswith(("^", "__")):
         return "has a name that no mapping can say; rename it"
     return ""
+
+
+def _first(values: pl.Series) -> pl.Series:
+    return values.drop_nulls().unique(maintain_order=True).head(_EXAMPLES)
+
+
+def _shown(values: pl.Series) -> tuple[str, ...]:
+    return tuple(filter(None, (clean(value, _EXAMPLE_LENGTH) for value in values)))
 
 
 def _text(raw: pl.Series) -> pl.Series:

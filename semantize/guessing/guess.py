@@ -12,12 +12,13 @@ import polars as pl
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
 from semantize.guessing.actions import Cancellation, RawAction, cancellations, raw_actions
-from semantize.guessing.columns import Column, contents, describe
+from semantize.guessing.columns import Column, contents, describe, shown_examples
 from semantize.guessing.fields import Fit, fit
 from semantize.guessing.header import check_header
 from semantize.guessing.joins import SideFile, side_file
 from semantize.guessing.names import NOBODY, constant_action, is_side_key, named, spelled
 from semantize.guessing.times import Times, is_time_of_day, read_times
+from semantize.reading.cells import moments
 from semantize.reading.mapping_checks import REQUIRED_FIELDS
 from semantize.text import clean
 
@@ -46,8 +47,8 @@ class Guess:
     `choices` are in the order of EVENT_SCHEMA, without fields that nothing fits; `join` is a file beside the
     log that is used, `unexplained` an id column for which none was found (""); `actions` are the values of
     the action column; `anonymous` is the share of rows without a user, `nobody` values of the user column
-    that stand for none; `clock` is a column of times of day that a mapping cannot add to the dates (""),
-    `unused` the other columns and what they hold. `native`: the log needs no mapping.
+    that stand for none; `clock` is a column of times of day that belongs to the dates (""), `unused` the
+    other columns and what they hold. `native`: the log needs no mapping.
     """
 
     file: str
@@ -93,7 +94,11 @@ def guess_mapping(frame: pl.DataFrame, file: str, tables: Mapping[str, pl.DataFr
             join = None
     reading = times[chosen["timestamp"].column.name]
     assert reading is not None  # a column that reads as no time fits no timestamp
+    free = [column for column in columns if column.name not in {one.column.name for one in chosen.values()}]
+    clock = _clock(chosen["timestamp"].column, free) if reading.whole_days else None
+    reading = reading if clock is None else clock[1]
     used = {one.column.name for one in chosen.values()} | ({join.on} if join else set())
+    used |= set() if clock is None else {clock[0]}
     rest = [column for column in columns if column.name not in used]
     choices = [_choice(one, fits, used) for one in chosen.values()]
     choices += _constants(chosen, file, frame.columns)
@@ -109,11 +114,11 @@ def guess_mapping(frame: pl.DataFrame, file: str, tables: Mapping[str, pl.DataFr
         cancelled=None if "action" in chosen else cancellations(columns, _column_of(chosen, "count")),
         anonymous=1 - users.filled,
         nobody=tuple(value for value in users.values.unique().drop_nulls() if value.lower() in NOBODY),
-        clock=next((c.name for c in rest if reading.whole_days and is_time_of_day(c)), ""),
+        clock="" if clock is None else clock[0],
         unused=tuple(
             (column.name, contents(column, is_time=times[column.name] is not None)) for column in rest
         ),
-        native=native,
+        native=native and clock is None,
     )
 
 
@@ -176,6 +181,16 @@ def _column_of(chosen: Mapping[str, Fit], field: str) -> Column | None:
     return chosen[field].column if field in chosen else None
 
 
+def _clock(days: Column, columns: Sequence[Column]) -> tuple[str, Times] | None:
+    """The column of times of day that goes with `days`, and how both together read."""
+    for column in columns:
+        if not column.flaw and is_time_of_day(column):
+            together = read_times(describe(moments(days.raw, column.raw).rename(days.name)))
+            if together is not None:
+                return column.name, together
+    return None
+
+
 def _choice(one: Fit, fits: Sequence[Fit], used: set[str]) -> Choice:
     others = sorted((other for other in fits if other.field == one.field), key=lambda other: -other.sureness)
     least = max(_LEAST, one.sureness / 2)
@@ -190,7 +205,7 @@ def _choice(one: Fit, fits: Sequence[Fit], used: set[str]) -> Choice:
         sureness=one.sureness,
         why=one.why,
         alternatives=tuple(free[:_MAX_ALTERNATIVES]),
-        examples=one.column.examples,
+        examples=shown_examples(one.column, is_time=one.field == "timestamp"),
     )
 
 

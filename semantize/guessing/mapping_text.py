@@ -68,6 +68,8 @@ def _chosen(choice: Choice, value: str) -> Iterator[str]:
 
 def _times(guess: Guess) -> Iterator[str]:
     times = guess.times
+    if guess.clock:
+        yield f"time_of_day: {_quoted(guess.clock)}"
     if times.formats:
         yield _comment(f"reads {times.share:.1%} of the times" + (f"; {times.note}" if times.note else ""))
         formats = [_quoted(one) for one in times.formats]
@@ -145,12 +147,7 @@ def _warnings(guess: Guess) -> Iterator[str]:
             yield f"{choice.field}: {clean(choice.column, 40)} is only a guess ({choice.why})"
     if times.unsure:
         yield f"{name}: day and month are {times.note}"
-    if guess.clock:
-        yield (
-            f"{name} has days without a time of day, which stands in {clean(guess.clock, 40)}; a mapping "
-            "cannot join the two, so all events fall on midnight: write one column of both into the log"
-        )
-    elif times.whole_days:
+    if times.whole_days:
         yield f"{name} has days without a time of day: all events of a day fall on midnight"
     if guess.unexplained:
         so_far = "their category alone" if guess.choice("category") else "the action alone"

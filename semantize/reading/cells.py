@@ -30,6 +30,13 @@ def key(cells: pl.Series) -> pl.Series:
     return texts.str.replace(r"^(\d+)\.0$", "$1")
 
 
+def moments(days: pl.Series, clocks: pl.Series) -> pl.Series:
+    """Days and times of day as one text each; the day alone where there is no time of day."""
+    day = text(days.dt.date() if days.dtype == pl.Datetime else days)
+    clock = text(clocks).str.replace(r"^(\d):", "0$1:")
+    return (day + " " + clock).zip_with(clock.is_not_null(), day)
+
+
 def number(cells: pl.Series) -> pl.Series:
     """The cells as Float64, null where they are no finite number."""
     # A Float32 goes by its text: 0.1 stays 0.1.

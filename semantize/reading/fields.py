@@ -1,5 +1,7 @@
 """Columns of a log → the fields of its events, as a mapping says."""
 
+from collections import Counter
+
 import polars as pl
 
 from records.events import EVENT_SCHEMA
@@ -75,6 +77,17 @@ def reasons(frame: pl.DataFrame, fields: pl.DataFrame, mapping: Mapping) -> pl.S
     ).to_series()
 
 
+def gaps(frame: pl.DataFrame, fields: pl.DataFrame, mapping: Mapping) -> Counter[str]:
+    """How many events, `fields` of `frame`, have a count or a value that is no number."""
+    found: Counter[str] = Counter()
+    for name in ("count", "value"):
+        raw = _raw(frame, mapping, name)
+        if not raw.dtype.is_integer() and raw.null_count() < len(raw):
+            given = raw if raw.dtype.is_numeric() else cells.text(raw)
+            found[f"unreadable_{name}"] = int((given.is_not_null() & cells.number(raw).is_null()).sum())
+    return found
+
+
 def _told_apart_by(mapping: Mapping) -> list[str]:
     names = [override.column for override in mapping.overrides]
     names += [mapping.join.on] if mapping.join else []
@@ -103,7 +116,8 @@ def _text_field(frame: pl.DataFrame, mapping: Mapping, field: str) -> pl.Series:
 
 
 def _times(frame: pl.DataFrame, mapping: Mapping) -> pl.Series:
-    return _raw(frame, mapping, "timestamp")
+    days = _raw(frame, mapping, "timestamp")
+    return cells.moments(days, frame[mapping.time_of_day]) if mapping.time_of_day else days
 
 
 def _within(column: pl.Series, condition: Condition) -> pl.Series:

@@ -72,6 +72,7 @@ class Mapping:
     time_format: list[str] = opt(
         [], "iso, epoch_s, epoch_ms, epoch_us or strptime formats, tried in order; none: iso."
     )
+    time_of_day: str = opt("", "Column of the time of day, where that of the timestamp tells the day alone.")
     timezone: str = opt("UTC", "Time zone of times that carry none.")
     log: str = opt("", "The log's file name, or a glob, where the input is a directory.")
     join: SideTable | None = opt(None, "A side table.")

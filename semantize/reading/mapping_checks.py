@@ -55,6 +55,8 @@ def check_values(mapping: "Mapping", where: str) -> None:
     for name in REQUIRED_FIELDS:
         if name not in mapping.columns and name not in mapping.constants:
             raise UserError(f"{where}: {name} needs a column (columns:) or a value (constants:)")
+    if mapping.time_of_day and "timestamp" not in mapping.columns:
+        raise UserError(f"{where}: time_of_day needs the column of the days (columns: timestamp)")
     check_zone(mapping.timezone, f"{where}: timezone")
     for time_format in mapping.time_format:
         _check_time_format(time_format, where)

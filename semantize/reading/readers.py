@@ -4,6 +4,7 @@ files ── chunks ── join ── where ──> event fields ──> events
             └── damaged ──> quarantine <── unusable ──┘
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from records.errors import UserError
 from records.events import EVENT_SCHEMA
 from semantize.reading import cells
 from semantize.reading.chunks import ROW, BadRow, Chunk, Table
-from semantize.reading.fields import event_fields, passes, reasons
+from semantize.reading.fields import event_fields, gaps, passes, reasons
 from semantize.reading.mapping import Mapping, SideTable
 from semantize.reading.mapping_checks import REQUIRED_FIELDS, nearest
 from semantize.reading.quarantine import JOIN, QUARANTINE_SCHEMA
@@ -34,12 +35,15 @@ class Batch:
     log gives none, and a text column KEY if the mapping decides by columns that are no event fields (those of
     overrides, conditions and the join): rows that differ there are different events. `quarantine`
     (QUARANTINE_SCHEMA) are the rows set aside, `rows` counts all, `filtered` those left out by conditions.
+    `gaps` counts events that lack a part: `unreadable_count` (taken as 1), `unreadable_value` (left empty),
+    `not_in_side_table`.
     """
 
     events: pl.DataFrame
     quarantine: pl.DataFrame
     rows: int
     filtered: int
+    gaps: Counter[str]
 
 
 class LogReader:
@@ -47,7 +51,8 @@ class LogReader:
 
     `source` is a file, a folder or a glob. Without a mapping its columns are named as in EVENT_SCHEMA.
     Rows are set aside as wrong_field_count, malformed_json, not_an_object, missing_user, missing_time,
-    unreadable_time, missing_source or missing_action. A count that is no number becomes 1, such a value null.
+    unreadable_time, missing_source or missing_action; those of a side table also as join:missing_key and
+    join:repeated_key, where its first row of that key says something else.
 
     Raises UserError for a log that cannot be read, that holds no rows, or that lacks columns.
     """
@@ -55,7 +60,7 @@ class LogReader:
     files: tuple[Path, ...]
     mapping: Mapping
     side_quarantine: pl.DataFrame
-    """Damaged rows of the side table, by QUARANTINE_SCHEMA."""
+    """Rows of the side table that tell nothing, by QUARANTINE_SCHEMA."""
 
     def __init__(self, source: str | Path, mapping: Mapping | None) -> None:
         self.mapping = mapping or Mapping(columns={name: name for name in EVENT_SCHEMA})
@@ -116,14 +121,18 @@ class LogReader:
         if faults is not None:
             unusable = _unusable_rows(path, frame.filter(faults.is_not_null()), faults.drop_nulls())
             quarantine = pl.concat([quarantine, unusable]).sort("row")
-            events = events.filter(faults.is_null())
-        return Batch(events=events, quarantine=quarantine, rows=chunk.rows, filtered=filtered)
+            frame, events = frame.filter(faults.is_null()), events.filter(faults.is_null())
+        found = gaps(frame, events, self.mapping)
+        if self._side is not None:
+            found["not_in_side_table"] = len(frame) - int(frame[on].is_in(self._side[on].implode()).sum())
+        return Batch(events=events, quarantine=quarantine, rows=chunk.rows, filtered=filtered, gaps=+found)
 
 
 def _wanted_columns(mapping: Mapping) -> tuple[str, ...]:
     """Columns to read from the log, once each."""
     names = [*mapping.columns.values(), *[override.column for override in mapping.overrides]]
     names += [condition.column for condition in mapping.where]
+    names += [mapping.time_of_day] if mapping.time_of_day else []
     if mapping.join is not None:
         names = [mapping.join.on, *[name for name in names if name not in mapping.join.columns]]
     return tuple(dict.fromkeys(names))
@@ -153,7 +162,7 @@ def _check_columns(tables: Sequence[Table], wanted: Iterable[str], advice: str =
 
 
 def _side_table(path: Path, join: SideTable) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The join's columns by key, under its name in the log, once each; and the damaged rows."""
+    """The join's columns by key, under its name in the log, once each; and the rows that tell nothing."""
     key = join.key or join.on
     wanted = dict.fromkeys([key, *join.columns])
     table = open_table(path, wanted)
@@ -163,8 +172,18 @@ def _side_table(path: Path, join: SideTable) -> tuple[pl.DataFrame, pl.DataFrame
     whole = read_table(path, wanted)
     others = whole.frame.select(name for name in join.columns if name != join.on)
     frame = pl.DataFrame([cells.key(whole.frame[key]).alias(join.on), *others])
+    is_missing = frame[join.on].is_null()
+    said = pl.struct(pl.all())  # a row that says the same again is nothing to tell of
+    is_repeated = ~is_missing & frame.select(said != said.first().over(join.on)).to_series()
+    faults = pl.select(
+        pl.when(is_missing)
+        .then(pl.lit(f"{JOIN}missing_key"))
+        .when(is_repeated)
+        .then(pl.lit(f"{JOIN}repeated_key"))
+    ).to_series()
+    unusable = _unusable_rows(path, whole.frame.filter(faults.is_not_null()), faults.drop_nulls())
     unique = frame.drop_nulls(join.on).unique(join.on, keep="first", maintain_order=True)
-    return unique, _bad_rows(path, whole.bad, JOIN)
+    return unique, pl.concat([_bad_rows(path, whole.bad, JOIN), unusable]).sort("row")
 
 
 def _bad_rows(path: Path, bad: Iterable[BadRow], prefix: str = "") -> pl.DataFrame:

@@ -20,12 +20,13 @@ _FIRST = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _LAST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000) - 1
 
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_CLOCK_OFFSET = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"  # PostgreSQL writes whole hours as +00
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[T ][0-9]{2}:[0-9]{2}"
 _FRACTION = r"(?:[.,][0-9]+)?"
-_ISO = rf"{_DATE}(?:{_CLOCK}(?::[0-9]{{2}})?{_FRACTION})?\s*{_OFFSET}?$"
+_ISO = rf"{_DATE}(?:{_CLOCK}(?::[0-9]{{2}})?{_FRACTION}\s*{_CLOCK_OFFSET}?|\s*{_OFFSET}?)$"
 _ISO_DATE = rf"^(.{{10}})\s*({_OFFSET}?)$"
-_ISO_WITH_SECONDS = rf"{_DATE}{_CLOCK}:[0-9]{{2}}{_FRACTION}\s*{_OFFSET}?$"
+_ISO_WITH_SECONDS = rf"{_DATE}{_CLOCK}:[0-9]{{2}}{_FRACTION}\s*{_CLOCK_OFFSET}?$"
 
 
 def utc_times(times: pl.Series, time_formats: Sequence[str], timezone: str) -> pl.Series:
@@ -135,7 +136,9 @@ def _with_tail(naive: pl.Series, tail: pl.Series, timezone: str) -> pl.Series:
 def _tail_parts(tail: pl.Series) -> pl.DataFrame:
     """The `shift` of the clock that every `tail` means, and whether the result is `absolute` (UTC)."""
     fraction = tail.str.extract(r"^[.,]([0-9]{1,3})").str.pad_end(3, "0").cast(pl.Int64).fill_null(0)
-    offset = tail.str.extract(rf"({_OFFSET})$").replace("Z", "+0000").str.replace(":", "")
+    offset = (
+        tail.str.extract(rf"({_CLOCK_OFFSET})$").replace("Z", "+00").str.replace(":", "").str.pad_end(5, "0")
+    )
     signed = offset.cast(pl.Int64)  # +0530 as 530
     minutes = (signed.abs() // 100 * 60 + signed.abs() % 100) * signed.sign()
     shift = fraction - (minutes * 60_000).fill_null(0)
