@@ -20,7 +20,7 @@ from records.files import write_text
 from records.options import unknown_key
 from records.prompt import TASKS
 from records.strict_yaml import read_yaml
-from rewards.judge import QUALITIES
+from rewards.checks import check_scorer
 from rl.filters import check_filters
 from rl.refill import check_refill
 from semantize.checks import check_semantize
@@ -209,12 +209,7 @@ def check_recipe(recipe: Recipe) -> None:
             f"rl.filters.min_live {recipe.rl.filters.min_live} is above rl.group_size "
             f"{recipe.rl.group_size}: every group would be dropped"
         )
-    weights = recipe.scorer.summary_weights
-    amounts = list(weights.values())
-    if set(weights) != set(QUALITIES) or not 0 < sum(amounts) < math.inf or min(amounts) < 0:
-        raise UserError(
-            f"scorer.summary_weights: give {', '.join(QUALITIES)} weights of at least 0, one of them above"
-        )
+    check_scorer(recipe.scorer)
     ranks = recipe.learner.ranks
     for key, size in (
         ("rl.groups_per_step", recipe.rl.groups_per_step),

@@ -136,10 +136,34 @@ class RolloutConfig:
 class ScorerConfig:
     actors: int = opt(1, "Scorer actors.", low=1)
     cpus_per_actor: float = opt(0.5, "Ray CPUs reserved a scorer.", low=0)
+    timeout_s: float = opt(
+        120.0,
+        "Longest that a scorer may take for one group, seconds; then it is replaced.",
+        low=0.1,
+        high=1e5,
+    )
+    tag_weights: dict[str, float] = opt({}, "Tag → weight in atomic accuracy; a tag without one weighs 1.")
+    embeddings: str = opt(
+        "all-MiniLM-L6-v2",
+        "Sentence-embedding model by which open values are alike: all-MiniLM-L6-v2, which is installed, or a "
+        "sentence-transformers directory; empty: only the same name is right.",
+    )
+    embeddings_device: str = opt("cpu", "Device of the embedding model: cpu or cuda.")
+    similarity_floors: dict[str, float] = opt(
+        {"interests": 0.72, "home_city": 0.85},
+        "Open tag → cosine from which two values are alike; a tag without one goes by name. The most alike "
+        "of the world's interests are at .69 (cycling, motorcycling), of its cities at .71 (Berlin, Munich).",
+    )
     summary_weights: dict[str, float] = opt(
         {"completeness": 0.4, "consistency": 0.3, "conciseness": 0.15, "aesthetics": 0.15},
         "Weights of the four parts of summary quality.",
     )
+    judge: str = opt(
+        "rules",
+        "Who judges summaries: rules (offline, reads canonical clauses alone) or llm (section llm here).",
+    )
+    judge_repeats: int = opt(2, "Times that the language model is asked about each summary.", low=1, high=16)
+    llm: ClientConfig = opt(ClientConfig, "The language model that judges, where judge is llm.")
 
 
 @dataclass

@@ -62,7 +62,7 @@ class Score:
 
     `reward` = `atomic` (in [0, 1]) + `summary` (in [0, 1], composite only). A badly formatted
     response has `format_ok` false with a reason and reward 0. `error` names why scoring failed: a
-    reason to drop the sample, never a zero.
+    reason to drop the sample, never a zero. `reasons` say what cost reward: tag:NAME, claim:NAME.
     """
 
     format_ok: bool
@@ -71,6 +71,7 @@ class Score:
     atomic: float
     summary: float | None
     error: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,14 @@ FAILED = Score(
 
 
 def _score(atomic: float, summary: float) -> Score:
-    return Score(format_ok=True, format_reason="", reward=atomic + summary, atomic=atomic, summary=summary)
+    return Score(
+        format_ok=True,
+        format_reason="",
+        reward=atomic + summary,
+        atomic=atomic,
+        summary=summary,
+        reasons=("tag:pet", "claim:pet"),
+    )
 
 
 def _group(name: str, round_: int, scores: list[Score], finish: list[str]) -> JudgedGroup:
@@ -88,6 +95,7 @@ def test_rows_by_hand(tmp_path: Path) -> None:
         "format_ok": True,
         "format_reason": "",
         "score_error": "",
+        "score_reasons": ["tag:pet", "claim:pet"],
         "reward": 1.0,
         "reward_atomic": 0.5,
         "reward_summary": 0.5,

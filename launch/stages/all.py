@@ -52,7 +52,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="rl",
         work=run_rl,
-        reads=lambda recipe: [recipe.rl, recipe.rollout, recipe.scorer.summary_weights],
+        reads=lambda recipe: [recipe.rl, recipe.rollout, recipe.scorer],
         outputs=("rl",),
         traces=("tb/rl",),
     ),

@@ -18,6 +18,7 @@ from launch.recipe import write_recipe
 from launch.stages.data import check_room, load_gold, load_histories, load_splits
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
+from records.files import write_json
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
 from records.tags import TAG_NAMES
@@ -104,6 +105,18 @@ def rl_prompts(
     return prompts
 
 
+def say_scorers(run: Run, scorers: ScorerPool) -> None:
+    """Keep what scorers did in rl/scorers.json, and tell what went wrong."""
+    judges = scorers.stats()
+    write_json(run.directory / "rl" / "scorers.json", {"lost": scorers.lost, "judges": judges})
+    for name in scorers.lost:
+        run.reporter.say(f"rl: lost {name}; scored again")
+    for judge in judges:
+        if judge.get("failed"):
+            told = ", ".join(f"{count:,} {reason}" for reason, count in judge["failed"].items())
+            run.reporter.say(f"rl: the judge failed on {told} of {judge['judged']:,}; see rl/scorers.json")
+
+
 def run_rl(run: Run) -> None:
     """Train from the newest checkpoint (or the SFT stage named) and export the policy."""
     recipe, directory = run.recipe, run.directory
@@ -130,7 +143,7 @@ def run_rl(run: Run) -> None:
     with ray_cluster(recipe.cluster) as local:
         pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
         learner = LearnerGroup(start, recipe.learner, timeout, local=local)
-        scorers = ScorerPool(references, recipe.scorer, timeout)
+        scorers = ScorerPool(references, recipe.scorer, timeout, directory / "rl" / "judge")
         log = RunLog(directory / "tb" / "rl", directory / "rl" / "curves.jsonl", first_step)
         try:
             train(
@@ -154,6 +167,7 @@ def run_rl(run: Run) -> None:
                 )
             )
             learner.export(directory / "rl" / "policy")
+            say_scorers(run, scorers)
         finally:
             log.close()
             for part in (pool, learner, scorers):

@@ -36,7 +36,7 @@ from records.config import (
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
-from rewards.scorer import Reference
+from rewards.case import Reference
 from rl.batching import JudgedGroup
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
 from rl.loss import DFGRPOObjective, RLMicroBatch
@@ -141,7 +141,7 @@ def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
     refill = RefillConfig(max_rounds=2)
     config = RLConfig(groups_per_step=3, group_size=2, max_response_tokens=6, refill=refill)
     engines = RolloutPool(model_dir, RolloutConfig(threads=1, actors=actors), 256, 120)
-    scorers = ScorerPool(references, ScorerConfig(actors=actors), 60)
+    scorers = ScorerPool(references, ScorerConfig(actors=actors, embeddings=""), 60, model_dir)
     recorded: list[int] = []
 
     def record(judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
@@ -437,31 +437,6 @@ def test_nothing_listens_beyond_loopback(cluster: bool, model_dir: Path) -> None
         pool.close()
     assert listening
     assert all(address.is_loopback for address in listening), listening
-
-
-def test_scorer_that_lacks_a_user_is_named(cluster: bool) -> None:
-    from records.prompt import Rollout, RolloutGroup
-
-    pool = ScorerPool({}, ScorerConfig(), 60)
-    prompt = Prompt(
-        prompt_id="p", user_id="nobody", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=(1,)
-    )
-    rollout = Rollout(
-        prompt_id="p",
-        sample_idx=0,
-        seed=0,
-        token_ids=(1,),
-        logprobs=(0.0,),
-        text="",
-        finish_reason="stop",
-        policy_version=0,
-        gen_seconds=0.0,
-    )
-    try:
-        with pytest.raises(ActorError, match="scorer 0 failed: KeyError"):
-            pool.score([RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=(rollout,))])
-    finally:
-        pool.close()
 
 
 def test_actors_that_never_fit_are_refused(cluster: bool) -> None:

@@ -5,11 +5,17 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from lm.answers import Answer, Sentence, TagAnswer
-from lm.phrases import clause, sentences
+from lm.phrases import OPENINGS, clause, sentences
 from records.config import ScorerConfig
+from records.prompt import COMPOSITE_TASK, Prompt
 from records.tags import TAG, TAG_NAMES, TAGS
-from rewards.judge import Claim, RuleJudge, aesthetics, completeness, conciseness, consistency, read_claims
+from rewards.atomic import TagScorer
+from rewards.case import Case
+from rewards.claims import Claim, read_claims
+from rewards.rule_judge import RuleJudge, aesthetics, completeness, conciseness, consistency
+from rewards.summary import SummaryScorer
 
+TAG_SCORES = TagScorer()
 Values = Mapping[str, Sequence[str]]
 
 
@@ -22,8 +28,17 @@ def _answer(summary: Sequence[str], tags: Values) -> Answer:
     )
 
 
-def _judge(**weights: float) -> RuleJudge:
-    return RuleJudge(weights or ScorerConfig().summary_weights)
+def _case(answer: Answer, gold: Values) -> Case:
+    prompt = Prompt(
+        prompt_id="p", user_id="u", task=COMPOSITE_TASK, tags=tuple(gold), history_lines=9, token_ids=(1,)
+    )
+    return Case(prompt=prompt, answer=answer, gold=gold)
+
+
+def _quality(answer: Answer, gold: Values, **weights: float) -> float:
+    scorer = SummaryScorer(RuleJudge(TAG_SCORES), weights or ScorerConfig().summary_weights)
+    (opinion,) = scorer.score([_case(answer, gold)])
+    return opinion.value
 
 
 @pytest.mark.parametrize("tag", [tag.name for tag in TAGS if not tag.is_open])
@@ -54,16 +69,16 @@ def test_parts_by_hand() -> None:
     claims = read_claims(answer.summary_text)
     assert len(claims) == 2
     # Of gender, pet and home_city (fitness is NA) one is stated truly.
-    assert completeness(claims, GOLD, answer) == pytest.approx(1 / 3)
+    assert completeness(claims, GOLD, answer, TAG_SCORES) == pytest.approx(1 / 3)
     # One of two claims is true.
-    assert consistency(claims, GOLD, answer) == pytest.approx(1 / 2)
+    assert consistency(claims, GOLD, answer, TAG_SCORES) == pytest.approx(1 / 2)
     # 5 + 5 words for two claims, which may take 20.
     assert conciseness(claims, answer.summary_text) == 1.0
     assert aesthetics(summary) == 1.0
     # (.4·1/3 + .3·1/2 + .15·1 + .15·1) / 1
-    assert _judge().judge(answer, GOLD) == pytest.approx(0.4 / 3 + 0.15 + 0.15 + 0.15)
+    assert _quality(answer, GOLD) == pytest.approx(0.4 / 3 + 0.15 + 0.15 + 0.15)
     # Weights are relative: (2·1/3 + 1·1/2) / 3
-    assert _judge(completeness=2, consistency=1).judge(answer, GOLD) == pytest.approx((2 / 3 + 1 / 2) / 3)
+    assert _quality(answer, GOLD, completeness=2, consistency=1) == pytest.approx((2 / 3 + 1 / 2) / 3)
 
 
 def test_consistency_by_hand() -> None:
@@ -71,21 +86,21 @@ def test_consistency_by_hand() -> None:
     woman, cat = Claim(tag="gender", values=("female",)), Claim(tag="pet", values=("cat",))
     trained, lyon = Claim(tag="fitness", values=("high",)), Claim(tag="home_city", values=("lyon",))
     # True, but the answer's own tag says otherwise.
-    assert consistency([woman], GOLD, own) == 0.0
-    assert consistency([cat], GOLD, own) == 1.0
+    assert consistency([woman], GOLD, own, TAG_SCORES) == 0.0
+    assert consistency([cat], GOLD, own, TAG_SCORES) == 1.0
     # A claim about a tag that is NA is an invention: (1 + 0)/2; the city has no tag of its own to contradict.
-    assert consistency([cat, trained], GOLD, own) == pytest.approx(1 / 2)
-    assert consistency([cat, lyon], GOLD, own) == 1.0
+    assert consistency([cat, trained], GOLD, own, TAG_SCORES) == pytest.approx(1 / 2)
+    assert consistency([cat, lyon], GOLD, own, TAG_SCORES) == 1.0
     # A half-right list earns its F1: 2·1/(1+2).
     interest = Claim(tag="interests", values=("chess",))
-    assert consistency([interest], {"interests": ("chess", "opera")}, own) == pytest.approx(2 / 3)
-    assert consistency([], GOLD, own) == 0.0
+    assert consistency([interest], {"interests": ("chess", "opera")}, own, TAG_SCORES) == pytest.approx(2 / 3)
+    assert consistency([], GOLD, own, TAG_SCORES) == 0.0
 
 
 def test_completeness_of_a_user_nothing_is_known_of() -> None:
     answer = _answer(["The household has a cat."], {"pet": ()})
-    assert completeness([], {"pet": ()}, answer) == 1.0
-    assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}, answer) == 0.0
+    assert completeness([], {"pet": ()}, answer, TAG_SCORES) == 1.0
+    assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}, answer, TAG_SCORES) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -137,6 +152,15 @@ GAMES = {
     "values for NA tags": [*HONEST, "Daily life means hard training.", "Behind it stand a bachelor degree."],
     "one line": HONEST[:1],
     "no structure": [" ".join(HONEST).rstrip(".")],
+    "gold-looking phrases": [f"{opening} something of note." for opening in OPENINGS.values()],
+    "copying the history": [
+        f"#{n} [Source: Shop] [TIME: 2026-01-0{n} morning] [TYPE: Order] [COUNT: 2] | Cat Food, Nappies"
+        for n in range(1, 9)
+    ],
+    "the history beside the honest one": [
+        *HONEST,
+        *[f"[TIME: 2026-01-0{n}] | Cat Food, Nappies." for n in range(1, 9)],
+    ],
     "padding": [
         *HONEST,
         *[f"It is worth saying at this point number {n} that this holds." for n in range(20)],
@@ -145,17 +169,23 @@ GAMES = {
 
 
 def test_the_honest_summary_is_perfect() -> None:
-    assert _judge().judge(_answer(HONEST, USER), USER) == pytest.approx(1.0)
+    assert _quality(_answer(HONEST, USER), USER) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("game", list(GAMES))
 def test_gaming_scores_below_honesty(game: str) -> None:
-    honest = _judge().judge(_answer(HONEST, USER), USER)
-    assert _judge().judge(_answer(GAMES[game], USER), USER) < honest - 0.02
+    honest = _quality(_answer(HONEST, USER), USER)
+    assert _quality(_answer(GAMES[game], USER), USER) < honest - 0.02
 
 
 def test_contradicting_the_own_tags_scores_below_honesty() -> None:
     silent = dict.fromkeys(TAG_NAMES, ())
-    honest = _judge().judge(_answer(HONEST, USER), USER)
+    honest = _quality(_answer(HONEST, USER), USER)
     # Every claim contradicts a tag answered NA: all of completeness (.4) and consistency (.3) is lost.
-    assert _judge().judge(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.7)
+    assert _quality(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.7)
+
+
+def test_reasons_name_what_is_false() -> None:
+    answer = _answer(["The household has a dog.", "The user is a woman."], {**GOLD, "pet": ("dog",)})
+    (judgment,) = RuleJudge(TAG_SCORES).judge([_case(answer, GOLD)])
+    assert judgment.reasons == ("claim:pet",)

@@ -1,0 +1,29 @@
+"""How far repeated judgments agree, and whether length decides them."""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def krippendorff_alpha(grades_UR: npt.ArrayLike) -> float | None:
+    """Krippendorff's alpha for interval data: U units, each graded R times (Krippendorff 2011, eq. for no
+    missing data). 1 is full agreement, 0 that of chance; None where nothing differs, or R < 2.
+
+    Example:
+        krippendorff_alpha([[1, 1], [3, 3]]) == 1.0
+    """
+    grades = np.asarray(grades_UR, dtype=float)
+    if grades.ndim != 2 or grades.shape[1] < 2 or grades.shape[0] < 2:
+        return None
+    repeats, all_of_them = grades.shape[1], grades.size
+    # The mean square of differences over all pairs is the same as twice the unbiased variance.
+    observed = float(np.mean(grades.var(axis=1, ddof=1))) if repeats > 1 else 0.0
+    expected = float(grades.var()) * all_of_them / (all_of_them - 1)
+    return None if expected == 0 else 1 - observed / expected
+
+
+def correlation(one: npt.ArrayLike, other: npt.ArrayLike) -> float | None:
+    """Pearson's correlation; None for fewer than three values or where one of the two does not vary."""
+    x, y = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if len(x) < 3 or not x.std() or not y.std():
+        return None
+    return float(np.corrcoef(x, y)[0, 1])

@@ -1,0 +1,61 @@
+"""The reward model that a recipe's `scorer` section describes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from records.config import ScorerConfig
+from rewards.answer_format import FormatScorer
+from rewards.atomic import AtomicScorer, TagScorer
+from rewards.llm_judge import LLMJudge
+from rewards.rule_judge import RuleJudge
+from rewards.similarity import Embeddings, SameName
+from rewards.summary import Judge, SummaryScorer
+from rewards.total import RewardModel
+
+if TYPE_CHECKING:
+    from lm.client import ChatClient
+
+JUDGES = ("rules", "llm")
+
+
+def reward_model(config: ScorerConfig, replies: Path, *, share: int = 1) -> tuple[RewardModel, Judge]:
+    """The reward model, and the judge in it for its `stats`.
+
+    Replies of a judging language model are kept below `replies`; the model is given a `share`-th of the token
+    budget, as so many processes ask.
+
+    Raises:
+        UserError: there is no such embedding model, or the language model's settings are at fault.
+    """
+    similarity = (
+        Embeddings(config.embeddings, config.similarity_floors, device=config.embeddings_device)
+        if config.embeddings
+        else SameName()
+    )
+    tags = TagScorer(similarity)
+    judge: Judge
+    if config.judge == "llm":
+        judge = LLMJudge(judge_client(config, replies, share=share), config.judge_repeats)
+    else:
+        judge = RuleJudge(tags)
+    model = RewardModel(
+        format=FormatScorer(),
+        atomic=AtomicScorer(tags, config.tag_weights),
+        summary=SummaryScorer(judge, config.summary_weights),
+    )
+    return model, judge
+
+
+def judge_client(config: ScorerConfig, replies: Path, *, share: int = 1) -> "ChatClient":
+    """The client of the judging language model.
+
+    Raises:
+        UserError: the config names no model, no URL or no key.
+    """
+    from dataclasses import replace
+
+    from lm.client import ChatClient
+
+    most = config.llm.max_total_tokens
+    llm = replace(config.llm, max_total_tokens=max(1, most // share) if most else 0)
+    return ChatClient(llm, replies, section="scorer.llm")

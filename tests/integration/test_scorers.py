@@ -1,0 +1,168 @@
+"""Scorer actors on a real Ray: one that dies, hangs or raises costs no score, and makes no zero."""
+
+import math
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.cluster import ray_cluster
+from actors.scorer import ScorerPool
+from actors.tasks import LIVES
+from lm.answers import Answer, Sentence, TagAnswer, render_answer
+from records.client import ClientConfig
+from records.config import ClusterConfig, ScorerConfig
+from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt, Rollout, RolloutGroup
+from rewards.build import reward_model
+from tests.integration.conftest import ray_processes
+
+REFERENCES = {"u": {"gender": ("female",), "interests": ("cycling",)}}
+RULES = ScorerConfig(actors=2, embeddings="")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    with ray_cluster(ClusterConfig(cpus=2)):
+        yield
+
+
+def answer(*summary: str, interests: str = "cycling") -> str:
+    return render_answer(
+        Answer(
+            think="",
+            tags={
+                "gender": TagAnswer(values=("female",), lines=()),
+                "interests": TagAnswer(values=(interests,), lines=()),
+            },
+            summary=tuple(Sentence(text=text, lines=()) for text in summary),
+            dropped_citations=0,
+        )
+    )
+
+
+def group(name: str, texts: Sequence[str], task: str = TAGS_TASK, user: str = "u") -> RolloutGroup:
+    prompt = Prompt(
+        prompt_id=name,
+        user_id=user,
+        task=task,
+        tags=("gender", "interests"),
+        history_lines=1,
+        token_ids=(1,),
+    )
+    rollouts = tuple(
+        Rollout(
+            prompt_id=name,
+            sample_idx=index,
+            seed=0,
+            token_ids=(1,),
+            logprobs=(0.0,),
+            text=text,
+            finish_reason="stop",
+            policy_version=0,
+            gen_seconds=0.0,
+        )
+        for index, text in enumerate(texts)
+    )
+    return RolloutGroup(group_id=name, round=0, prompt=prompt, rollouts=rollouts)
+
+
+def scorer_processes() -> list[psutil.Process]:
+    running = [psutil.Process(pid) for pid in ray_processes()]
+    return [process for process in running if "ray::Scorer" in " ".join(process.cmdline())]
+
+
+def test_killed_scorers_lose_nothing(tmp_path: Path) -> None:
+    texts = [answer(interests=name) for name in ("cycling", "bicycling", "golf")] + ["no answer"]
+    groups = [group(f"g{n}", texts) for n in range(300)]
+    model, _ = reward_model(RULES, tmp_path)
+    (expected,) = {
+        tuple(model.score([one.prompt] * 4, [r.text for r in one.rollouts], [REFERENCES["u"]] * 4))
+        for one in groups[:1]
+    }
+    assert [score.atomic for score in expected] == [1.0, 1.0, 0.5, 0.0]
+    pool = ScorerPool(REFERENCES, RULES, 120, tmp_path)
+    try:
+        assert pool.score(groups[:2])[0].scores == expected  # both are up
+        before = scorer_processes()
+        assert len(before) == 2
+        killer = threading.Timer(0.1, lambda: [process.kill() for process in before])
+        killer.start()
+        scored = pool.score(groups)
+        killer.join()
+        assert [one.group for one in scored] == groups
+        assert {one.scores for one in scored} == {expected}
+        assert len(pool.lost) == 2
+        assert all(" with group g" in name and name.endswith(": it died") for name in pool.lost)
+    finally:
+        pool.close()
+
+
+def test_a_scorer_that_raises_marks_its_group_alone(tmp_path: Path) -> None:
+    pool = ScorerPool(REFERENCES, RULES, 120, tmp_path)
+    try:
+        groups = [
+            group("g0", [answer()]),
+            group("g1", [answer()] * 2, user="nobody"),
+            group("g2", [answer()]),
+        ]
+        first, hurt, last = pool.score(groups)
+    finally:
+        pool.close()
+    assert [score.reward for one in (first, last) for score in one.scores] == [1.0, 1.0]
+    assert all("failed: KeyError: 'nobody'" in score.error for score in hurt.scores)
+    assert all(math.isnan(score.reward) for score in hurt.scores)
+    assert pool.lost == []
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """The URL of a server that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+def test_a_judge_that_does_not_answer_is_an_error_and_no_zero(silence: str, tmp_path: Path) -> None:
+    llm = ClientConfig(base_url=silence, model="m", timeout_s=0.5, max_retries=0)
+    pool = ScorerPool(REFERENCES, ScorerConfig(judge="llm", llm=llm, embeddings=""), 120, tmp_path)
+    try:
+        texts = [answer("The user is a woman."), "no answer"]
+        (scored,) = pool.score([group("g", texts, COMPOSITE_TASK)])
+        stats = pool.stats()
+    finally:
+        pool.close()
+    unjudged, malformed = scored.scores
+    assert unjudged.error == "judge: timeout"
+    assert math.isnan(unjudged.reward)
+    assert (malformed.error, malformed.reward) == ("", 0.0)
+    assert stats[0]["failed"] == {"timeout": 2}
+    assert pool.lost == []
+
+
+def test_a_scorer_that_hangs_is_replaced_and_in_the_end_named(silence: str, tmp_path: Path) -> None:
+    llm = ClientConfig(base_url=silence, model="m", timeout_s=300, max_retries=0)
+    config = ScorerConfig(judge="llm", llm=llm, embeddings="", timeout_s=1)
+    pool = ScorerPool(REFERENCES, config, 5, tmp_path)
+    try:
+        hung, sound = pool.score(
+            [group("g0", [answer("The user is a woman.")], COMPOSITE_TASK), group("g1", [answer()])]
+        )
+    finally:
+        pool.close()
+    assert len(pool.lost) == LIVES
+    assert hung.scores[0].error.startswith("no answer within ")
+    assert hung.scores[0].error.endswith(f"(scorer.timeout_s), {LIVES} times")
+    assert sound.scores[0].reward == 1.0
+
+
+def test_a_scorer_that_cannot_start_ends_it(tmp_path: Path) -> None:
+    from actors.supervision import ActorError
+
+    pool = ScorerPool(REFERENCES, ScorerConfig(embeddings=str(tmp_path / "none")), 120, tmp_path)
+    try:
+        with pytest.raises(ActorError, match=r"scorer 0 could not start: .*no such model directory"):
+            pool.score([group("g", [answer()])])
+    finally:
+        pool.close()
