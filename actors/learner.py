@@ -75,6 +75,12 @@ def load_network(model_dir: Path, dtype: torch.dtype) -> TokenLogits:
     return TokenLogits(network)
 
 
+def recompute_activations(module: TokenLogits) -> None:
+    """Have the backward pass compute the activations of every layer again instead of keeping them."""
+    module.network.gradient_checkpointing_enable({"use_reentrant": False})
+    module.train()  # what is loaded is in evaluation mode, in which they are kept all the same
+
+
 def _parameter_groups(module: TokenLogits, optimizer: str) -> list[Any]:
     if optimizer != "muon":
         return list(module.parameters())
@@ -122,6 +128,8 @@ class LearnerRank:
         self.device = torch.device("cpu" if on_cpu else "cuda")
         self.dtype = torch.float32 if on_cpu else torch.bfloat16
         module = load_network(self.model_dir, self.dtype)
+        if config.gradient_checkpointing:
+            recompute_activations(module)
         self.engine, *_ = deepspeed.initialize(
             model=module,
             model_parameters=_parameter_groups(module, optimizer),

@@ -117,6 +117,9 @@ class LearnerConfig:
     gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.", low=0)
     threads: int = opt(2, "Compute threads a rank on CPU.", low=1)
     zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3.")
+    gradient_checkpointing: bool = opt(
+        False, "Compute activations again in the backward pass: a third more time, far less memory."
+    )
     micro_batch_tokens: int = opt(8192, "Tokens a micro-batch, at most; what is longer stands alone.", low=1)
     weight_decay: float = opt(0.0, "AdamW weight decay.", low=0)
     max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.", low=0)
@@ -186,6 +189,9 @@ class SFTStageConfig:
     window_lines: int = opt(
         0, "A lesson shows a random stretch of at most so many history lines; 0 shows all.", low=0
     )
+    questions: int = opt(
+        1, "Questions asked about each history drawn; a batch holds such a history once.", low=1, high=64
+    )
     history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
 
 
@@ -193,6 +199,7 @@ class SFTStageConfig:
 class SFTConfig:
     optimizer: str = opt("adamw", "adamw, or muon, which trains a new network in far fewer steps.")
     batch_size: int = opt(16, "Examples an optimiser step.", low=1)
+    save_every: int = opt(200, "Steps between checkpoints of a stage; its last step always makes one.", low=1)
     warmup: float = opt(0.05, "Share of all steps over which the learning rate rises.", low=0, high=1)
     answer_weight: float = opt(4.0, "Loss weight of answer tokens.", low=0)
     teacher_error: float = opt(

@@ -8,18 +8,17 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from lm import checkpoint
 from lm.objective import Learner, UpdateReport
 from records.config import RLConfig
 from records.log import Log
 from records.prompt import Prompt, Sampling
-from rl import checkpoint
 from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
-from rl.checkpoint import RLState
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
@@ -44,6 +43,14 @@ class RLRun:
     publish: Publisher
     log: Log
     micro_batch_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RLState:
+    """Where the loop stands: updates done (also the policy version) and the prompt cursor."""
+
+    step: int
+    cursor: int
 
 
 def train(run: RLRun) -> None:
@@ -88,13 +95,15 @@ def train(run: RLRun) -> None:
         show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
         probe_if_due(run, state.step)
         if state.step % config.save_every == 0 or state.step == config.steps:
-            checkpoint.save(run.directory / "checkpoints", state, run.learner, config.keep_checkpoints)
+            checkpoint.save(
+                run.directory / "checkpoints", asdict(state), run.learner, config.keep_checkpoints
+            )
 
 
 def resume(run: RLRun) -> RLState:
     """The newest checkpoint's state, with the learner restored; later steps' ledgers are redone."""
     newest = checkpoint.latest(run.directory / "checkpoints")
-    state = checkpoint.load(newest, run.learner) if newest else RLState(step=0, cursor=0)
+    state = RLState(**checkpoint.load(newest, run.learner)) if newest else RLState(step=0, cursor=0)
     # The probe of a checkpoint's own step stands, on disk and in the curves; without one, all begins anew.
     for folder, first in (("ledger", state.step), ("probe", state.step + 1 if newest else 0)):
         for stale in (run.directory / folder).glob("step_*.parquet"):

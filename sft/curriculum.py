@@ -89,7 +89,8 @@ def build_stage(
 ) -> list[Lesson]:
     """The lessons of one stage, in training order; users take turns, so all are seen about equally often.
 
-    Where no tag of any user belongs to the stage there are none.
+    Lessons on one history (`questions`) follow each other. Where no tag of any user belongs to the stage
+    there are none.
     """
     rng = np.random.default_rng([seed, stage])
     tags_of: dict[tuple[str, str], set[str]] = {}
@@ -97,12 +98,12 @@ def build_stage(
         tags_of.setdefault((user, band), set()).add(tag)
     users = sorted(bands["user_id"].unique())
     replayed = round(config.examples * config.replay_share) if replay else 0
-    lessons: list[Lesson] = []
+    blocks: list[Sequence[Lesson]] = []
     eligible = [band for band in bands["band"].unique() if band in _BANDS[stage]]
     drawn = -1
     # A pass over all users that finds nothing to teach is the last.
-    while eligible and drawn < len(lessons) < config.examples - replayed:
-        drawn = len(lessons)
+    while eligible and drawn < sum(map(len, blocks)) < config.examples - replayed:
+        drawn = sum(map(len, blocks))
         for index in rng.permutation(len(users)):
             user = users[int(index)]
             standard = tags_of.get((user, STANDARD), set())
@@ -113,38 +114,79 @@ def build_stage(
                 count = int(rng.integers(min(count, config.window_lines))) + 1
             first = int(rng.integers(len(whole.lines) - count + 1)) + 1
             shown = whole.window(first, count)
-            chosen = _choose(stage, standard, controversial, rng)
-            seen = {name: _as_seen(gold[user][name], shown) for name in chosen}
-            # A composite needs something to say: one sentence takes one known tag.
-            known = [name for name in chosen if not seen[name].is_na]
-            task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
-            # Known tags that the lines do not show are NA, which is what the lines say: passed over, they
-            # would teach the model to skip tags of which it sees nothing, and a summary to speak of them.
-            # Only where short stretches are asked for tags alone are they left out: most would be NA.
-            tags = chosen
-            if config.window_lines and task == TAGS_TASK:
-                tags = tuple(name for name in chosen if seen[name].is_na == gold[user][name].is_na)
-            if tags:
-                stated = stated_tags(known, teacher_silence, rng) if task == COMPOSITE_TASK else ()
-                text = gold_answer(shown, seen, tags, task, answer, stated)
-                lessons.append(
-                    Lesson(user_id=user, first_line=first, lines=count, task=task, tags=tags, answer=text)
-                )
-    lessons = lessons[: config.examples - replayed]
-    lessons += [replay[int(i)] for i in rng.integers(len(replay), size=replayed)] if replayed else []
-    return [lessons[int(i)] for i in rng.permutation(len(lessons))]
+            asked: list[Lesson] = []
+            for _ in range(config.questions):
+                chosen = _choose(stage, standard, controversial, rng, is_first=not asked)
+                lesson = _lesson(shown, first, chosen, gold[user], config, answer, teacher_silence, rng)
+                if lesson and lesson not in asked:
+                    asked.append(lesson)
+            blocks += [asked] if asked else []
+    blocks = _first(blocks, config.examples - replayed)
+    blocks += [[replay[int(i)]] for i in rng.integers(len(replay), size=replayed)] if replayed else []
+    return [lesson for place in rng.permutation(len(blocks)) for lesson in blocks[int(place)]]
+
+
+def _lesson(
+    shown: SemanticHistory,
+    first_line: int,
+    chosen: Sequence[str],
+    gold: Mapping[str, GoldTag],
+    config: SFTStageConfig,
+    answer: AnswerConfig,
+    teacher_silence: float,
+    rng: np.random.Generator,
+) -> Lesson | None:
+    """A question about the `chosen` tags of a history, and its answer; None where nothing is asked."""
+    seen = {name: _as_seen(gold[name], shown) for name in chosen}
+    # A composite needs something to say: one sentence takes one known tag.
+    known = [name for name in chosen if not seen[name].is_na]
+    task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
+    # Known tags that the lines do not show are NA, which is what the lines say: passed over, they would teach
+    # the model to skip tags of which it sees nothing, and a summary to speak of them. Only where short
+    # stretches are asked for tags alone are they left out: most would be NA.
+    tags = tuple(chosen)
+    if config.window_lines and task == TAGS_TASK:
+        tags = tuple(name for name in chosen if seen[name].is_na == gold[name].is_na)
+    if not tags:
+        return None
+    stated = stated_tags(known, teacher_silence, rng) if task == COMPOSITE_TASK else ()
+    return Lesson(
+        user_id=shown.user_id,
+        first_line=first_line,
+        lines=len(shown.lines),
+        task=task,
+        tags=tags,
+        answer=gold_answer(shown, seen, tags, task, answer, stated),
+    )
+
+
+def _first(blocks: Sequence[Sequence[Lesson]], count: int) -> list[Sequence[Lesson]]:
+    """The first blocks with `count` lessons together; the last may lose some."""
+    kept: list[Sequence[Lesson]] = []
+    for block in blocks:
+        room = count - sum(map(len, kept))
+        if room > 0:
+            kept.append(block[:room])
+    return kept
 
 
 def _choose(
-    stage: int, standard: set[str], controversial: set[str], rng: np.random.Generator
+    stage: int,
+    standard: set[str],
+    controversial: set[str],
+    rng: np.random.Generator,
+    *,
+    is_first: bool,
 ) -> tuple[str, ...]:
-    """The tag set of one lesson, in the order of the tag table."""
+    """The tag set of one lesson, in the order of the tag table; `is_first` of those on one history."""
     if stage == 1:
         chosen = _some(standard, rng)
     elif stage == 2:
         chosen = controversial | (_some(standard, rng) if controversial else set())
-    else:
+    elif is_first:
         chosen = standard | controversial
+    else:
+        chosen = _some(standard | controversial, rng)
     return tuple(name for name in TAG_NAMES if name in chosen)
 
 

@@ -1,8 +1,10 @@
-"""The SFT loop: one pass over a stage's lessons."""
+"""The SFT loop: one pass over a stage's lessons, from the newest checkpoint if there is one."""
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from lm import checkpoint
 from lm.objective import Learner
 from records.config import SFTConfig, SFTStageConfig
 from records.log import Log
@@ -20,17 +22,22 @@ def train_stage(
     learner: Learner,
     log: Log,
     *,
+    checkpoints: Path,
     micro_batch_tokens: int,
     progress: Callable[[int, int, float], None],
 ) -> float:
-    """Train on `examples`, one optimiser step a batch; returns the last answer loss (nats a token).
+    """Train on `examples`, one optimiser step a batch; returns the last answer loss (nats a token), NaN where
+    nothing was left to do.
 
-    `progress` is called with (steps done, steps, answer loss).
+    `checkpoints` gets a checkpoint every `config.save_every` steps and after the last; what stands there is
+    gone on from. `progress` is called with (steps done, steps, answer loss).
     """
     objective, empty = SFTObjective(), empty_micro_batch()
     steps = -(-len(examples) // config.batch_size)
+    newest = checkpoint.latest(checkpoints)
+    first = checkpoint.load(newest, learner)["step"] if newest else 0
     answer_loss = math.nan
-    for step in range(steps):
+    for step in range(first, steps):
         micros, weight = sft_micro_batches(
             examples[step * config.batch_size : (step + 1) * config.batch_size],
             history_weight=stage.history_weight,
@@ -50,6 +57,8 @@ def train_stage(
             },
         )
         progress(step + 1, steps, answer_loss)
+        if (step + 1) % config.save_every == 0 or step + 1 == steps:
+            checkpoint.save(checkpoints, {"step": step + 1}, learner, keep=1)
     return answer_loss
 
 

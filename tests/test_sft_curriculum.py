@@ -1,6 +1,7 @@
 """Curriculum data: bands by agreement, and what goes into which stage."""
 
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ from records.config import AnswerConfig, SFTConfig, SFTStageConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG, TAG_NAMES, GoldTag
-from rewards.judge import read_claims
+from rewards.claims import read_claims
 from sft.curriculum import Lesson, build_stage, read_lessons, sort_tags, write_lessons
 from sft.teachers import ProgramTeacher
 
@@ -71,8 +72,11 @@ def _build(
     replay: list[Lesson] | None = None,
     seed: int = 5,
     silence: float = 0.0,
+    questions: int = 1,
 ) -> list[Lesson]:
-    config = SFTStageConfig(examples=examples, composite_share=composite, replay_share=replay_share)
+    config = SFTStageConfig(
+        examples=examples, composite_share=composite, replay_share=replay_share, questions=questions
+    )
     return build_stage(
         stage,
         config,
@@ -162,6 +166,20 @@ def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:
     # Replay is mixed in, not appended.
     assert any(lesson.user_id == "old" for lesson in lessons[:100])
     assert any(lesson.user_id == "old" for lesson in lessons[100:])
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_several_questions_on_one_history_follow_each_other(stage: int) -> None:
+    # A pass over six users; of three questions on a history, one that stands already is passed over.
+    lessons = _build(stage, examples=12, composite=0.5, questions=3)
+    blocks = [list(block) for _, block in groupby(lessons, key=lambda lesson: lesson.user_id)]
+    assert len(lessons) == 12
+    assert len(blocks) == len({block[0].user_id for block in blocks}) <= 6
+    assert all(len(set(block)) == len(block) <= 3 for block in blocks)
+    assert max(map(len, blocks)) == 3
+    if stage == 3:
+        asked = [{lesson.tags for lesson in block} for block in blocks]
+        assert sum(STANDARD + CONTROVERSIAL in tags for tags in asked) >= len(blocks) - 1
 
 
 def test_nothing_to_replay_leaves_the_count_as_asked() -> None:

@@ -20,6 +20,7 @@ class Recorder:
         self.updates: list[tuple[Sequence[Sequence[Any]], Sequence[float], Objective, float, Any]] = []
         self.curves: list[tuple[int, dict[str, float]]] = []
         self.shown: list[tuple[int, int, float]] = []
+        self.loaded: list[str] = []
 
     def update(
         self,
@@ -39,10 +40,10 @@ class Recorder:
         return UpdateReport(optimizer_steps=1, grad_norm=0.25, metrics=metrics)
 
     def save(self, directory: Path) -> None:
-        raise AssertionError("the loop saves nothing")
+        (directory / "weights").write_text(str(len(self.updates)))
 
     def load(self, directory: Path) -> None:
-        raise AssertionError("the loop loads nothing")
+        self.loaded.append(directory.name)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         self.curves.append((step, dict(values)))
@@ -57,23 +58,24 @@ class Recorder:
         self.shown.append((done, total, loss))
 
 
-def _train(examples: int) -> tuple[float, Recorder]:
+def _train(examples: int, checkpoints: Path) -> tuple[float, Recorder]:
     recorder = Recorder()
     last = train_stage(
         "stage1",
         [SFTExample(prompt_ids=(i, i), response_ids=(i, 9)) for i in range(1, examples + 1)],
-        SFTConfig(batch_size=2, warmup=0.5, answer_weight=4.0),
+        SFTConfig(batch_size=2, warmup=0.5, answer_weight=4.0, save_every=2),
         SFTStageConfig(lr=0.1, history_weight=0.0),
         recorder,
         recorder,
+        checkpoints=checkpoints,
         micro_batch_tokens=4,
         progress=recorder.progress,
     )
     return last, recorder
 
 
-def test_one_optimiser_step_a_batch() -> None:
-    last, recorder = _train(5)
+def test_one_optimiser_step_a_batch(tmp_path: Path) -> None:
+    last, recorder = _train(5, tmp_path)
     # Five examples in order, in batches of two, each example (4 tokens) a micro-batch of its own.
     first_tokens = [
         [int(micro.tokens.input_ids_T[0]) for micro in minibatches[0]] for minibatches, *_ in recorder.updates
@@ -90,8 +92,29 @@ def test_one_optimiser_step_a_batch() -> None:
     assert last == pytest.approx(9.0)
 
 
-def test_curves_and_progress() -> None:
-    _, recorder = _train(5)
+def test_a_stage_goes_on_from_its_newest_checkpoint(tmp_path: Path) -> None:
+    _, whole = _train(9, tmp_path)
+    # Five steps; a checkpoint after 2, 4 and the last, of which the newest stays.
+    assert [path.name for path in tmp_path.iterdir()] == ["step_000005"]
+    last, nothing = _train(9, tmp_path)
+    assert math.isnan(last)
+    assert (nothing.updates, nothing.loaded) == ([], ["step_000005"])
+    # Killed in the fifth step: the fourth's stands, and half of the fifth's.
+    (tmp_path / "step_000005").rename(tmp_path / "step_000004")
+    (tmp_path / "step_000004" / "state.json").write_text('{"step": 4}')
+    (tmp_path / "step_000005").mkdir()
+    _, again = _train(9, tmp_path)
+    assert again.loaded == ["step_000004"]
+    (rest,), (last_update,) = again.updates[0][0], whole.updates[-1][0]
+    assert [micro.tokens.input_ids_T.tolist() for micro in rest] == [
+        micro.tokens.input_ids_T.tolist() for micro in last_update
+    ]
+    assert again.updates[0][3] == whole.updates[-1][3]  # the learning rate goes on too
+    assert [step for step, _ in again.curves] == [5]
+
+
+def test_curves_and_progress(tmp_path: Path) -> None:
+    _, recorder = _train(5, tmp_path)
     # Warm-up is round(3 · .5) = 2 steps: .05 and .1; then the cosine starts at its peak.
     assert [lr for *_, lr, _ in recorder.updates] == pytest.approx([0.05, 0.1, 0.1])
     assert [step for step, _ in recorder.curves] == [1, 2, 3]
@@ -110,8 +133,8 @@ def test_curves_and_progress() -> None:
     ]
 
 
-def test_no_examples_no_step() -> None:
-    last, recorder = _train(0)
+def test_no_examples_no_step(tmp_path: Path) -> None:
+    last, recorder = _train(0, tmp_path)
     assert math.isnan(last)
     assert recorder.updates == []
 

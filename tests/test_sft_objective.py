@@ -27,13 +27,16 @@ class CausalSum(torch.nn.Module):
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         lengths = [segment.length for segment in batch.segments]
+        sums: list[torch.Tensor] = []
         rows = self.table[torch.from_numpy(batch.input_ids_T)].split(lengths)
-        sums_TV = torch.cat([row.cumsum(dim=0) for row in rows])
-        return sums_TV[torch.from_numpy(batch.positions_N)]
+        for segment, row in zip(batch.segments, rows, strict=True):
+            before = 0.0 if segment.parent is None else sums[segment.parent][-1]
+            sums.append(row.cumsum(dim=0) + before)
+        return torch.cat(sums)[torch.from_numpy(batch.positions_N)]
 
 
-def _example(prompt: tuple[int, ...], response: tuple[int, ...]) -> SFTExample:
-    return SFTExample(prompt_ids=prompt, response_ids=response)
+def _example(prompt: tuple[int, ...], response: tuple[int, ...], shared_id: str = "") -> SFTExample:
+    return SFTExample(prompt_ids=prompt, response_ids=response, shared_id=shared_id)
 
 
 EXAMPLES = [_example((1, 2), (3, 4)), _example((5, 6, 1), (2,)), _example((4,), (3,))]
@@ -81,10 +84,10 @@ def test_loss_by_hand() -> None:
 
 
 def _total(
-    examples: list[SFTExample], max_tokens: int
+    examples: list[SFTExample], max_tokens: int, history_weight: float = 0.5
 ) -> tuple[float, np.ndarray[Any, Any], dict[str, float]]:
     model, objective = CausalSum(), SFTObjective()
-    micros, normaliser = _micros(examples, max_tokens)
+    micros, normaliser = _micros(examples, max_tokens, history_weight)
     total = torch.zeros((), dtype=torch.float64)
     sums = {"normaliser": normaliser}
     for micro in micros:
@@ -97,6 +100,7 @@ def _total(
     return float(total), model.table.grad.numpy(), sums
 
 
+RESTS = st.lists(st.integers(1, VOCABULARY - 1), max_size=4)
 IDS = st.lists(st.integers(1, VOCABULARY - 1), min_size=1, max_size=6).map(tuple)
 
 
@@ -107,6 +111,56 @@ def test_the_grouping_does_not_show(examples: list[SFTExample], max_tokens: int)
     whole_loss, whole_gradient, whole_sums = _total(examples, 10_000)
     assert loss == pytest.approx(whole_loss, rel=1e-9)
     assert np.allclose(gradient, whole_gradient, rtol=1e-9, atol=1e-9)
+    assert sums == pytest.approx(whole_sums, rel=1e-6)
+
+
+def test_questions_on_one_history_by_hand() -> None:
+    first, other, second = (
+        _example((1, 2, 3), (6,), "a"),
+        _example((4,), (5,), "b"),
+        _example((1, 2, 4, 5), (6, 1), "a"),
+    )
+    (micro,), normaliser = _micros([first, other, second], 100)
+    # The prefix 1 2 with the branches 3 6 and 4 5 6 1, then 4 5 by itself.
+    assert micro.tokens.input_ids_T.tolist() == [1, 2, 3, 6, 4, 5, 6, 1, 4, 5]
+    assert [(segment.length, segment.parent) for segment in micro.tokens.segments] == [
+        (2, None), (2, 0), (4, 0), (2, None),
+    ]  # fmt: skip
+    assert micro.tokens.positions_N.tolist() == [0, 1, 2, 1, 4, 5, 6, 8]
+    assert micro.tokens.targets_N.tolist() == [2, 3, 6, 4, 5, 6, 1, 5]
+    # What both share weighs twice.
+    assert micro.weights_N.tolist() == [1.0, 0.5, 4.0, 0.5, 0.5, 4.0, 4.0, 4.0]
+    assert normaliser == 18.5
+    # Without room for both there are two trees.
+    micros, same = _micros([first, other, second], 6)
+    assert sorted(len(one.tokens.input_ids_T) for one in micros) == [6, 6]
+    assert same == normaliser
+
+
+def test_prompts_that_have_nothing_in_common_are_no_family() -> None:
+    with pytest.raises(ValueError, match="prompts of 'a' have no beginning in common"):
+        _micros([_example((1,), (2,), "a"), _example((2,), (2,), "a")], 100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.lists(st.integers(1, 6), max_size=4), IDS), min_size=1, max_size=6
+    ),
+    st.integers(1, 60),
+    st.sampled_from([0.0, 0.5]),
+)
+def test_sharing_does_not_show(
+    asked: list[tuple[str, list[int], tuple[int, ...]]], max_tokens: int, history_weight: float
+) -> None:
+    """Loss, gradients and metrics are those of the examples one by one."""
+    history = {"a": (1, 2, 3), "b": (1, 4)}
+    alone = [_example((*history[name], *rest), answer) for name, rest, answer in asked]
+    shared = [_example((*history[name], *rest), answer, name) for name, rest, answer in asked]
+    loss, gradient, sums = _total(shared, max_tokens, history_weight)
+    whole_loss, whole_gradient, whole_sums = _total(alone, 10_000, history_weight)
+    assert loss == pytest.approx(whole_loss, rel=1e-6)
+    assert np.allclose(gradient, whole_gradient, rtol=1e-6, atol=1e-6)
     assert sums == pytest.approx(whole_sums, rel=1e-6)
 
 

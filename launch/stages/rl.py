@@ -16,13 +16,13 @@ from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.data import check_room, load_gold, load_histories, load_splits
+from lm import checkpoint
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
 from records.tags import TAG_NAMES
-from rl import checkpoint
 from rl.loop import RLRun, train
 
 
@@ -138,7 +138,7 @@ def run_rl(run: Run) -> None:
     probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
     write_recipe(directory / "rl" / "config.yaml", recipe)
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
-    first_step = int(newest.name.removeprefix("step_")) if newest else 0
+    first_step = checkpoint.step_of(newest)
     timeout = recipe.cluster.timeout_s
     with ray_cluster(recipe.cluster) as local:
         pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)

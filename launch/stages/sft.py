@@ -8,6 +8,7 @@ from actors.learner import LearnerGroup
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.stages.data import load_histories
+from lm import checkpoint
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.history import SemanticHistory
@@ -19,10 +20,11 @@ STAGES = ("stage1", "stage2", "stage3")
 
 
 def run_sft(run: Run) -> None:
-    """Train the stages in order; those already exported are not trained again."""
+    """Train the stages in order; those already exported are not trained again, and one begun goes on."""
     recipe, directory = run.recipe, run.directory
     histories = load_histories(directory)
     tokenizer = ChatTokenizer.load(directory / "model")
+    checkpoints = directory / "sft" / "checkpoints"
     done = [name for name in STAGES if _is_done(directory, name)]
     with ray_cluster(recipe.cluster) as local:
         learner = LearnerGroup(
@@ -33,12 +35,16 @@ def run_sft(run: Run) -> None:
             optimizer=recipe.sft.optimizer,
         )
         try:
-            if done:
-                learner.load(directory / "sft" / "checkpoints" / done[-1])
+            if done and (trained := checkpoint.latest(checkpoints / done[-1])):
+                checkpoint.load(trained, learner)
             for name in STAGES[len(done) :]:
                 stage = getattr(recipe.sft, name)
                 lessons = read_lessons(directory / "sft" / "data" / f"{name}.parquet")
-                log = RunLog(directory / "tb" / "sft" / name, directory / "sft" / f"{name}.jsonl")
+                log = RunLog(
+                    directory / "tb" / "sft" / name,
+                    directory / "sft" / f"{name}.jsonl",
+                    checkpoint.step_of(checkpoint.latest(checkpoints / name)),
+                )
                 loss = train_stage(
                     name,
                     sft_examples(lessons, histories, tokenizer),
@@ -46,13 +52,13 @@ def run_sft(run: Run) -> None:
                     stage,
                     learner,
                     log,
+                    checkpoints=checkpoints / name,
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                     progress=lambda step, steps, loss, name=name: run.reporter.update(  # type: ignore[misc]
                         step, steps, f"{name} steps, answer loss {loss:.3f}"
                     ),
                 )
                 log.close()
-                learner.save(directory / "sft" / "checkpoints" / name)
                 learner.export(directory / "sft" / name)
                 run.reporter.say(f"sft: {name}, {len(lessons)} lessons, answer loss {loss:.3f}")
         finally:
@@ -77,6 +83,7 @@ def sft_examples(
                 task=lesson.task,
             ).token_ids,
             response_ids=(*answer, tokenizer.end_id),
+            shared_id=f"{lesson.user_id}/{lesson.first_line}/{lesson.lines}",
         )
         for lesson, answer in zip(lessons, answers, strict=True)
     ]

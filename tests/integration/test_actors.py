@@ -1,7 +1,8 @@
 """Learner, engines and scorers on the real stack."""
 
+import contextlib
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import ray
 
 from actors.cluster import check_cpus, ray_cluster
-from actors.learner import LearnerGroup
+from actors.learner import LearnerGroup, load_network, recompute_activations
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
@@ -32,6 +33,8 @@ from records.config import (
     RLConfig,
     RolloutConfig,
     ScorerConfig,
+    SFTConfig,
+    SFTStageConfig,
 )
 from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
@@ -42,6 +45,7 @@ from rl.batching import empty_micro_batch as empty_rl_micro_batch
 from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.prompts import PromptStream
 from rl.refill import Collected, collect
+from sft.loop import train_stage
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
 
@@ -199,26 +203,116 @@ def test_sampled_logprobs_are_those_of_the_tempered_nucleus(cluster: bool, model
         np.testing.assert_allclose(rollout.logprobs, expected.numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("ranks", "zero_stage"), [(1, 2), (2, 0), (2, 3)], ids=["zero2", "two-ranks", "two-ranks-zero3"]
-)
-def test_ranks_and_zero_stages_agree(cluster: bool, model_dir: Path, ranks: int, zero_stage: int) -> None:
-    single = make_learner(model_dir, cluster)
+@pytest.fixture(scope="module")
+def plain_steps(cluster: bool, model_dir: Path) -> tuple[list[UpdateReport], Any]:
+    """Two steps of one rank without any feature, and the log-probs after them."""
+    learner = make_learner(model_dir, cluster)
     try:
-        expected = [one_step(single), one_step(single)]
-        expected_logprobs = np.concatenate(single.logprobs(SEQUENCES))
+        return [one_step(learner), one_step(learner)], np.concatenate(learner.logprobs(SEQUENCES))
     finally:
-        single.close()
-    learner = make_learner(model_dir, cluster, ranks=ranks, zero_stage=zero_stage)
+        learner.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"zero_stage": 2},
+        {"ranks": 2},
+        {"ranks": 2, "zero_stage": 3, "gradient_checkpointing": True},
+    ],
+    ids=["zero2", "two-ranks", "two-ranks-zero3-checkpointing"],
+)
+def test_ranks_zero_stages_and_recomputation_agree(
+    cluster: bool, model_dir: Path, plain_steps: tuple[list[UpdateReport], Any], changes: dict[str, int]
+) -> None:
+    learner = make_learner(model_dir, cluster, **changes)
     try:
         reports = [one_step(learner), one_step(learner)]
         logprobs = np.concatenate(learner.logprobs(SEQUENCES))
     finally:
         learner.close()
+    expected, expected_logprobs = plain_steps
     for report, want in zip(reports, expected, strict=True):
         assert report.metrics["loss"] == pytest.approx(want.metrics["loss"], rel=1e-5)
         assert report.grad_norm == pytest.approx(want.grad_norm, rel=1e-4)
     np.testing.assert_allclose(logprobs, expected_logprobs, atol=2e-3)
+
+
+def test_questions_on_one_history_are_learnt_as_if_each_had_its_own(cluster: bool, model_dir: Path) -> None:
+    history = SEQUENCES[0]
+    asked = [
+        SFTExample(prompt_ids=(*history, *SEQUENCES[n][:3]), response_ids=SEQUENCES[n][3:12], shared_id="h")
+        for n in range(1, 4)
+    ]
+    reports = []
+    for examples in (asked, [replace(example, shared_id="") for example in asked]):
+        micros, weight = sft_micro_batches(examples, history_weight=1, answer_weight=4, max_tokens=200)
+        learner = make_learner(model_dir, cluster)
+        try:
+            reports.append(learner.update([micros], [weight], SFTObjective(), 1e-2, empty_micro_batch()))
+        finally:
+            learner.close()
+    shared, alone = reports
+    assert shared.metrics == pytest.approx(alone.metrics, rel=1e-5)
+    assert shared.grad_norm == pytest.approx(alone.grad_norm, rel=1e-5)
+
+
+def test_activations_are_computed_again(model_dir: Path) -> None:
+    import torch
+
+    counts = []
+    for recomputed in (False, True):
+        module = load_network(model_dir, torch.float32)
+        if recomputed:
+            recompute_activations(module)
+        calls: list[Any] = []
+        for layer in module.network.model.layers:
+            layer.mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        ids_T, segments, _ = pack([Tree(prompt_ids=SEQUENCES[0])])
+        module(torch.from_numpy(ids_T), segments, torch.arange(3)).sum().backward()
+        counts.append(len(calls))
+    assert counts == [2, 4]
+
+
+def test_sft_goes_on_bit_for_bit(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
+    """Stopped after the third of four steps, a stage goes on from the second's checkpoint."""
+    config = SFTConfig(batch_size=2, save_every=2)
+    curves: dict[str, list[dict[str, float]]] = {}
+
+    class Curves:
+        def __init__(self, name: str) -> None:
+            self.rows = curves.setdefault(name, [])
+
+        def scalars(self, step: int, values: Mapping[str, float]) -> None:
+            self.rows.append({"step": step, **values})
+
+        def histogram(self, step: int, name: str, values: Sequence[float]) -> None: ...
+
+        def text(self, step: int, name: str, text: str) -> None: ...
+
+    def train(name: str, folder: str, stop_after: int) -> Any:
+        def progress(step: int, steps: int, loss: float) -> None:
+            if step == stop_after:
+                raise KeyboardInterrupt
+
+        small = LearnerConfig(micro_batch_tokens=100, threads=1)
+        learner = LearnerGroup(model_dir, small, 120, local=cluster, optimizer="muon")
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                train_stage(
+                    "stage1", EXAMPLES * 2, config, SFTStageConfig(lr=1e-2), learner, Curves(name),
+                    checkpoints=tmp_path / folder, micro_batch_tokens=100, progress=progress,
+                )  # fmt: skip
+            return np.concatenate(learner.logprobs(SEQUENCES))
+        finally:
+            learner.close()
+
+    whole = train("whole", "a", 99)
+    train("first", "b", 3)
+    rest = train("rest", "b", 99)
+    assert [row["step"] for row in curves["rest"]] == [3, 4]
+    assert curves["first"][:2] + curves["rest"] == curves["whole"]
+    np.testing.assert_array_equal(rest, whole)
 
 
 RESPONSES = [tuple(np.random.default_rng(9 + i).integers(5, 250, 6 + i).tolist()) for i in range(4)]
