@@ -229,8 +229,17 @@ def check_recipe(recipe: Recipe) -> None:
             raise UserError("sft.answer_weight and history_weight of a stage are both 0; nothing is learned")
     if recipe.sft.optimizer not in ("adamw", "muon"):
         raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
-    if recipe.rl.init_from not in ("stage1", "stage2", "stage3"):
-        raise UserError(f"rl.init_from is {recipe.rl.init_from!r}; it must be stage1, stage2 or stage3")
+    if recipe.rl.init_from not in ("pilot", "stage1", "stage2", "stage3"):
+        raise UserError(
+            f"rl.init_from is {recipe.rl.init_from!r}; it must be pilot, stage1, stage2 or stage3"
+        )
+    if recipe.rl.init_from == "pilot" and not recipe.sft.pilot.examples:
+        raise UserError("rl.init_from is pilot, and sft.pilot.examples is 0: there is none")
+    if recipe.sft.base_samples and not (recipe.sft.pilot.examples or recipe.model.init_dir):
+        raise UserError(
+            "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir, as a new network "
+            "knows nothing"
+        )
     if recipe.learner.zero_stage not in (0, 1, 2, 3):
         raise UserError(f"learner.zero_stage is {recipe.learner.zero_stage}; it must be 0, 1, 2 or 3")
     response = max(recipe.rl.max_response_tokens, recipe.bench.max_response_tokens)

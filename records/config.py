@@ -212,8 +212,23 @@ class SFTConfig:
         low=0,
         high=0.5,
     )
+    first_teacher: ClientConfig = opt(
+        ClientConfig, "Language model that answers three times on every user; without a model, a program."
+    )
+    second_teacher: ClientConfig = opt(ClientConfig, "The other one, which answers twice.")
+    stronger_teacher: ClientConfig = opt(ClientConfig, "Whose word decides where these disagree.")
+    base_samples: int = opt(
+        0,
+        "Answers of the base model (the pilot, else model.init_dir) on every user; a tag that it gets right "
+        "each time is not taught. 0: no such filter.",
+        low=0,
+        high=64,
+    )
     rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
     probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)
+    pilot: SFTStageConfig = opt(
+        SFTStageConfig, "Format alone, with values of others: the base of a new network, and a control."
+    )
     stage1: SFTStageConfig = opt(SFTStageConfig, "Standard cases: at least 4 of 5 teacher samples agree.")
     stage2: SFTStageConfig = opt(SFTStageConfig, "Controversial cases: 1 to 3 of 5 agree.")
     stage3: SFTStageConfig = opt(SFTStageConfig, "Hard cases: composites with a summary, and replay.")
@@ -255,7 +270,7 @@ class LossConfig:
 
 @dataclass
 class RLConfig:
-    init_from: str = opt("stage3", "SFT stage the policy starts from: stage1, stage2 or stage3.")
+    init_from: str = opt("stage3", "SFT stage the policy starts from: pilot, stage1, stage2 or stage3.")
     steps: int = opt(20, "Policy updates.", low=1)
     groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
     group_size: int = opt(8, "Samples a group.", low=2)

@@ -1,78 +1,25 @@
-"""Curriculum data: which tags of which users go into which stage.
+"""Curriculum data: the lessons of the three stages, from the bands of tags.
 
-The unit is (history, tag set) and agreement is counted per tag: of five samples from two teachers,
-at least four that agree with the label make a tag *standard* (stage 1), one to three make it
-*controversial* (stage 2, if a stronger teacher agrees), none drops it. Stage 3 asks for everything
-that survived, with a summary.
+The unit is (history, tag set). Stage 1 asks for standard tags, stage 2 for controversial ones beside some
+standard, stage 3 for everything that survived, with a summary.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
-from records.config import AnswerConfig, SFTConfig, SFTStageConfig
-from records.files import written_whole
+from records.config import AnswerConfig, SFTStageConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
-from records.tags import TAG_NAMES, TAGS, GoldTag
+from records.tags import TAG_NAMES, GoldTag
+from sft.bands import CONTROVERSIAL, STANDARD, Gold
 from sft.demonstration import gold_answer
-from sft.teachers import ProgramTeacher, stated_tags
+from sft.lessons import Lesson
+from sft.teachers import stated_tags
 
-SAMPLES = (3, 2)
-"""Samples of the first and of the second teacher."""
-
-STANDARD, CONTROVERSIAL, DROPPED = "standard", "controversial", "dropped"
 _BANDS = {1: {STANDARD}, 2: {CONTROVERSIAL}, 3: {STANDARD, CONTROVERSIAL}}
-
-Gold = Mapping[str, Mapping[str, GoldTag]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """One question and the text to learn as its answer.
-
-    The history shown is the user's `lines` lines from number `first_line` on.
-    """
-
-    user_id: str
-    first_line: int
-    lines: int
-    task: str
-    tags: tuple[str, ...]
-    answer: str
-
-
-def sort_tags(gold: Gold, users: Sequence[str], config: SFTConfig, seed: int) -> pl.DataFrame:
-    """Agreement of the teachers with the label, one row a user and tag: `agree` of 5 and its `band`."""
-    open_values = {
-        tag.name: tuple(sorted({value for user in users for value in gold[user][tag.name].values}))
-        for tag in TAGS
-        if tag.is_open
-    }
-    teachers = (
-        ProgramTeacher(name="first", error_rate=config.teacher_error, seed=seed),
-        ProgramTeacher(name="second", error_rate=0.7 * config.teacher_error, seed=seed),
-    )
-    stronger = ProgramTeacher(name="stronger", error_rate=0.3 * config.teacher_error, seed=seed)
-    rows = []
-    for user in users:
-        given = [
-            teacher.answers(gold[user], open_values, samples)
-            for teacher, samples in zip(teachers, SAMPLES, strict=True)
-        ]
-        second_opinion = stronger.answers(gold[user], open_values, 1)
-        for name in TAG_NAMES:
-            label = gold[user][name]
-            agree = sum(values == label.values for answers in given for values in answers[name])
-            band = STANDARD if agree >= 4 else DROPPED
-            if 1 <= agree <= 3 and second_opinion[name][0] == label.values:
-                band = CONTROVERSIAL
-            rows.append((user, name, label.difficulty, agree, band))
-    return pl.DataFrame(rows, schema=["user_id", "tag", "difficulty", "agree", "band"], orient="row")
 
 
 def build_stage(
@@ -214,33 +161,3 @@ def _some(tags: set[str], rng: np.random.Generator) -> set[str]:
         return tags
     count = int(rng.integers(len(tags) // 3, len(tags) + 1))
     return set(rng.permutation(sorted(tags))[:count].tolist())
-
-
-LESSON_SCHEMA: dict[str, Any] = {
-    "user_id": pl.String,
-    "first_line": pl.Int64,
-    "lines": pl.Int64,
-    "task": pl.String,
-    "tags": pl.List(pl.String),
-    "answer": pl.String,
-}
-"""Columns of `sft/data/stageN.parquet`, one row a lesson."""
-
-
-def write_lessons(path: Path, lessons: Sequence[Lesson]) -> None:
-    """Write lessons to Parquet, whole, one row each."""
-    frame = pl.DataFrame(
-        [(x.user_id, x.first_line, x.lines, x.task, list(x.tags), x.answer) for x in lessons],
-        schema=LESSON_SCHEMA,
-        orient="row",
-    )
-    with written_whole(path) as aside:
-        frame.write_parquet(aside)
-
-
-def read_lessons(path: Path) -> list[Lesson]:
-    """Read what `write_lessons` wrote."""
-    return [
-        Lesson(user_id=user, first_line=first, lines=lines, task=task, tags=tuple(tags), answer=answer)
-        for user, first, lines, task, tags, answer in pl.read_parquet(path).iter_rows()
-    ]

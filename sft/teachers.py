@@ -1,4 +1,4 @@
-"""The offline program teacher: answers from gold evidence, with errors a language model might make.
+"""Teachers, who answer on users' tags; the offline one from gold evidence, with errors a model might make.
 
 Errors rise with the difficulty of the evidence, are correlated between a teacher's samples and
 between teachers (hard cases are hard for everyone), and differ in rate between teachers. Were they
@@ -8,10 +8,30 @@ independent, "controversial" would mean nothing but bad luck.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from records.tags import TAG, GoldTag
+from records.tags import TAG, TAGS, GoldTag
+
+TagValues: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Tag → values, empty for NA."""
+
+
+class Teacher(Protocol):
+    """Answers on every tag of users whose histories it knows."""
+
+    @property
+    def name(self) -> str: ...
+
+    def ask(self, users: Sequence[str], samples: int) -> list[list[TagValues | None]]:
+        """For each user `samples` answers; None for one that failed or cannot be read."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """What it did so far, as plain numbers."""
+        ...
+
 
 DIFFICULTY = {"explicit": 0.15, "implicit": 1.0, "temporal": 0.8, "trap": 0.9}
 """A teacher's error rate on a tag is its own rate times this."""
@@ -52,6 +72,42 @@ class ProgramTeacher:
             wrong = _wrong(label, open_values, own)
             given[tag] = [wrong if latent <= bound else label.values for latent in latent_S]
         return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineTeacher:
+    """A program teacher before users whose truth is `gold`; wrong open values are others of these users."""
+
+    program: ProgramTeacher
+    gold: Mapping[str, Mapping[str, GoldTag]]
+    open_values: Mapping[str, tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    def ask(self, users: Sequence[str], samples: int) -> list[list[TagValues | None]]:
+        """As `Teacher.ask`; nothing fails."""
+        told = [self.program.answers(self.gold[user], self.open_values, samples) for user in users]
+        return [
+            [{tag: given[sample] for tag, given in answers.items()} for sample in range(samples)]
+            for answers in told
+        ]
+
+    def stats(self) -> dict[str, Any]:
+        """Who it is."""
+        return {"teacher": "program", "error_rate": self.program.error_rate}
+
+
+def open_values_of(
+    gold: Mapping[str, Mapping[str, GoldTag]], users: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """What open tags of `users` hold, by tag."""
+    return {
+        tag.name: tuple(sorted({value for user in users for value in gold[user][tag.name].values}))
+        for tag in TAGS
+        if tag.is_open
+    }
 
 
 def stated_tags(known: Sequence[str], silence: float, choice: np.random.Generator) -> tuple[str, ...]:

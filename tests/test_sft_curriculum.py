@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from lm.answers import Answer, parse_answer
-from records.config import AnswerConfig, SFTConfig, SFTStageConfig
+from records.config import AnswerConfig, SFTStageConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG, TAG_NAMES, GoldTag
 from rewards.claims import read_claims
-from sft.curriculum import Lesson, build_stage, read_lessons, sort_tags, write_lessons
-from sft.teachers import ProgramTeacher
+from sft.curriculum import build_stage
+from sft.lessons import Lesson, read_lessons, write_lessons
 
 USERS = tuple(f"u{number}" for number in range(6))
 CITIES = ("Lyon", "Oslo", "Turin")
@@ -88,46 +88,6 @@ def _build(
         teacher_silence=silence,
         seed=seed,
     )
-
-
-def _bands_by_hand(seed: int) -> list[tuple[str, str, str, int, str]]:
-    opens = {"home_city": CITIES, "interests": CITIES}
-    first, second, stronger = (
-        ProgramTeacher(name=name, error_rate=rate, seed=seed)
-        for name, rate in (("first", 0.5), ("second", 0.35), ("stronger", 0.15))
-    )
-    rows = []
-    for user in USERS:
-        gold = GOLD[user]
-        three, two = first.answers(gold, opens, 3), second.answers(gold, opens, 2)
-        judge = stronger.answers(gold, opens, 1)
-        for name in TAG_NAMES:
-            right = gold[name].values
-            agree = (three[name] + two[name]).count(right)
-            if agree >= 4:
-                band = "standard"
-            else:
-                band = "controversial" if agree >= 1 and judge[name] == [right] else "dropped"
-            rows.append((user, name, gold[name].difficulty, agree, band))
-    return rows
-
-
-def test_bands_follow_the_agreement_of_five_samples() -> None:
-    seen = set()
-    for seed in range(12):
-        expected = _bands_by_hand(seed)
-        assert sort_tags(GOLD, USERS, SFTConfig(teacher_error=0.5), seed).rows() == expected
-        seen |= {(agree, band) for *_, agree, band in expected}
-    # Every case of the rule occurred, also 1 to 3 of 5 with a stronger teacher who does not agree.
-    assert {(agree, band) for agree, band in seen if agree > 3} == {(4, "standard"), (5, "standard")}
-    assert {(0, "dropped"), (1, "controversial"), (2, "controversial"), (3, "controversial")} <= seen
-    assert seen & {(1, "dropped"), (2, "dropped"), (3, "dropped")}
-
-
-def test_without_errors_everything_is_standard() -> None:
-    bands = sort_tags(GOLD, USERS, SFTConfig(teacher_error=0.0), 0)
-    assert bands["band"].unique().to_list() == ["standard"]
-    assert bands["agree"].unique().to_list() == [5]
 
 
 def test_stage_1_asks_for_standard_tags_only() -> None:

@@ -1,13 +1,25 @@
 """The stages of a run, in order, with what each of them reads and owns."""
 
+from typing import Any
+
 from launch.pipeline import Stage
 from launch.recipe import directory_state, file_state
 from launch.stages.bench import run_bench
-from launch.stages.data import run_curriculum, run_semantize, run_simulate
+from launch.stages.curriculum import run_curriculum, run_pilot, run_teachers
+from launch.stages.data import run_semantize, run_simulate
 from launch.stages.report import run_report
 from launch.stages.rl import run_rl
+from launch.stages.sft import STAGES as SFT_STAGES
 from launch.stages.sft import run_sft
+from records.config import Recipe, SFTStageConfig
 from simulate.world_files import SHIPPED
+
+
+def _training(recipe: Recipe, *stages: SFTStageConfig) -> list[Any]:
+    """What training `stages` depends on beside the lessons."""
+    sft = recipe.sft
+    return [sft.optimizer, sft.batch_size, sft.warmup, sft.answer_weight, recipe.learner, *stages]
+
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -37,17 +49,42 @@ STAGES: tuple[Stage, ...] = (
         outputs=("histories", "model", "splits.json", "bench/users.json"),
     ),
     Stage(
+        name="teachers",
+        work=run_teachers,
+        reads=lambda recipe: [
+            recipe.sft.teacher_error,
+            recipe.sft.first_teacher.model,
+            recipe.sft.second_teacher.model,
+            recipe.sft.stronger_teacher.model,
+        ],
+        outputs=("sft/labels",),
+    ),
+    Stage(
+        name="pilot",
+        work=run_pilot,
+        reads=lambda recipe: [recipe.answer, *_training(recipe, recipe.sft.pilot)],
+        outputs=("sft/pilot",),
+        traces=("sft/checkpoints/pilot", "tb/sft/pilot"),
+    ),
+    Stage(
         name="curriculum",
         work=run_curriculum,
-        reads=lambda recipe: [recipe.sft, recipe.answer],
+        reads=lambda recipe: [
+            recipe.answer,
+            recipe.sft.base_samples,
+            recipe.sft.teacher_silence,
+            recipe.sft.stage1,
+            recipe.sft.stage2,
+            recipe.sft.stage3,
+        ],
         outputs=("sft/data",),
     ),
     Stage(
         name="sft",
         work=run_sft,
-        reads=lambda recipe: [recipe.sft, recipe.learner],
-        outputs=("sft/stage1", "sft/stage2", "sft/stage3"),
-        traces=("sft/checkpoints", "tb/sft"),
+        reads=lambda recipe: _training(recipe, recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3),
+        outputs=tuple(f"sft/{name}" for name in SFT_STAGES),
+        traces=tuple(f"{place}/{name}" for place in ("sft/checkpoints", "tb/sft") for name in SFT_STAGES),
     ),
     Stage(
         name="rl",

@@ -1,6 +1,5 @@
-"""Stages simulate, semantize and curriculum: from nothing to histories, a tokenizer and lessons."""
+"""Stages simulate and semantize: from nothing to histories, splits and a tokenizer."""
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +29,6 @@ from semantize.folder import Job, open_log
 from semantize.refining.refine import RuleRefiner
 from semantize.slices import build_slices
 from semantize.store import read_histories
-from sft.curriculum import Lesson, build_stage, sort_tags, write_lessons
 from sft.demonstration import gold_answer
 from simulate.engine import scan
 
@@ -181,30 +179,3 @@ def _tokenizer_texts(
     raw = events.filter(pl.col("user_id").is_in(list(users[:10])))
     for title in raw["content"].unique(maintain_order=True):
         yield f"\n{title}"
-
-
-def run_curriculum(run: Run) -> None:
-    """Teacher agreement and the lessons of the three stages, into `sft/data/`."""
-    recipe, directory = run.recipe, run.directory
-    gold, histories, splits = load_gold(directory), load_histories(directory), load_splits(directory)
-    data = directory / "sft" / "data"
-    data.mkdir(parents=True, exist_ok=True)
-    bands = sort_tags(gold, splits.sft, recipe.sft, recipe.seed)
-    bands.write_parquet(data / "bands.parquet")
-    lessons: list[Lesson] = []
-    for number, stage in enumerate((recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3), start=1):
-        lessons = build_stage(
-            number,
-            stage,
-            bands,
-            histories,
-            gold,
-            recipe.answer,
-            lessons,
-            teacher_silence=recipe.sft.teacher_silence,
-            seed=recipe.seed,
-        )
-        write_lessons(data / f"stage{number}.parquet", lessons)
-    counts = dict(bands["band"].value_counts(sort=True).iter_rows())
-    write_json(data / "counts.json", counts)
-    run.reporter.say(f"curriculum: user-tags {json.dumps(counts)}")

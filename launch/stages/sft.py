@@ -1,4 +1,4 @@
-"""Stage sft: the three curriculum stages on the DeepSpeed learner."""
+"""Stage sft: lessons on the DeepSpeed learner, stage by stage."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,20 +12,27 @@ from lm import checkpoint
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.history import SemanticHistory
-from sft.curriculum import Lesson, read_lessons
+from sft.lessons import Lesson, read_lessons
 from sft.loop import train_stage
 from sft.objective import SFTExample
 
 STAGES = ("stage1", "stage2", "stage3")
+PILOT = "pilot"
 
 
 def run_sft(run: Run) -> None:
-    """Train the stages in order; those already exported are not trained again, and one begun goes on."""
+    """Train the three stages in order."""
+    train_stages(run, STAGES, run.directory / "sft" / "data")
+
+
+def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
+    """Train stages one after the other, each on its file in `lessons_in`, from the run's model on; those
+    already exported are not trained again, and one begun goes on."""
     recipe, directory = run.recipe, run.directory
     histories = load_histories(directory)
     tokenizer = ChatTokenizer.load(directory / "model")
     checkpoints = directory / "sft" / "checkpoints"
-    done = [name for name in STAGES if _is_done(directory, name)]
+    done = [name for name in names if _is_done(directory, name)]
     with ray_cluster(recipe.cluster) as local:
         learner = LearnerGroup(
             directory / "model",
@@ -37,9 +44,9 @@ def run_sft(run: Run) -> None:
         try:
             if done and (trained := checkpoint.latest(checkpoints / done[-1])):
                 checkpoint.load(trained, learner)
-            for name in STAGES[len(done) :]:
+            for name in names[len(done) :]:
                 stage = getattr(recipe.sft, name)
-                lessons = read_lessons(directory / "sft" / "data" / f"{name}.parquet")
+                lessons = read_lessons(lessons_in / f"{name}.parquet")
                 log = RunLog(
                     directory / "tb" / "sft" / name,
                     directory / "sft" / f"{name}.jsonl",

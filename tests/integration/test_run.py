@@ -95,6 +95,30 @@ def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:
     assert "rollout/sample/text_summary" in events.Tags()["tensors"]
 
 
+def test_a_pilot_is_the_base_that_is_asked_what_it_knows(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(TINY_RECIPE)
+    words = (
+        "run", str(recipe), f"runs_dir={tmp_path}", "--until", "curriculum",
+        "sft.pilot.examples=32", "sft.pilot.composite_share=0.5", "sft.base_samples=2",
+    )  # fmt: skip
+    done = usergpt(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sft = tmp_path / "tiny" / "sft"
+    labels, base = (
+        pl.read_parquet(sft / "labels" / "labels.parquet"),
+        pl.read_parquet(sft / "data" / "base.parquet"),
+    )
+    assert base.select("user_id", "tag").equals(labels.select("user_id", "tag"))
+    assert base["samples"].unique().to_list() == [2]
+    counts = json.loads((sft / "data" / "counts.json").read_text())
+    assert counts["base"]["answers"] == 2 * labels["user_id"].n_unique()
+    assert sum(counts["bands"].values()) == len(labels)
+    assert (sft / "pilot" / "model.safetensors").is_file()
+    again = usergpt(*words)
+    assert again.stdout.count("unchanged, skipped") == 5
+
+
 def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path) -> None:
     again = usergpt("run", str(tiny_run.parent / "tiny.yaml"), f"runs_dir={tiny_run.parent}")
     assert again.returncode == 0, again.stderr

@@ -1,6 +1,6 @@
-"""A language model judges summaries: scorer actors against a real server, vLLM with a small random model.
+"""A language model as judge and as teacher, against a real server: vLLM with a small random model.
 
-What such a model writes is grades of the schema and otherwise noise.
+What such a model writes follows the schema and is otherwise noise.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,14 @@ import pytest
 
 from actors.cluster import ray_cluster
 from actors.scorer import ScorerPool
+from lm.client import ChatClient
 from records.client import ClientConfig
 from records.config import ClusterConfig, ScorerConfig
 from records.errors import UserError
+from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK
+from records.tags import TAG, TAG_NAMES
+from sft.endpoint_teacher import EndpointTeacher
 from tests.integration.conftest import CHAT_MODEL
 from tests.integration.test_scorers import REFERENCES, answer, group
 
@@ -60,3 +64,27 @@ def test_a_model_that_is_not_there_ends_the_run(chat_server: str, tmp_path: Path
         pool.close()
     with pytest.raises(UserError, match=r"^scorer\.llm\.model is empty"):
         ScorerPool(REFERENCES, ScorerConfig(judge="llm"), 120, tmp_path)
+
+
+def test_a_teacher_answers_by_the_schema_and_nothing_is_asked_twice(chat_server: str, tmp_path: Path) -> None:
+    histories = {
+        user: SemanticHistory(
+            user_id=user, lines=(HistoryLine(number=1, text=f"#1 [Source: Shop] | {user}", event_ids=()),)
+        )
+        for user in ("ann", "bob")
+    }
+    told = []
+    llm = ClientConfig(base_url=chat_server, model=CHAT_MODEL)
+    for asked in (4, 0):
+        teacher = EndpointTeacher("first", ChatClient(llm, tmp_path, section="sft.first_teacher"), histories)
+        told.append(teacher.ask(["ann", "bob"], 2))
+        stats = teacher.stats()
+        assert (stats["asked"], stats["cached"]) == (asked, 4 - asked)
+        # A random model may write blanks for an open value, or letters of many tokens until it is cut off.
+        unread = sum(given is None for answers in told[-1] for given in answers)
+        assert sum(stats["failed"].values()) == unread < 4
+        assert stats["failed"].keys() <= {"schema", "bad_json"}
+    assert told[0] == told[1]
+    for given in (given for answers in told[0] for given in answers if given is not None):
+        assert set(given) == set(TAG_NAMES)
+        assert all(value in TAG["gender"].values for value in given["gender"])

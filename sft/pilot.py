@@ -1,0 +1,73 @@
+"""Format-only lessons: how an answer looks, and nothing that is true.
+
+A network that starts from random weights writes nothing well formed, so the low-entropy filter has no base
+model to ask, and the gain of a curriculum no control to be held against. A pilot trained on these lessons is
+both. Every value is some other user's, and is reasoned from an entity of a line drawn at random.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from records.config import AnswerConfig, SFTStageConfig
+from records.history import SemanticHistory
+from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.tags import TAG_NAMES, GoldTag
+from sft.bands import Gold
+from sft.demonstration import gold_answer
+from sft.lessons import Lesson
+
+PILOT = 0
+"""The pilot's place among the stages."""
+
+
+def pilot_lessons(
+    config: SFTStageConfig,
+    users: Sequence[str],
+    histories: Mapping[str, SemanticHistory],
+    gold: Gold,
+    answer: AnswerConfig,
+    *,
+    seed: int,
+) -> list[Lesson]:
+    """`config.examples` lessons on whole histories, or stretches of them; users take turns."""
+    rng = np.random.default_rng([seed, PILOT])
+    lessons: list[Lesson] = []
+    while users and len(lessons) < config.examples:
+        for index in rng.permutation(len(users)):
+            whole = histories[users[int(index)]]
+            count = len(whole.lines)
+            if config.window_lines:
+                count = int(rng.integers(min(count, config.window_lines))) + 1
+            first = int(rng.integers(len(whole.lines) - count + 1)) + 1
+            shown = whole.window(first, count)
+            drawn = np.sort(rng.permutation(len(TAG_NAMES))[: int(rng.integers(1, len(TAG_NAMES) + 1))])
+            tags = tuple(TAG_NAMES[int(place)] for place in drawn)
+            labels = {name: _somebody_elses(name, users, gold, shown, rng) for name in tags}
+            known = any(not label.is_na for label in labels.values())
+            task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
+            lessons.append(
+                Lesson(
+                    user_id=shown.user_id,
+                    first_line=first,
+                    lines=count,
+                    task=task,
+                    tags=tags,
+                    answer=gold_answer(shown, labels, tags, task, answer),
+                )
+            )
+    return lessons[: config.examples]
+
+
+def _somebody_elses(
+    tag: str, users: Sequence[str], gold: Gold, shown: SemanticHistory, rng: np.random.Generator
+) -> GoldTag:
+    values = gold[users[int(rng.integers(len(users)))]][tag].values
+    line = shown.lines[int(rng.integers(len(shown.lines)))]
+    return GoldTag(
+        user_id=shown.user_id,
+        tag=tag,
+        values=values,
+        event_ids=line.event_ids if values else (),
+        difficulty="explicit",
+    )
