@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from records.history import SemanticHistory
 from records.tags import DIMENSIONS, NA, TAG, TAG_NAMES, TAGS, GoldTag
@@ -73,14 +73,16 @@ def is_correct(tag: str, predicted: Values, gold: Values) -> bool:
 class TagScores:
     """The tag track of one model. Shares are in [0, 1]; None where nothing was to be counted.
 
-    `per_user` is each user's mean correctness over runs and tags: its mean over users is
-    `avg_at_k`, and two models are compared by it (`paired_interval`).
+    `by_difficulty` is over all users and tags whose evidence is of that kind. `per_user` is each user's mean
+    correctness over runs and tags: its mean over users is `avg_at_k`, and two models are compared by it
+    (`paired_interval`).
     """
 
     avg_at_k: float
     interval: Interval
     by_dimension: dict[str, float]
     by_tag: dict[str, float]
+    by_difficulty: dict[str, float]
     non_na: float | None
     macro_f1: float
     format_rate: float
@@ -123,12 +125,20 @@ def score_tags(predictions: TagPredictions, gold: Gold, *, seed: int) -> TagScor
             for dimension in DIMENSIONS
         },
         by_tag=by_tag,
+        by_difficulty=_by_difficulty(
+            correct_UT, [[gold[u][tag].difficulty for tag in TAG_NAMES] for u in users]
+        ),
         non_na=float(np.mean(non_na)) if non_na else None,
         macro_f1=float(np.mean([_tag_f1(predictions, gold, tag) for tag in TAG_NAMES])),
         format_rate=float(np.mean([run is not None for user in users for run in predictions[user]])),
         k=k,
         per_user=dict(zip(users, per_user_U.tolist(), strict=True)),
     )
+
+
+def _by_difficulty(correct_UT: NDArray[np.float64], kinds_UT: Sequence[Sequence[str]]) -> dict[str, float]:
+    kinds = np.array(kinds_UT)
+    return {kind: float(correct_UT[kinds == kind].mean()) for kind in sorted(set(kinds.ravel().tolist()))}
 
 
 def _runs_each(predictions: TagPredictions) -> int:

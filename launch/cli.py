@@ -87,6 +87,15 @@ def parser() -> argparse.ArgumentParser:
     profile.add_argument("--out", type=Path, default=Path("runs/profiles"), help="folder to write to")
     profile.add_argument("--users", type=int, default=0, help="only the first so many users (0: all)")
     profile.add_argument(
+        "--previous",
+        type=Path,
+        default=None,
+        help="--out of a profile before: the log holds new events alone",
+    )
+    profile.add_argument(
+        "--against", type=Path, default=None, help="--out of another profile: tell how far both agree"
+    )
+    profile.add_argument(
         "overrides", nargs="*", metavar="key=value", help="fields of the run's recipe to change"
     )
 
@@ -258,6 +267,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             arguments.run,
             arguments.out,
             limit=arguments.users,
+            previous=arguments.previous,
+            against=arguments.against,
             overrides=arguments.overrides,
         )
     if arguments.command == "filters":

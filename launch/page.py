@@ -37,6 +37,8 @@ Values are a model's claims; unfold one to see the history lines it cited and th
 {% endfor %}</details>{% else %}<span class="none">no line cited</span>{% endif %}{% endmacro %}
 {% for profile in shown %}<article><h2>{{ profile.user_id }}</h2>
 {% if profile.error %}<p>No well-formed answer: {{ profile.error }}.</p>{% else %}
+{% if profile.updated %}<p class="none">Changed by new events: {{ profile.updated|join(", ") }}.</p>
+{% endif %}
 {% for sentence in profile.summary %}<p>{{ sentence.text }} {{ evidence(sentence.evidence) }}</p>{% endfor %}
 <dl>{% for name, tag in profile.tags.items() %}<div><dt>{{ name }}</dt>
 <dd>{{ tag.value if tag.value is string else tag.value|join(", ") }} {{ evidence(tag.evidence) }}</dd></div>
@@ -45,7 +47,7 @@ Values are a model's claims; unfold one to see the history lines it cited and th
 """
 
 
-def write_page(path: Path, profiles: Sequence[dict[str, Any]], title: str) -> None:
-    """Write the page, whole. All text is escaped: logs are hostile."""
+def write_page(path: Path, shown: Sequence[dict[str, Any]], total: int, title: str) -> None:
+    """Write the page of the profiles `shown`, of `total`, whole. All text is escaped: logs are hostile."""
     template = Environment(autoescape=True).from_string(_TEMPLATE)
-    write_text(path, template.render(title=title, total=len(profiles), shown=profiles[:MAX_USERS]))
+    write_text(path, template.render(title=title, total=total, shown=shown))

@@ -1,7 +1,7 @@
 """`usergpt profile`: tags and a summary for every user of somebody's log."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from rich.text import Text
 
 from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
-from launch.page import write_page
+from launch.page import MAX_USERS, write_page
 from launch.preflight import preflight
+from launch.profile_update import Profile, agreement, read_profiles, updated
 from launch.progress import Reporter
-from launch.recipe import load_recipe
+from launch.recipe import directory_state, load_recipe
 from launch.semantization import run_generation
 from launch.stages.data import check_room
 from lm.answers import Answer, parse_answer
@@ -22,8 +23,9 @@ from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.config import Recipe
 from records.errors import UserError
-from records.files import write_text
+from records.files import read_json, write_json, written_whole
 from records.history import SemanticHistory
+from records.options import first_difference
 from records.prompt import COMPOSITE_TASK, Request, Rollout, Sampling
 from records.tags import NA, TAG, TAG_NAMES
 from semantize.folder import Job, open_log
@@ -32,7 +34,7 @@ from semantize.store import live_table, read_histories
 from semantize.text import clean, visible
 
 BATCH = 256
-"""Users generated for at once; progress is shown in between."""
+"""Users generated for at once; their profiles appear together."""
 
 SHOWN = ("source", "action", "content", "category", "location", "count", "value")
 """Fields of an event that are shown beside its time."""
@@ -42,39 +44,141 @@ GREEDY = 0.0
 
 
 def profile(
-    log: str, mapping_name: str, run_directory: Path, out: Path, *, limit: int, overrides: Sequence[str]
+    log: str,
+    mapping_name: str,
+    run_directory: Path,
+    out: Path,
+    *,
+    limit: int = 0,
+    previous: Path | None = None,
+    against: Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> int:
     """Profile every user of `log` (with `limit`, the first so many) with the model of `run_directory`.
 
     Writes profiles.jsonl and profiles.html into `out`, and what the log became (see `semantize.store`) into
-    `out`/histories; `overrides` (`key=value`) change the run's recipe.
+    `out`/histories; `overrides` (`key=value`) change the run's recipe. Users done stand in `out`/parts as
+    soon as they are, and a rerun goes on. With `previous`, the --out of a profile before, `log` holds new
+    events alone, and the profiles are those before brought up to date. With `against`, another --out, the
+    agreement is told.
 
     Raises:
-        UserError: the log, mapping or run is at fault.
+        UserError: the log, mapping or run is at fault, or `out` holds profiles of another model.
     """
     if limit < 0:
         raise UserError(f"--users {limit}: give a number of users, or 0 for all")
+    before = {} if previous is None else read_profiles(previous)
+    others = None if against is None else read_profiles(against)
     recipe, model = trained_model(run_directory, overrides)
     preflight(recipe)
     mapping = load_mapping(mapping_name) if mapping_name else None
     tokenizer = ChatTokenizer.load(model)
     reporter = Reporter()
     folder = out / "histories"
+    settle(out, model, recipe, limit, previous)
     job = Job(config=recipe.semantize, mapping=mapping)
     tokenizer_file = model / "tokenizer.json"
     run_generation(open_log(log, job, folder), job, tokenizer_file, recipe.cluster, recipe.llm, reporter)
     histories = read_histories(folder)[: limit or None]
     check_room(histories, tokenizer, recipe)
     with reporter.stage("generate"):
-        rollouts = generate(recipe, model, tokenizer, histories, reporter)
-    events = live_table(folder, "events", [history.user_id for history in histories]).collect()
-    profiles = describe(histories, rollouts, events)
-    write_text(out / "profiles.jsonl", "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in profiles))
-    write_page(out / "profiles.html", profiles, f"Profiles of {Path(log).name}")
-    failed = sum(profile["error"] is not None for profile in profiles)
+        write_parts(recipe, model, tokenizer, histories, out, reporter)
+    profiles = {**before, **{new["user_id"]: _after(before, new) for new in read_parts(out)}}
+    write_profiles(out / "profiles.jsonl", profiles.values())
+    write_page(
+        out / "profiles.html",
+        list(profiles.values())[:MAX_USERS],
+        len(profiles),
+        f"Profiles of {Path(log).name}",
+    )
+    failed = sum(profile["error"] is not None for profile in profiles.values())
     reporter.say(f"{len(profiles)} users, {failed} without a well-formed answer: {out / 'profiles.jsonl'}")
-    show(reporter.console, next((p for p in profiles if p["error"] is None), None))
+    if previous is not None:
+        changed = sum(bool(profile.get("updated")) for profile in profiles.values())
+        reporter.say(f"{len(histories)} users with new events, {changed} of them with a tag that changed")
+    if others is not None:
+        found = agreement(profiles, others)
+        reporter.say(f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users")
+    show(reporter.console, next((p for p in profiles.values() if p["error"] is None), None))
     return 0
+
+
+def _after(before: Mapping[str, Profile], new: Profile) -> Profile:
+    return updated(before[new["user_id"]], new) if new["user_id"] in before else new
+
+
+def settle(out: Path, model: Path, recipe: Recipe, limit: int, previous: Path | None) -> None:
+    """Note in `out` what its profiles are made with.
+
+    Raises:
+        UserError: they were begun with something else.
+    """
+    path = out / "profile.json"
+    settings = {
+        "model": directory_state(str(model)),
+        "max_response_tokens": recipe.bench.max_response_tokens,
+        "users": limit,
+        "previous": "" if previous is None else str(previous.absolute()),
+    }
+    settings = json.loads(json.dumps(settings))
+    key = first_difference(read_json(path), settings) if path.exists() else None
+    if key is not None:
+        raise UserError(
+            f"{out}: holds profiles made in another way ({key} differs, see profile.json there); choose "
+            "another --out, or delete this one"
+        )
+    write_json(path, settings)
+
+
+def write_parts(
+    recipe: Recipe,
+    model: Path,
+    tokenizer: ChatTokenizer,
+    histories: Sequence[SemanticHistory],
+    out: Path,
+    reporter: Reporter,
+) -> None:
+    """Profiles of BATCH users after the other, each batch a file of `out`/parts; what is there stays."""
+    batches = [histories[first : first + BATCH] for first in range(0, len(histories), BATCH)]
+    left = {number: batch for number, batch in enumerate(batches) if not part_path(out, number).exists()}
+    if not left:
+        return
+    done = len(histories) - sum(map(len, left.values()))
+    with ray_cluster(recipe.cluster):
+        engines = recipe.rollout
+        check_cpus(
+            {"rollout": engines.actors * engines.cpus_per_actor}, engines.actors * engines.gpus_per_actor
+        )
+        pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
+        try:
+            for number, batch in left.items():
+                rollouts = generate(recipe, tokenizer, pool, batch)
+                users = [history.user_id for history in batch]
+                events = live_table(out / "histories", "events", users).collect()
+                write_profiles(part_path(out, number), describe(batch, rollouts, events))
+                done += len(batch)
+                reporter.update(done, len(histories), "users")
+        finally:
+            pool.close()
+
+
+def part_path(out: Path, number: int) -> Path:
+    """File of a batch of profiles."""
+    return out / "parts" / f"profiles-{number:05d}.jsonl"
+
+
+def read_parts(out: Path) -> Iterator[Profile]:
+    """Profiles made so far, in order."""
+    for part in sorted((out / "parts").glob("profiles-*.jsonl")):
+        for line in part.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def write_profiles(path: Path, profiles: Iterable[Profile]) -> None:
+    """Write profiles as JSON lines, whole."""
+    with written_whole(path) as aside, aside.open("w", encoding="utf-8") as file:
+        for profile in profiles:
+            file.write(json.dumps(profile, ensure_ascii=False) + "\n")
 
 
 def trained_model(run_directory: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Path]:
@@ -94,11 +198,7 @@ def trained_model(run_directory: Path, overrides: Sequence[str] = ()) -> tuple[R
 
 
 def generate(
-    recipe: Recipe,
-    model: Path,
-    tokenizer: ChatTokenizer,
-    histories: Sequence[SemanticHistory],
-    reporter: Reporter,
+    recipe: Recipe, tokenizer: ChatTokenizer, pool: RolloutPool, histories: Sequence[SemanticHistory]
 ) -> list[Rollout]:
     """The most likely composite answer for each history, in order."""
     sampling = Sampling(temperature=GREEDY, top_p=1.0, max_tokens=recipe.bench.max_response_tokens)
@@ -108,21 +208,7 @@ def generate(
         )
         for history in histories
     ]
-    rollouts: list[Rollout] = []
-    with ray_cluster(recipe.cluster):
-        engines = recipe.rollout
-        check_cpus(
-            {"rollout": engines.actors * engines.cpus_per_actor}, engines.actors * engines.gpus_per_actor
-        )
-        pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
-        try:
-            for first in range(0, len(requests), BATCH):
-                answers = pool.generate(requests[first : first + BATCH], sampling)
-                rollouts += [answer[0] for answer in answers]
-                reporter.update(len(rollouts), len(requests), "users")
-        finally:
-            pool.close()
-    return rollouts
+    return [answers[0] for answers in pool.generate(requests, sampling)]
 
 
 def describe(

@@ -24,7 +24,11 @@ from rewards.checks import check_scorer
 from rl.filters import check_filters
 from rl.refill import check_refill
 from semantize.checks import check_semantize
+from sft.curriculum import STAGE2_TAGS
 from simulate.engine import check_config
+
+BENCH_MODELS = ("untrained", "pilot", "stage1", "stage2", "stage3", "sft", "rl")
+"""Models that the table of a benchmark may have (`bench.models`)."""
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -233,8 +237,19 @@ def check_recipe(recipe: Recipe) -> None:
         raise UserError(
             f"rl.init_from is {recipe.rl.init_from!r}; it must be pilot, stage1, stage2 or stage3"
         )
-    if recipe.rl.init_from == "pilot" and not recipe.sft.pilot.examples:
-        raise UserError("rl.init_from is pilot, and sft.pilot.examples is 0: there is none")
+    if recipe.sft.order not in ("curriculum", "shuffled"):
+        raise UserError(f"sft.order is {recipe.sft.order!r}; it must be curriculum or shuffled")
+    if recipe.sft.stage2_tags not in STAGE2_TAGS:
+        raise UserError(
+            f"sft.stage2_tags is {recipe.sft.stage2_tags!r}; it must be one of {', '.join(STAGE2_TAGS)}"
+        )
+    for name in recipe.bench.models:
+        if name not in BENCH_MODELS:
+            raise UserError(f"bench.models: no {name!r}; there are {', '.join(BENCH_MODELS)}")
+    wants_pilot = {"rl.init_from": [recipe.rl.init_from], "bench.models": recipe.bench.models}
+    for key, names in wants_pilot.items():
+        if "pilot" in names and not recipe.sft.pilot.examples:
+            raise UserError(f"{key}: names the pilot, and sft.pilot.examples is 0: there is none")
     if recipe.sft.base_samples and not (recipe.sft.pilot.examples or recipe.model.init_dir):
         raise UserError(
             "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir, as a new network "

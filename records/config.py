@@ -189,6 +189,9 @@ class SFTStageConfig:
     window_lines: int = opt(
         0, "A lesson shows a random stretch of at most so many history lines; 0 shows all.", low=0
     )
+    max_tokens: int = opt(
+        0, "Tokens of the stage's lessons, at most; those that come later are left out. 0: no bound.", low=0
+    )
     questions: int = opt(
         1, "Questions asked about each history drawn; a batch holds such a history once.", low=1, high=64
     )
@@ -223,6 +226,14 @@ class SFTConfig:
         "each time is not taught. 0: no such filter.",
         low=0,
         high=64,
+    )
+    order: str = opt(
+        "curriculum", "curriculum, or shuffled: the same lessons all mixed, in stage 1 (to compare with)."
+    )
+    stage2_tags: str = opt(
+        "mixed",
+        "What stage 2 asks for: mixed (controversial tags and some standard), controversial (alone) or "
+        "random (as many of either, drawn blindly, to compare with).",
     )
     rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
     probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)
@@ -309,6 +320,10 @@ class RLConfig:
 
 @dataclass
 class BenchConfig:
+    models: list[str] = opt(
+        ["untrained", "sft", "rl"],
+        "Models of the table: untrained, pilot, stage1, stage2, stage3, sft (what RL starts from), rl.",
+    )
     users: int = opt(64, "Benchmark users, disjoint from all training.", low=1)
     k: int = opt(10, "Independent runs of the tag track (Avg@k).", low=1)
     temperature: float = opt(0.7, "Sampling temperature.", low=0.01)

@@ -19,6 +19,10 @@ from sft.demonstration import gold_answer
 from sft.lessons import Lesson
 from sft.teachers import stated_tags
 
+MIXED, RANDOM = "mixed", "random"
+STAGE2_TAGS = (MIXED, CONTROVERSIAL, RANDOM)
+"""What stage 2 may ask for (`sft.stage2_tags`)."""
+
 _BANDS = {1: {STANDARD}, 2: {CONTROVERSIAL}, 3: {STANDARD, CONTROVERSIAL}}
 
 
@@ -31,6 +35,7 @@ def build_stage(
     answer: AnswerConfig,
     replay: Sequence[Lesson],
     *,
+    stage2_tags: str = "mixed",
     teacher_silence: float,
     seed: int,
 ) -> list[Lesson]:
@@ -63,7 +68,7 @@ def build_stage(
             shown = whole.window(first, count)
             asked: list[Lesson] = []
             for _ in range(config.questions):
-                chosen = _choose(stage, standard, controversial, rng, is_first=not asked)
+                chosen = _choose(stage, stage2_tags, standard, controversial, rng, is_first=not asked)
                 lesson = _lesson(shown, first, chosen, gold[user], config, answer, teacher_silence, rng)
                 if lesson and lesson not in asked:
                     asked.append(lesson)
@@ -119,6 +124,7 @@ def _first(blocks: Sequence[Sequence[Lesson]], count: int) -> list[Sequence[Less
 
 def _choose(
     stage: int,
+    stage2_tags: str,
     standard: set[str],
     controversial: set[str],
     rng: np.random.Generator,
@@ -128,8 +134,13 @@ def _choose(
     """The tag set of one lesson, in the order of the tag table; `is_first` of those on one history."""
     if stage == 1:
         chosen = _some(standard, rng)
-    elif stage == 2:
+    elif stage == 2 and stage2_tags == MIXED:
         chosen = controversial | (_some(standard, rng) if controversial else set())
+    elif stage == 2 and stage2_tags == CONTROVERSIAL:
+        chosen = controversial
+    elif stage == 2:
+        drawn = rng.permutation(sorted(standard | controversial))[: len(controversial)]
+        chosen = set(drawn.tolist())
     elif is_first:
         chosen = standard | controversial
     else:

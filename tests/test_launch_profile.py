@@ -92,7 +92,7 @@ def test_what_is_no_answer_claims_nothing(rollout: Rollout, error: str) -> None:
 
 def test_the_page_escapes_what_the_log_says(tmp_path: Path) -> None:
     profiles = describe([HISTORY], [_rollout(_answer(gender=(2,), sentence=(2,)))], EVENTS)
-    write_page(tmp_path / "page.html", profiles, "<i>title</i>")
+    write_page(tmp_path / "page.html", profiles, len(profiles), "<i>title</i>")
     page = (tmp_path / "page.html").read_text()
     assert "&lt;script&gt;" in page
     for hostile in ("<script>", "<b>anna", "<i>title"):

@@ -73,6 +73,8 @@ STAGES: tuple[Stage, ...] = (
             recipe.answer,
             recipe.sft.base_samples,
             recipe.sft.teacher_silence,
+            recipe.sft.order,
+            recipe.sft.stage2_tags,
             recipe.sft.stage1,
             recipe.sft.stage2,
             recipe.sft.stage3,
@@ -96,7 +98,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="bench",
         work=run_bench,
-        reads=lambda recipe: [recipe.bench],
+        reads=lambda recipe: [recipe.bench, recipe.rl.init_from],
         outputs=("bench/generations",),
     ),
     Stage(

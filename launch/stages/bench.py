@@ -10,10 +10,18 @@ from actors.weights import saved_weights
 from hprbench.baselines import majority, tfidf_lr
 from hprbench.build import Benchmark, load
 from hprbench.extractor import extract
-from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
+from hprbench.metrics import (
+    SummaryScores,
+    TagScores,
+    compression,
+    score_evidence,
+    score_summaries,
+    score_tags,
+)
 from hprbench.report import Row, score_row
 from launch.pipeline import Run
 from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits
+from launch.stages.sft import STAGES
 from lm.answers import Answer, Malformed, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -37,12 +45,16 @@ GENERATIONS_SCHEMA = {
 
 
 def model_directories(run: Run) -> dict[str, Path]:
-    """Models of the table, in its order: name → Hugging Face directory."""
-    return {
-        UNTRAINED: run.directory / "model",
-        "SFT": run.directory / "sft" / run.recipe.rl.init_from,
-        "SFT + DF-GRPO": run.directory / "rl" / "policy",
+    """Models of the table (`bench.models`), in its order: name → Hugging Face directory."""
+    sft = run.directory / "sft"
+    known = {
+        "untrained": (UNTRAINED, run.directory / "model"),
+        "pilot": ("format alone", sft / "pilot"),
+        **{name: (f"SFT {name}", sft / name) for name in STAGES},
+        "sft": ("SFT", sft / run.recipe.rl.init_from),
+        "rl": ("SFT + DF-GRPO", run.directory / "rl" / "policy"),
     }
+    return dict(known[name] for name in run.recipe.bench.models)
 
 
 def run_bench(run: Run) -> None:
@@ -174,24 +186,33 @@ def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
     ]
 
 
+def tag_scores(run: Run, model: str, benchmark: Benchmark) -> TagScores:
+    """The tag track of a model's responses."""
+    predictions = {
+        user: [None if a is None else {name: tag.values for name, tag in a.tags.items()} for a in answers]
+        for user, answers in parse_generations(run, model, TAGS_TASK, benchmark).items()
+    }
+    return score_tags(predictions, benchmark.gold, seed=run.recipe.seed)
+
+
+def summary_scores(run: Run, model: str, benchmark: Benchmark) -> SummaryScores:
+    """The summary track of a model's responses, as the fixed extractor reads them."""
+    cities = sorted({v for tags in load_gold(run.directory).values() for v in tags["home_city"].values})
+    extracted = {
+        user: [None if a is None else extract(a.summary_text, cities) for a in answers]
+        for user, answers in parse_generations(run, model, COMPOSITE_TASK, benchmark).items()
+    }
+    return score_summaries(extracted, benchmark.gold, seed=run.recipe.seed)
+
+
 def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokenizer) -> Row:
     """Everything measured of one model's responses."""
-    seed = run.recipe.seed
     tags = parse_generations(run, model, TAGS_TASK, benchmark)
     composites = parse_generations(run, model, COMPOSITE_TASK, benchmark)
     gold = {user: benchmark.gold[user] for user in benchmark.users}
-    cities = sorted({v for tags in load_gold(run.directory).values() for v in tags["home_city"].values})
-    predictions = {
-        user: [None if a is None else {name: tag.values for name, tag in a.tags.items()} for a in answers]
-        for user, answers in tags.items()
-    }
     citations = {
         user: [None if a is None else {name: tag.lines for name, tag in a.tags.items()} for a in answers]
         for user, answers in tags.items()
-    }
-    extracted = {
-        user: [None if a is None else extract(a.summary_text, cities) for a in answers]
-        for user, answers in composites.items()
     }
     written = [(user, a.summary_text) for user, answers in composites.items() for a in answers if a]
     mine = pl.col("user_id").is_in([user for user, _ in written])
@@ -199,8 +220,8 @@ def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokeniz
     raw = {user: "\n".join(raw_lines(mine)) for (user,), mine in events.group_by("user_id")}
     return score_row(
         model,
-        tags=score_tags(predictions, gold, seed=seed),
-        summaries=score_summaries(extracted, gold, seed=seed),
+        tags=tag_scores(run, model, benchmark),
+        summaries=summary_scores(run, model, benchmark),
         evidence=score_evidence(citations, gold, benchmark.histories),
         compression=compression(
             tokenizer.count([text for _, text in written]),

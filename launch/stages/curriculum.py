@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from actors.cluster import ray_cluster
@@ -36,6 +37,9 @@ from sft.lessons import Lesson, write_lessons
 from sft.pilot import pilot_lessons
 from sft.teachers import OfflineTeacher, ProgramTeacher, TagValues, Teacher, open_values_of
 from sft.verification import verified
+
+CURRICULUM, SHUFFLED = ORDERS = ("curriculum", "shuffled")
+"""Orders of lessons (`sft.order`)."""
 
 TEMPERATURE, BASE_TOP_P = 0.7, 1.0
 """How answers of the base model are sampled."""
@@ -132,6 +136,7 @@ def run_curriculum(run: Run) -> None:
         }
     _write(data / "bands.parquet", bands)
     lessons: list[Lesson] = []
+    stages: list[list[Lesson]] = []
     counts["bands"] = _bands(bands)
     for number, stage in enumerate((recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3), start=1):
         built = build_stage(
@@ -142,12 +147,17 @@ def run_curriculum(run: Run) -> None:
             gold,
             recipe.answer,
             lessons,
+            stage2_tags=recipe.sft.stage2_tags,
             teacher_silence=recipe.sft.teacher_silence,
             seed=recipe.seed,
         )
         lessons, faults = verified(built, histories, gold)
-        write_lessons(data / f"stage{number}.parquet", lessons)
+        stages.append(lessons)
         counts[f"stage{number}"] = _lessons(lessons) | {"left_out": dict(sorted(faults.items()))}
+    if recipe.sft.order == SHUFFLED:
+        stages = [_shuffled(stages, recipe.seed), [], []]
+    for number, lessons in enumerate(stages, start=1):
+        write_lessons(data / f"stage{number}.parquet", lessons)
     write_json(data / "counts.json", counts)
     for name, count in counts.items():
         run.reporter.say(f"curriculum: {name} {json.dumps(count)}")
@@ -234,6 +244,12 @@ def _labels(gold: Gold, users: Sequence[str]) -> pl.DataFrame:
 
 def _bands(bands: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(Counter(bands["band"].to_list()).items()))
+
+
+def _shuffled(stages: Sequence[Sequence[Lesson]], seed: int) -> list[Lesson]:
+    lessons = [lesson for stage in stages for lesson in stage]
+    order = np.random.default_rng([seed, len(stages) + 1]).permutation(len(lessons))
+    return [lessons[int(place)] for place in order]
 
 
 def _lessons(lessons: Sequence[Lesson]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from launch.curves import RunLog
@@ -52,9 +54,10 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
                     directory / "sft" / f"{name}.jsonl",
                     checkpoint.step_of(checkpoint.latest(checkpoints / name)),
                 )
+                examples = within(sft_examples(lessons, histories, tokenizer), stage.max_tokens)
                 loss = train_stage(
                     name,
-                    sft_examples(lessons, histories, tokenizer),
+                    examples,
                     recipe.sft,
                     stage,
                     learner,
@@ -67,13 +70,26 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
                 )
                 log.close()
                 learner.export(directory / "sft" / name)
-                run.reporter.say(f"sft: {name}, {len(lessons)} lessons, answer loss {loss:.3f}")
+                run.reporter.say(
+                    f"sft: {name}, {len(examples)} lessons, {sum(map(_tokens, examples)):,} tokens, answer "
+                    f"loss {loss:.3f}"
+                )
         finally:
             learner.close()
 
 
 def _is_done(directory: Path, name: str) -> bool:
     return (directory / "sft" / name).is_dir()
+
+
+def within(examples: Sequence[SFTExample], most: int) -> Sequence[SFTExample]:
+    """The first examples with at most so many tokens together (0: all)."""
+    ends = np.cumsum([_tokens(example) for example in examples])
+    return examples[: int(np.searchsorted(ends, most, side="right"))] if most else examples
+
+
+def _tokens(example: SFTExample) -> int:
+    return len(example.prompt_ids) + len(example.response_ids)
 
 
 def sft_examples(

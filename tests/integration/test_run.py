@@ -122,7 +122,7 @@ def test_a_pilot_is_the_base_that_is_asked_what_it_knows(tmp_path: Path) -> None
 def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path) -> None:
     again = usergpt("run", str(tiny_run.parent / "tiny.yaml"), f"runs_dir={tiny_run.parent}")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("unchanged, skipped") == 7
+    assert again.stdout.count("unchanged, skipped") == 9
 
     sweep = usergpt(
         "filters",
@@ -252,6 +252,42 @@ def test_profile_shows_the_events_behind_every_claim(tiny_run: Path, tmp_path: P
         pl.read_parquet(tmp_path / "out" / "histories" / "generation-000" / "quarantine.parquet").height == 2
     )
     assert (tmp_path / "out" / "profiles.html").read_text().count("<article>") == 3
+
+
+def test_a_profile_goes_on_and_is_brought_up_to_date(tiny_run: Path, tmp_path: Path) -> None:
+    rows = [f"u{n % 5},2026-01-{n:02d} 10:00,Shop,buy,Tea {n}" for n in range(1, 29)]
+    header = "user_id,timestamp,source,action,content"
+    (tmp_path / "old.csv").write_text("\n".join([header, *rows]) + "\n")
+    (tmp_path / "new.csv").write_text(
+        "\n".join([header, "u1,2026-03-01 10:00,Shop,buy,Pram", "u9,2026-03-01 10:00,Shop,buy,Saw"])
+    )
+    words = ("--run", str(tiny_run))
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = usergpt("profile", str(tmp_path / "old.csv"), *words, "--out", str(first))
+    assert done.returncode == 0, done.stderr
+    whole = (first / "profiles.jsonl").read_bytes()
+    (first / "profiles.jsonl").unlink()
+    again = usergpt(
+        "profile", str(tmp_path / "old.csv"), *words, "--out", str(first), "--against", str(first)
+    )
+    assert "no profiles.jsonl" in again.stderr
+    again = usergpt("profile", str(tmp_path / "old.csv"), *words, "--out", str(first))
+    assert again.returncode == 0, again.stderr
+    assert "generate 5/5" not in again.stdout  # what was done is done
+    assert (first / "profiles.jsonl").read_bytes() == whole
+    other = usergpt("profile", str(tmp_path / "old.csv"), *words, "--out", str(first), "--users", "2")
+    assert "holds profiles made in another way (users differs" in other.stderr
+
+    done = usergpt(
+        "profile", str(tmp_path / "new.csv"), *words, "--out", str(second),
+        "--previous", str(first), "--against", str(first),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "6 users, " in done.stdout
+    assert "2 users with new events" in done.stdout
+    assert re.search(rf"agreement with {first}: [01]\.\d+ of tags", done.stdout)
+    users = [json.loads(line)["user_id"] for line in (second / "profiles.jsonl").read_text().splitlines()]
+    assert sorted(users) == ["u0", "u1", "u2", "u3", "u4", "u9"]
 
 
 def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) -> None:
