@@ -61,13 +61,11 @@ def oracle_retention(
     `simulation` is the folder that the events come from; its gold is the truth. On histories the oracle knows
     what an entity of `refiner` stands for, and sees nothing but the text.
     """
-    config, seed = settings_of(simulation)
     users = list(histories)
     gold = gold_tags(
         scan(simulation, "gold").filter(pl.col("user_id").is_in(users)).select(list(GOLD_SCHEMA)).collect()
     )
-    simulator = Simulator(config, load_world(config), seed, check_config(config, seed))
-    knowledge = public_knowledge(simulator.world, simulator.titles, config)
+    knowledge = simulation_knowledge(simulation)
     raw = read_tags(events, knowledge)
     read = read_tags(read_lines(histories), refined_knowledge(knowledge, refiner))
 
@@ -76,6 +74,13 @@ def oracle_retention(
 
     truth = by_tag({user: {tag: one.values for tag, one in gold[user].items()} for user in users})
     return _retention("rule oracle", truth, by_tag(raw), by_tag(read), micro=("interests",))
+
+
+def simulation_knowledge(simulation: Path) -> Knowledge:
+    """What rules may know of the world that the folder `simulation` was made in."""
+    config, seed = settings_of(simulation)
+    simulator = Simulator(config, load_world(config), seed, check_config(config, seed))
+    return public_knowledge(simulator.world, simulator.titles, config)
 
 
 def label_retention(raw: Mapping[str, str], histories: Mapping[str, str], labels: pl.DataFrame) -> Retention:

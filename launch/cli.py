@@ -16,6 +16,8 @@ _EXAMPLES = """examples:
   usergpt simulate run simulate.users=10000 --out runs/users   simulated users; then report, leaks, sample
   usergpt semantize inspect logs.csv                      guess a mapping; then semantize run, report, explain
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
+  usergpt bench compare runs/quickstart runs/other        paired differences of two runs
+  usergpt bench model runs/quickstart llm.base_url=http://127.0.0.1:8000/v1 llm.model=NAME
   usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
   usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
   usergpt doctor recipes/quickstart.yaml                  what will not work here, before anything starts
@@ -98,6 +100,24 @@ def parser() -> argparse.ArgumentParser:
     profile.add_argument(
         "overrides", nargs="*", metavar="key=value", help="fields of the run's recipe to change"
     )
+
+    bench = commands.add_parser("bench", help="benchmarks of runs: further models, comparisons")
+    actions = bench.add_subparsers(dest="action", required=True, metavar="ACTION")
+    compare = actions.add_parser(
+        "compare", parents=[debug], help="two runs on the same users: paired differences"
+    )
+    compare.add_argument("a", type=Path, metavar="RUN_A", help="directory of a finished run")
+    compare.add_argument("b", type=Path, metavar="RUN_B", help="directory of another (or the same)")
+    compare.add_argument(
+        "--models", nargs=2, default=None, metavar=("A", "B"), help="a row of each table; else all both have"
+    )
+    compare.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+    model = actions.add_parser(
+        "model", parents=[debug], help="ask a language model behind a server (llm.base_url=… llm.model=…)"
+    )
+    model.add_argument("run", type=Path, metavar="RUN", help="directory of a finished run")
+    model.add_argument("overrides", nargs="*", metavar="key=value", help="fields of llm, or bench.k")
 
     filters = commands.add_parser("filters", help="look at what the filters of a run did")
     actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -271,6 +291,15 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             against=arguments.against,
             overrides=arguments.overrides,
         )
+    if arguments.command == "bench" and arguments.action == "model":
+        from launch.bench_endpoint import bench_model
+
+        return bench_model(arguments.run, arguments.overrides)
+    if arguments.command == "bench":
+        from launch.bench import compare
+
+        models = None if arguments.models is None else (arguments.models[0], arguments.models[1])
+        return compare(arguments.a, arguments.b, models, as_json=arguments.json)
     if arguments.command == "filters":
         from launch.filters import show_sweep
 

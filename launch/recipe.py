@@ -213,6 +213,9 @@ def check_recipe(recipe: Recipe) -> None:
             f"rl.filters.min_live {recipe.rl.filters.min_live} is above rl.group_size "
             f"{recipe.rl.group_size}: every group would be dropped"
         )
+    check_no_secret(recipe.scorer.llm, "scorer.llm")
+    for name in ("first_teacher", "second_teacher", "stronger_teacher"):
+        check_no_secret(getattr(recipe.sft, name), f"sft.{name}")
     check_scorer(recipe.scorer)
     ranks = recipe.learner.ranks
     for key, size in (
@@ -273,17 +276,17 @@ def check_recipe(recipe: Recipe) -> None:
         raise UserError(f"name is {recipe.name!r}; it must be one folder name")
 
 
-def check_no_secret(llm: ClientConfig) -> None:
+def check_no_secret(llm: ClientConfig, section: str = "llm") -> None:
     """The section is written to files of a run: neither its URL nor its variable's name may hold a key.
 
     Raises:
         UserError: naming the key and the mend, without repeating what may be a secret.
     """
-    checked_url(llm.base_url, "llm")
+    checked_url(llm.base_url, section)
     if llm.api_key_env and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", llm.api_key_env):
         raise UserError(
-            "llm.api_key_env: this is no name of an environment variable; it takes the NAME of the one that "
-            "holds the key, never the key"
+            f"{section}.api_key_env: this is no name of an environment variable; it takes the NAME of the "
+            "one that holds the key, never the key"
         )
 
 

@@ -1,5 +1,6 @@
 """The reward model that a recipe's `scorer` section describes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,6 @@ def judge_client(config: ScorerConfig, replies: Path, *, share: int = 1) -> "Cha
     Raises:
         UserError: the config names no model, no URL or no key.
     """
-    from dataclasses import replace
-
     from lm.client import ChatClient
 
     most = config.llm.max_total_tokens

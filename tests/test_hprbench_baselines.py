@@ -1,8 +1,14 @@
 """Baselines on users whose histories give the answer away."""
 
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
 import pytest
 
-from hprbench.baselines import majority, tfidf_lr
+from hprbench.aggregates import aggregates
+from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
+from records.events import EVENT_SCHEMA
 from records.history import HistoryLine, SemanticHistory
 from records.tags import TAG_NAMES, GoldTag
 
@@ -72,3 +78,48 @@ def test_tfidf_refuses_to_train_on_a_benchmark_user():
     gold, histories = make_world(6)
     with pytest.raises(ValueError, match="t0"):
         tfidf_lr(histories, gold, histories[:1], seed=0)
+
+
+def test_boosting_learns_from_aggregates_alone():
+    gold, _ = make_world(120)
+    users = sorted(gold)
+    # Women shop at night, men in the morning; who lives in Paris buys dearer things.
+    rows = []
+    for user in users:
+        hour = 22 if gold[user]["gender"].values == ("female",) else 7
+        value = 90.0 if gold[user]["home_city"].values == ("Paris",) else 10.0
+        rows += [
+            {
+                "user_id": user, "timestamp": datetime(2026, 1, 1 + n, hour, tzinfo=UTC), "source": "Shop",
+                "action": "Order", "content": f"Thing {n}", "category": "Things", "location": "", "count": 1,
+                "value": value, "event_id": f"e{n}",
+            }
+            for n in range(6)
+        ]  # fmt: skip
+    events = pl.DataFrame(rows, schema=EVENT_SCHEMA)
+    train, bench = users[:90], [*users[90:], "nobody"]
+    train_x, bench_x = aggregates(events, train, bench)
+    assert train_x.shape[0] == 90
+    assert np.isfinite(train_x).all()
+    assert not bench_x[-1].any()  # a user without events
+    predicted = boosted_aggregates(train_x, [gold[user] for user in train], bench_x, bench, seed=0)
+    assert list(predicted) == bench
+    for tag in ("gender", "home_city"):
+        right = [predicted[user][0][tag] == gold[user][tag].values for user in users[90:]]
+        assert sum(right) / len(right) > 0.95
+    assert all(predicted[user][0]["pet"] == ("cat",) for user in bench)
+
+
+def test_which_values_are_counted_is_decided_on_training_users():
+    rows = [
+        {
+            "user_id": user, "timestamp": datetime(2026, 1, 1, tzinfo=UTC), "source": source, "action": "a",
+            "content": "", "category": "", "location": "", "count": 1, "value": None, "event_id": "e",
+        }
+        for user, source in (("a", "Shop"), ("b", "Kiosk"))
+    ]  # fmt: skip
+    events = pl.DataFrame(rows, schema=EVENT_SCHEMA)
+    train_x, bench_x = aggregates(events, ["a"], ["b"])
+    assert train_x.shape == bench_x.shape
+    alone, _ = aggregates(events.filter(user_id="a"), ["a"], [])
+    assert alone.shape == train_x.shape

@@ -163,6 +163,11 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
             "sft.base_samples=2",
             "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir",
         ),
+        (
+            "scorer.llm.api_key_env=sk-12345",
+            "scorer.llm.api_key_env: this is no name of an environment variable",
+        ),
+        ("sft.second_teacher.base_url=http://a:b@c/v1", "sft.second_teacher.base_url: take out user"),
         ("scorer.judge=nobody", "scorer.judge is 'nobody'; it must be rules or llm"),
         ("scorer.judge=llm", "scorer.llm.model is empty"),
         ("scorer.embeddings=/nowhere", "scorer.embeddings '/nowhere': no such model directory"),

@@ -7,7 +7,8 @@ import polars as pl
 from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
 from actors.weights import saved_weights
-from hprbench.baselines import majority, tfidf_lr
+from hprbench.aggregates import aggregates
+from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
 from hprbench.build import Benchmark, load
 from hprbench.extractor import extract
 from hprbench.metrics import (
@@ -19,6 +20,7 @@ from hprbench.metrics import (
     score_tags,
 )
 from hprbench.report import Row, score_row
+from hprbench.retention import simulation_knowledge
 from launch.pipeline import Run
 from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits
 from launch.stages.sft import STAGES
@@ -31,6 +33,7 @@ from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
 from semantize.raw import raw_lines
 from simulate.engine import scan
+from simulate.measure.oracle import read_tags
 
 UNTRAINED = "untrained"
 
@@ -55,6 +58,23 @@ def model_directories(run: Run) -> dict[str, Path]:
         "rl": ("SFT + DF-GRPO", run.directory / "rl" / "policy"),
     }
     return dict(known[name] for name in run.recipe.bench.models)
+
+
+def table_models(run: Run) -> list[str]:
+    """All models of the table: those of the run, and those behind a server that were asked."""
+    return [*model_directories(run), *endpoint_names(run)]
+
+
+def endpoints_path(run: Run) -> Path:
+    """File that names the models behind a server."""
+    return run.directory / "bench" / "endpoints.json"
+
+
+def endpoint_names(run: Run) -> list[str]:
+    """Models behind a server whose answers are there."""
+    path = endpoints_path(run)
+    names = read_json(path) if path.exists() else []
+    return [name for name in names if generations_path(run, name).exists()]
 
 
 def run_bench(run: Run) -> None:
@@ -167,12 +187,22 @@ def parse_generations(
 
 
 def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
-    """Majority and TF-IDF + logistic regression, fitted on the SFT users."""
+    """Majority, rules on the raw log, TF-IDF + logistic regression, gradient boosting on aggregates; what is
+    fitted is fitted on the SFT users."""
     gold, histories = load_gold(run.directory), load_histories(run.directory)
     train_gold = {user: gold[user] for user in splits.sft}
-    seed = run.recipe.seed
+    seed, simulation = run.recipe.seed, run.directory / "events"
+    events = scan(simulation, "events").collect()
+    train_x, bench_x = aggregates(events, splits.sft, benchmark.users)
+    read = read_tags(
+        events.filter(pl.col("user_id").is_in(list(benchmark.users))), simulation_knowledge(simulation)
+    )
     predictions = {
         "majority": majority(train_gold, benchmark.users),
+        "rules": {user: [read[user]] for user in benchmark.users},
+        "boosted aggregates": boosted_aggregates(
+            train_x, [gold[user] for user in splits.sft], bench_x, benchmark.users, seed
+        ),
         "TF-IDF + LR": tfidf_lr(
             [histories[user] for user in splits.sft],
             train_gold,

@@ -18,6 +18,7 @@ from launch.stages.bench import (
     model_directories,
     model_row,
     parse_generations,
+    table_models,
 )
 from launch.stages.sft import STAGES
 from lm.tokenizer import ChatTokenizer
@@ -33,15 +34,16 @@ def run_report(run: Run) -> None:
     """Score everything, write report.json and report.html, and print the table."""
     benchmark, splits = load_benchmark(run)
     tokenizer = ChatTokenizer.load(run.directory / "model")
-    models = list(model_directories(run))
+    models = table_models(run)
     rows = baseline_rows(run, benchmark, splits)
     rows += [model_row(run, model, benchmark, tokenizer) for model in models]
     stages = stage_seconds(run.directory)
     probe, comparison = probe_rewards(run)
-    shown = parse_generations(run, models[-1], COMPOSITE_TASK, benchmark)
+    ours = list(model_directories(run))[-1]
+    shown = parse_generations(run, ours, COMPOSITE_TASK, benchmark)
     examples = [
         Example(
-            model=models[-1],
+            model=ours,
             history=benchmark.histories[user],
             gold=benchmark.gold[user],
             tags=answer.tags if answer else None,

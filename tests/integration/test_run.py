@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,12 @@ import psutil
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from launch.bench_endpoint import bench_model
+from lm.chat import ChatReply, ChatRequest
+from lm.client import ChatStats
+from records.client import ClientConfig
+from records.errors import UserError
+from records.tags import TAGS
 from rl.ledger import LEDGER_SCHEMA, read_ledger
 from tests.integration.conftest import ROOT, TINY_RECIPE, ray_processes, usergpt
 
@@ -35,6 +42,8 @@ def test_report_has_every_row_and_the_page_needs_nothing_else(tiny_run: Path) ->
     report = json.loads((tiny_run / "report.json").read_text())
     assert [row["model"] for row in report["rows"]] == [
         "majority",
+        "rules",
+        "boosted aggregates",
         "TF-IDF + LR",
         "untrained",
         "SFT",
@@ -58,6 +67,58 @@ def test_every_model_answers_every_question_of_the_benchmark(tiny_run: Path) -> 
         "sft": 18,
         "sft___df_grpo": 18,
     }
+
+
+def test_two_runs_are_compared(tiny_run: Path) -> None:
+    done = usergpt("bench", "compare", str(tiny_run), str(tiny_run), "--models", "untrained", "SFT", "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["a"], row["b"], row["users"]) == ("untrained", "SFT", 6)
+    tags = row["tracks"]["Avg@k"]
+    assert tags["difference"] == pytest.approx(tags["b"] - tags["a"])
+    assert tags["interval"][0] <= tags["difference"] <= tags["interval"][1]
+    assert "SFT + DF-GRPO" in usergpt("bench", "compare", str(tiny_run), str(tiny_run)).stdout
+    wrong = usergpt("bench", "compare", str(tiny_run), str(tiny_run), "--models", "SFT", "best")
+    assert "no model 'best'; there are untrained, SFT, SFT + DF-GRPO" in wrong.stderr
+
+
+class Server:
+    """Stands in for the client of a server; fails every third question the first time."""
+
+    failing = True
+
+    def __init__(self, config: ClientConfig, cache_dir: Path) -> None:
+        self.stats = ChatStats(asked=18)
+        assert config.model == "big"
+
+    def complete(self, requests: list[ChatRequest], progress: Callable[[int, int], None]) -> list[ChatReply]:
+        progress(len(requests), len(requests))
+        body: dict[str, object] = {tag.name: {"value": [*tag.values, "x"][0], "lines": [1]} for tag in TAGS}
+        said = {"summary": [{"text": "A woman.", "lines": [1]}]}
+        texts = [json.dumps(body | (said if "- summary:" in one.system else {})) for one in requests]
+        failed = [self.failing and number % 3 == 0 for number in range(len(texts))]
+        return [
+            ChatReply(error="timeout") if fails else ChatReply(text=text)
+            for text, fails in zip(texts, failed, strict=True)
+        ]
+
+
+def test_a_model_behind_a_server_gets_a_row(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "tiny"
+    shutil.copytree(tiny_run, run)
+    monkeypatch.setattr("launch.bench_endpoint.ChatClient", Server)
+    with pytest.raises(UserError, match=r"6 of 18 questions were not answered \(6 timeout\); run it again"):
+        bench_model(run, ["llm.model=big"])
+    monkeypatch.setattr(Server, "failing", False)
+    assert bench_model(run, ["llm.model=big"]) == 0
+    rows = {row["model"]: row for row in json.loads((run / "report.json").read_text())["rows"]}
+    assert list(rows)[-1] == "big"
+    assert rows["big"]["format_rate"] == 1.0
+    assert rows["big"]["avg_at_k"] > 0.1
+    with pytest.raises(UserError, match="no finished run there"):
+        bench_model(tmp_path, ["llm.model=big"])
 
 
 def test_ledger_holds_every_sample(tiny_run: Path) -> None:
@@ -320,6 +381,7 @@ def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) 
         (["submit", "quickstart", "--address", "http://127.0.0.1:1"], "nobody answers"),
         (["filters", "sweep", "nowhere", "--eps-low", "0", "--eps-high", "1"], "nowhere: no step_*.parquet"),
         (["profile", "nowhere.csv", "--run", "nowhere"], "nowhere: no run there"),
+        (["bench", "compare", "nowhere", "nowhere"], "nowhere: no run with a benchmark there"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
