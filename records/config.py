@@ -232,8 +232,8 @@ class SFTConfig:
     )
     stage2_tags: str = opt(
         "mixed",
-        "What stage 2 asks for: mixed (controversial tags and some standard), controversial (alone) or "
-        "random (as many of either, drawn blindly, to compare with).",
+        "What stage 2 asks for: mixed (controversial tags and some standard) or random (as many of either, "
+        "drawn blindly, in the place of the controversial ones, to compare with).",
     )
     rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
     probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)

@@ -20,7 +20,7 @@ from sft.lessons import Lesson
 from sft.teachers import stated_tags
 
 MIXED, RANDOM = "mixed", "random"
-STAGE2_TAGS = (MIXED, CONTROVERSIAL, RANDOM)
+STAGE2_TAGS = (MIXED, RANDOM)
 """What stage 2 may ask for (`sft.stage2_tags`)."""
 
 _BANDS = {1: {STANDARD}, 2: {CONTROVERSIAL}, 3: {STANDARD, CONTROVERSIAL}}
@@ -136,11 +136,10 @@ def _choose(
         chosen = _some(standard, rng)
     elif stage == 2 and stage2_tags == MIXED:
         chosen = controversial | (_some(standard, rng) if controversial else set())
-    elif stage == 2 and stage2_tags == CONTROVERSIAL:
-        chosen = controversial
     elif stage == 2:
-        drawn = rng.permutation(sorted(standard | controversial))[: len(controversial)]
-        chosen = set(drawn.tolist())
+        drawn = rng.permutation(sorted(standard | controversial)).tolist()
+        blind, rest = set(drawn[: len(controversial)]), set(drawn[len(controversial) :])
+        chosen = blind | (_some(rest, rng) if blind else set())
     elif is_first:
         chosen = standard | controversial
     else:

@@ -158,7 +158,7 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("bench.models=[sft,pilot]", "bench.models: names the pilot, and sft.pilot.examples is 0"),
         ("bench.models=[best]", "bench.models: no 'best'; there are untrained, pilot"),
         ("sft.order=random", "sft.order is 'random'; it must be curriculum or shuffled"),
-        ("sft.stage2_tags=easy", "sft.stage2_tags is 'easy'; it must be one of mixed, controversial, random"),
+        ("sft.stage2_tags=easy", "sft.stage2_tags is 'easy'; it must be one of mixed, random"),
         (
             "sft.base_samples=2",
             "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir",

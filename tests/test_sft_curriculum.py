@@ -73,6 +73,7 @@ def _build(
     seed: int = 5,
     silence: float = 0.0,
     questions: int = 1,
+    stage2_tags: str = "mixed",
 ) -> list[Lesson]:
     config = SFTStageConfig(
         examples=examples, composite_share=composite, replay_share=replay_share, questions=questions
@@ -85,6 +86,7 @@ def _build(
         GOLD,
         AnswerConfig(),
         replay or [],
+        stage2_tags=stage2_tags,
         teacher_silence=silence,
         seed=seed,
     )
@@ -110,6 +112,17 @@ def test_stage_2_contains_every_controversial_tag() -> None:
     for lesson in lessons:
         assert set(CONTROVERSIAL) <= set(lesson.tags) <= {*STANDARD, *CONTROVERSIAL}
     assert len({lesson.tags for lesson in lessons}) > 5
+
+
+def test_stage_2_may_be_drawn_blindly_to_compare_with() -> None:
+    mixed, blind = (_build(2, examples=120, stage2_tags=tags) for tags in ("mixed", "random"))
+    # As many tags are asked for, whatever their band.
+    sizes = [sum(len(lesson.tags) for lesson in lessons) / 120 for lessons in (mixed, blind)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
+    assert not all(set(CONTROVERSIAL) <= set(lesson.tags) for lesson in blind)
+    counts = Counter(name for lesson in blind for name in lesson.tags)
+    assert set(counts) == {*STANDARD, *CONTROVERSIAL}
+    assert max(counts.values()) < 1.5 * min(counts.values())
 
 
 def test_stage_3_asks_for_all_that_survived_with_summaries_and_replay() -> None:

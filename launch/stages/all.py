@@ -11,7 +11,7 @@ from launch.stages.report import run_report
 from launch.stages.rl import run_rl
 from launch.stages.sft import STAGES as SFT_STAGES
 from launch.stages.sft import run_sft
-from records.config import Recipe, SFTStageConfig
+from records.config import Recipe, ScorerConfig, SFTStageConfig
 from simulate.world_files import SHIPPED
 
 
@@ -19,6 +19,13 @@ def _training(recipe: Recipe, *stages: SFTStageConfig) -> list[Any]:
     """What training `stages` depends on beside the lessons."""
     sft = recipe.sft
     return [sft.optimizer, sft.batch_size, sft.warmup, sft.answer_weight, recipe.learner, *stages]
+
+
+def _scoring(scorer: ScorerConfig) -> list[Any]:
+    """What scores depend on; how many scorers there are, and where they run, is not part of it."""
+    similarity = [scorer.embeddings, scorer.similarity_floors, scorer.tag_weights]
+    judge = [scorer.judge, scorer.judge_repeats, scorer.llm.model]
+    return [*similarity, scorer.summary_weights, *judge]
 
 
 STAGES: tuple[Stage, ...] = (
@@ -91,7 +98,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="rl",
         work=run_rl,
-        reads=lambda recipe: [recipe.rl, recipe.rollout, recipe.scorer],
+        reads=lambda recipe: [recipe.rl, recipe.rollout, *_scoring(recipe.scorer)],
         outputs=("rl",),
         traces=("tb/rl",),
     ),
