@@ -20,6 +20,11 @@ _LOOK_S = 1.0
 """Seconds between looks at how long each scorer has been at work."""
 
 
+def scorer_gpus(config: ScorerConfig) -> float:
+    """Ray GPUs of a scorer: a sliver, as it shares one, where embeddings are computed there."""
+    return 0.01 if config.embeddings and config.embeddings_device != "cpu" else 0.0
+
+
 class Scorer:
     """Holds the reward model and the references (true values by user); runs inside its actor's process."""
 
@@ -127,7 +132,7 @@ class ScorerPool:
     def _start(self) -> str:
         name = f"scorer {self._started}"
         self._started += 1
-        gpus = 0.01 if self.config.embeddings and self.config.embeddings_device != "cpu" else 0
+        gpus = scorer_gpus(self.config)
         actor = ray.remote(Scorer).options(num_cpus=self.config.cpus_per_actor, num_gpus=gpus)
         self._actors[name] = actor.remote(*self._arguments)
         return name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm.answers import SUMMARY_KEY
-from lm.chat import ChatRequest
+from lm.chat import ChatReply, ChatRequest, json_of
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK
 from records.tags import NA, TAG, Tag
@@ -45,8 +45,13 @@ def question(
     )
 
 
-def as_response(text: str) -> str:
-    """A reply as the models of this project write it, for the one parser of answers."""
+def as_response(reply: ChatReply) -> str:
+    """A reply as the models of this project write it, for the one parser of answers.
+
+    JSON in a ```json block counts as JSON, as everywhere a server is asked; nothing else is mended.
+    """
+    value = json_of(reply)
+    text = reply.text if value is None else json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
     return f"<think></think><answer>{text}</answer>"
 
 

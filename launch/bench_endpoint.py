@@ -16,11 +16,13 @@ from launch.stages.bench import (
     endpoints_path,
     generations_path,
     load_benchmark,
+    model_directories,
 )
 from launch.stages.report import run_report
 from lm.client import ChatClient
 from records.errors import UserError
 from records.files import write_json, written_whole
+from records.locks import held
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
@@ -41,17 +43,22 @@ def bench_model(directory: Path, overrides: Sequence[str]) -> int:
     run = Run(recipe=load_recipe(config, overrides), directory=directory, reporter=reporter)
     client = ChatClient(run.recipe.llm, directory / "bench" / "replies")
     name = run.recipe.llm.model
-    with reporter.stage("bench"):
-        rows = _asked(run, client)
-    with written_whole(generations_path(run, name)) as aside:
-        rows.write_parquet(aside)
-    write_json(endpoints_path(run), sorted({*endpoint_names(run), name}))
-    spent = client.stats
-    reporter.say(
-        f"bench: {spent.asked:,} requests sent, {spent.cached:,} answered from bench/replies, "
-        f"{spent.prompt_tokens + spent.completion_tokens:,} tokens"
-    )
-    run_report(run)
+    if name in model_directories(run):
+        raise UserError(
+            f"llm.model {name!r}: a row of the table has this name; have the server call it otherwise"
+        )
+    with held(directory, "wait for it"):
+        with reporter.stage("bench"):
+            rows = _asked(run, client)
+        with written_whole(generations_path(run, name)) as aside:
+            rows.write_parquet(aside)
+        write_json(endpoints_path(run), sorted({*endpoint_names(run), name}))
+        spent = client.stats
+        reporter.say(
+            f"bench: {spent.asked:,} requests sent, {spent.cached:,} answered from bench/replies, "
+            f"{spent.prompt_tokens + spent.completion_tokens:,} tokens"
+        )
+        run_report(run)
     return 0
 
 
@@ -77,7 +84,7 @@ def _asked(run: Run, client: ChatClient) -> pl.DataFrame:
             "asks these alone"
         )
     rows = [
-        (user, task, number, "stop", as_response(reply.text))
+        (user, task, number, "stop", as_response(reply))
         for (user, task, number, _), reply in zip(places, replies, strict=True)
     ]
     return pl.DataFrame(rows, schema=GENERATIONS_SCHEMA, orient="row")

@@ -6,9 +6,11 @@ import psutil
 
 from actors.cluster import check_address, cluster_address
 from actors.rollout import check_kv_cache
+from actors.scorer import scorer_gpus
 from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json
+from rewards.checks import check_scorer_here
 
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 """Head sizes for which vLLM's CPU attention has a kernel."""
@@ -28,6 +30,7 @@ def gpu_share(recipe: Recipe) -> float:
     return (
         recipe.rollout.actors * recipe.rollout.gpus_per_actor
         + recipe.learner.ranks * recipe.learner.gpus_per_rank
+        + recipe.scorer.actors * scorer_gpus(recipe.scorer)
     )
 
 
@@ -37,6 +40,7 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         UserError: the first problem found, with its mend.
     """
+    check_scorer_here(recipe.scorer)
     address = cluster_address(recipe.cluster)
     if address not in ("", "local"):
         check_address(address)

@@ -13,7 +13,7 @@ from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
 from launch.page import MAX_USERS, write_page
 from launch.preflight import preflight
-from launch.profile_update import Profile, agreement, read_profiles, updated
+from launch.profile_update import Profile, agreement, read_profiles, settled, updated
 from launch.progress import Reporter
 from launch.recipe import directory_state, load_recipe
 from launch.semantization import run_generation
@@ -67,7 +67,7 @@ def profile(
     """
     if limit < 0:
         raise UserError(f"--users {limit}: give a number of users, or 0 for all")
-    before = {} if previous is None else read_profiles(previous)
+    before = {} if previous is None else {user: settled(one) for user, one in read_profiles(previous).items()}
     others = None if against is None else read_profiles(against)
     recipe, model = trained_model(run_directory, overrides)
     preflight(recipe)
@@ -170,8 +170,8 @@ def part_path(out: Path, number: int) -> Path:
 def read_parts(out: Path) -> Iterator[Profile]:
     """Profiles made so far, in order."""
     for part in sorted((out / "parts").glob("profiles-*.jsonl")):
-        for line in part.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)
+        with part.open(encoding="utf-8") as lines:  # whose lines end with \n alone
+            yield from map(json.loads, lines)
 
 
 def write_profiles(path: Path, profiles: Iterable[Profile]) -> None:

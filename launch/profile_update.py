@@ -36,6 +36,11 @@ def read_profiles(directory: Path) -> dict[str, Profile]:
     return profiles
 
 
+def settled(profile: Profile) -> Profile:
+    """A profile without what its last update noted."""
+    return {name: value for name, value in profile.items() if name not in ("updated", "update_error")}
+
+
 def updated(previous: Profile, new: Profile) -> Profile:
     """The profile after new events: `previous` as read from all before, `new` from the new events alone.
 

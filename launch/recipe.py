@@ -246,6 +246,8 @@ def check_recipe(recipe: Recipe) -> None:
         raise UserError(
             f"sft.stage2_tags is {recipe.sft.stage2_tags!r}; it must be one of {', '.join(STAGE2_TAGS)}"
         )
+    if not recipe.bench.models:
+        raise UserError(f"bench.models is empty; name some of {', '.join(BENCH_MODELS)}")
     for name in recipe.bench.models:
         if name not in BENCH_MODELS:
             raise UserError(f"bench.models: no {name!r}; there are {', '.join(BENCH_MODELS)}")

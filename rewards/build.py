@@ -56,5 +56,10 @@ def judge_client(config: ScorerConfig, replies: Path, *, share: int = 1) -> "Cha
     from lm.client import ChatClient
 
     most = config.llm.max_total_tokens
-    llm = replace(config.llm, max_total_tokens=max(1, most // share) if most else 0)
+    llm = replace(
+        config.llm,
+        max_total_tokens=max(1, most // share) if most else 0,
+        # A judge that does not answer must be told before its scorer is taken for one that hangs.
+        deadline_s=min(config.llm.deadline_s, 0.8 * config.timeout_s),
+    )
     return ChatClient(llm, replies, section="scorer.llm")

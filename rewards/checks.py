@@ -26,13 +26,23 @@ def check_scorer(config: ScorerConfig) -> None:
     _check_numbers("scorer.tag_weights", config.tag_weights, TAG_NAMES, math.inf)
     open_tags = [tag.name for tag in TAGS if tag.is_open]
     _check_numbers("scorer.similarity_floors", config.similarity_floors, open_tags, 1.0)
+    if config.judge not in JUDGES:
+        raise UserError(f"scorer.judge is {config.judge!r}; it must be {' or '.join(JUDGES)}")
+    if config.judge == "llm" and not config.llm.model.strip():
+        raise UserError("scorer.llm.model is empty; name the model as the server knows it")
+
+
+def check_scorer_here(config: ScorerConfig) -> None:
+    """Refuse what is not on this machine: the embedding model, or the key of the judging language model.
+
+    Raises:
+        UserError: naming the key and the mend.
+    """
     if config.embeddings not in ("", SHIPPED) and not (Path(config.embeddings) / "config.json").is_file():
         raise UserError(
             f"scorer.embeddings {config.embeddings!r}: no such model directory; name one, or {SHIPPED}, or "
             "leave it empty"
         )
-    if config.judge not in JUDGES:
-        raise UserError(f"scorer.judge is {config.judge!r}; it must be {' or '.join(JUDGES)}")
     if config.judge == "llm":
         judge_client(config, Path())  # nothing is sent or written
 

@@ -82,7 +82,8 @@ class LLMJudge:
             for name in GRADED:
                 self._grades[name].append([one[name] for one in graded])
         quality = {name: _on_unit(np.mean([one[name] for one in graded])) for name in GRADED}
-        false = sorted({tag for one in graded for tag in one.get("false", [])})
+        named = {tag for one in graded for tag in one.get("false", [])}
+        false = [tag for tag in case.prompt.tags if tag in named]  # a server may let other text through
         return Judgment(
             completeness=quality["completeness"],
             consistency=quality["consistency"],

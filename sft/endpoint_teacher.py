@@ -1,11 +1,13 @@
 """A language model behind an OpenAI-compatible server as a teacher."""
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lm.chat import ChatReply, ChatRequest, json_of
+from records.errors import UserError
 from records.history import SemanticHistory
 from records.tags import NA, TAGS, Tag
 from sft.teachers import TagValues
@@ -43,7 +45,7 @@ class EndpointTeacher:
     """Asks `client` about users' histories, each sample with a seed of its own.
 
     `name` tells its answers from other teachers'; `progress` is called with (requests answered, requests).
-    What fails or does not follow the schema is no answer, and counted.
+    A reply that does not follow the schema is no answer, and counted.
     """
 
     def __init__(
@@ -67,14 +69,30 @@ class EndpointTeacher:
         return self._name
 
     def ask(self, users: Sequence[str], samples: int) -> list[list[TagValues | None]]:
-        """As `sft.teachers.Teacher.ask`."""
+        """As `sft.teachers.Teacher.ask`.
+
+        Raises:
+            UserError: some questions were not answered at all; replies that came are kept by the client.
+        """
         requests = [
-            question(self.histories[user], self.temperature, sample)
+            question(self.histories[user], self.temperature, self._seed(sample))
             for user in users
             for sample in range(samples)
         ]
-        replies = iter(self.client.complete(requests, self.progress))
+        answered = self.client.complete(requests, self.progress)
+        failed = Counter(reply.reason for reply in answered if reply.error)
+        if failed:  # counted as disagreement, they would take tags out of the curriculum for good
+            told = ", ".join(f"{count:,} {reason}" for reason, count in failed.most_common())
+            raise UserError(
+                f"sft.{self._name}_teacher: {failed.total():,} of {len(answered):,} questions were not "
+                f"answered ({told}); mend that and run it again, it asks these alone"
+            )
+        replies = iter(answered)
         return [[self._read(next(replies)) for _ in range(samples)] for _ in users]
+
+    def _seed(self, sample: int) -> int:
+        """Other teachers' seeds are others, so that one model as two teachers gives no answer twice."""
+        return zlib.crc32(self._name.encode()) % 1_000_000 + sample
 
     def stats(self) -> dict[str, Any]:
         """What was asked, what failed and why, and the tokens it took."""
@@ -88,7 +106,7 @@ class EndpointTeacher:
         }
 
     def _read(self, reply: ChatReply) -> TagValues | None:
-        values = reply.reason if reply.error else read_tags(json_of(reply))
+        values = read_tags(json_of(reply))
         if isinstance(values, str):
             self._failed[values] += 1
             return None

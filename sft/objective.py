@@ -94,7 +94,7 @@ def _micro_batch(families: Sequence[_Family], history_weight: float, answer_weig
     positions, targets, weights, is_answer = [], [], [], []
 
     def predict(at: npt.NDArray[np.int64], tokens: Sequence[int], weight: float, *, answer: bool) -> None:
-        if weight > 0:
+        if weight > 0 or answer:  # of answers the loss is told, whatever they weigh
             positions.append(at)
             targets.append(np.array(tokens, dtype=np.int64))
             weights.append(np.full(len(at), weight, dtype=np.float32))

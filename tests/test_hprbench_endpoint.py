@@ -7,6 +7,7 @@ import pytest
 
 from hprbench.endpoint import as_response, question
 from lm.answers import Answer, Malformed, parse_answer
+from lm.chat import ChatReply
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import NA, TAG_NAMES, TAGS
@@ -39,10 +40,21 @@ def reply(**changed: Any) -> str:
 
 
 def test_a_reply_of_the_schema_is_an_answer() -> None:
-    answer = parse_answer(as_response(reply()), tags=TAG_NAMES, summary=False, history_lines=2)
+    answer = parse_answer(
+        as_response(ChatReply(text=reply())), tags=TAG_NAMES, summary=False, history_lines=2
+    )
     assert isinstance(answer, Answer)
     assert answer.tags["interests"].values == ("chess",)
     assert answer.tags["gender"].lines == (1,)
+
+
+def test_json_in_a_block_is_json_and_a_mark_in_it_harmless() -> None:
+    text = reply(home_city={"value": "</answer>", "lines": []})
+    answer = parse_answer(
+        as_response(ChatReply(text=f"```json\n{text}\n```")), tags=TAG_NAMES, summary=False, history_lines=2
+    )
+    assert isinstance(answer, Answer)
+    assert answer.tags["home_city"].values == ("</answer>",)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +67,6 @@ def test_a_reply_of_the_schema_is_an_answer() -> None:
     ],
 )
 def test_nothing_is_repaired(text: str, reason: str) -> None:
-    answer = parse_answer(as_response(text), tags=TAG_NAMES, summary=False, history_lines=2)
+    answer = parse_answer(as_response(ChatReply(text=text)), tags=TAG_NAMES, summary=False, history_lines=2)
     assert isinstance(answer, Malformed)
     assert answer.reason == reason

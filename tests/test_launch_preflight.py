@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from launch.preflight import preflight
+from launch.recipe import load_recipe
 from launch.stages.data import check_room
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import Recipe
@@ -74,3 +75,21 @@ def test_the_question_counts_towards_the_room_of_a_prompt() -> None:
     recipe.model.max_length = recipe.semantize.token_budget + recipe.rl.max_response_tokens + 10
     with pytest.raises(UserError, match=r"model\.max_length is \d+: .* tokens, \d+ around it"):
         check_room([history], tokenizer, recipe)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("scorer.embeddings=/nowhere", "scorer.embeddings '/nowhere': no such model directory"),
+        (
+            "scorer.llm.api_key_env=NO_SUCH_KEY_HERE",
+            "scorer.llm.api_key_env: no environment variable of that",
+        ),
+    ],
+)
+def test_what_scorers_need_here_is_checked_before_a_run_and_not_to_read_one(
+    changed: str, message: str
+) -> None:
+    recipe = load_recipe(Path("quickstart"), ["scorer.judge=llm", "scorer.llm.model=m", changed])
+    with pytest.raises(UserError, match=message):
+        preflight(recipe)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from launch.page import write_page
-from launch.profile import describe, show
+from launch.profile import describe, part_path, read_parts, show, write_profiles
 from lm.answers import Answer, Sentence, TagAnswer, render_answer
 from records.events import EVENT_SCHEMA
 from records.history import HistoryLine, SemanticHistory
@@ -112,3 +112,10 @@ def test_the_terminal_obeys_no_escape_of_the_model() -> None:
     )
     assert shown.getvalue().count("taken A cat") == 3
     assert not {"\x1b", "\x07", "\u202e"} & set(shown.getvalue())
+
+
+def test_a_line_ends_where_the_file_says(tmp_path: Path) -> None:
+    """Titles may hold what Python takes for the end of a line."""
+    odd = [{"user_id": "a\u2028b", "error": "x\x85y"}, {"user_id": "c", "error": None}]
+    write_profiles(part_path(tmp_path, 0), odd)
+    assert list(read_parts(tmp_path)) == odd

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from launch.profile_update import agreement, read_profiles, updated
+from launch.profile_update import agreement, read_profiles, settled, updated
 from lm.phrases import sentences
 from records.errors import UserError
 from records.tags import NA, TAG, TAG_NAMES
@@ -85,6 +85,15 @@ def test_answers_that_cannot_be_read() -> None:
     assert updated(old, broken) == old | {"update_error": "truncated"}
     assert updated(broken, old) == old | {"updated": ["gender"]}
     assert updated(broken, broken) == broken
+
+
+def test_what_an_update_noted_is_gone_before_the_next() -> None:
+    first = updated(profile(gender="female"), profile("new", pet="dog"))
+    assert first["updated"] == ["pet"]
+    failed = updated(settled(first), profile(error="truncated"))
+    assert "updated" not in failed
+    assert failed["update_error"] == "truncated"
+    assert set(updated(settled(failed), profile("newer"))) == {*profile(), "updated"}
 
 
 def test_agreement_by_hand() -> None:

@@ -170,7 +170,7 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("sft.second_teacher.base_url=http://a:b@c/v1", "sft.second_teacher.base_url: take out user"),
         ("scorer.judge=nobody", "scorer.judge is 'nobody'; it must be rules or llm"),
         ("scorer.judge=llm", "scorer.llm.model is empty"),
-        ("scorer.embeddings=/nowhere", "scorer.embeddings '/nowhere': no such model directory"),
+        ("bench.models=[]", "bench.models is empty; name some of untrained, pilot"),
         ("scorer.tag_weights.shoe=1", "scorer.tag_weights.shoe: no such tag"),
         ("scorer.tag_weights.pet=-1", "scorer.tag_weights.pet is -1.0; it must be a number of at least 0"),
         ("scorer.similarity_floors.pet=.5", "scorer.similarity_floors.pet: no such tag; there are interests"),

@@ -176,3 +176,11 @@ def test_an_empty_micro_batch_adds_nothing() -> None:
 
 def test_the_objective_needs_no_reference() -> None:
     assert SFTObjective.needs_reference is False
+
+
+def test_answers_that_weigh_nothing_are_told_all_the_same() -> None:
+    (micro,), normaliser = sft_micro_batches(EXAMPLES, history_weight=0.5, answer_weight=0.0, max_tokens=100)
+    assert micro.is_answer_N.sum() == 4
+    assert normaliser == 1.5
+    _, metrics = SFTObjective().loss(CausalSum(), micro, None)
+    assert metrics["answer_tokens"] == 4.0

@@ -1,5 +1,6 @@
 """The stages of a run, in order, with what each of them reads and owns."""
 
+from pathlib import Path
 from typing import Any
 
 from launch.pipeline import Stage
@@ -23,7 +24,8 @@ def _training(recipe: Recipe, *stages: SFTStageConfig) -> list[Any]:
 
 def _scoring(scorer: ScorerConfig) -> list[Any]:
     """What scores depend on; how many scorers there are, and where they run, is not part of it."""
-    similarity = [scorer.embeddings, scorer.similarity_floors, scorer.tag_weights]
+    model = scorer.embeddings if Path(scorer.embeddings).is_dir() else ""
+    similarity = [scorer.embeddings, directory_state(model), scorer.similarity_floors, scorer.tag_weights]
     judge = [scorer.judge, scorer.judge_repeats, scorer.llm.model]
     return [*similarity, scorer.summary_weights, *judge]
 
@@ -78,7 +80,7 @@ STAGES: tuple[Stage, ...] = (
         work=run_curriculum,
         reads=lambda recipe: [
             recipe.answer,
-            recipe.sft.base_samples,
+            [recipe.sft.base_samples, recipe.bench.max_response_tokens] if recipe.sft.base_samples else 0,
             recipe.sft.teacher_silence,
             recipe.sft.order,
             recipe.sft.stage2_tags,
@@ -107,6 +109,7 @@ STAGES: tuple[Stage, ...] = (
         work=run_bench,
         reads=lambda recipe: [recipe.bench, recipe.rl.init_from],
         outputs=("bench/generations",),
+        traces=("bench/endpoints", "bench/endpoints.json"),
     ),
     Stage(
         name="report",

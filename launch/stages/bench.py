@@ -1,5 +1,6 @@
 """Stage bench: the models and baselines on HPR-Bench's users, by batch inference on vLLM."""
 
+import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -124,9 +125,13 @@ def runs_of(run: Run, model: str) -> int:
 
 
 def generations_path(run: Run, model: str) -> Path:
-    """File of a model's responses."""
+    """File of a model's responses; those of models behind a server stand apart, with a digest of the name."""
     slug = "".join(c if c.isalnum() else "_" for c in model.lower())
-    return run.directory / "bench" / "generations" / f"{slug}.parquet"
+    folder = run.directory / "bench"
+    if model in model_directories(run):
+        return folder / "generations" / f"{slug}.parquet"
+    digest = hashlib.blake2b(model.encode(), digest_size=4).hexdigest()
+    return folder / "endpoints" / f"{slug[:80]}-{digest}.parquet"
 
 
 def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:

@@ -11,6 +11,7 @@ from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
+from actors.supervision import ActorError
 from actors.weights import check_parity
 from launch.curves import RunLog
 from launch.pipeline import Run
@@ -107,7 +108,11 @@ def rl_prompts(
 
 def say_scorers(run: Run, scorers: ScorerPool) -> None:
     """Keep what scorers did in rl/scorers.json, and tell what went wrong."""
-    judges = scorers.stats()
+    try:
+        judges = scorers.stats()
+    except ActorError as error:  # what was trained is there all the same
+        run.reporter.say(f"rl: what the judges did is not known: {error}")
+        judges = []
     write_json(run.directory / "rl" / "scorers.json", {"lost": scorers.lost, "judges": judges})
     for name in scorers.lost:
         run.reporter.say(f"rl: lost {name}; scored again")

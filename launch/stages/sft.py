@@ -44,8 +44,8 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
             optimizer=recipe.sft.optimizer,
         )
         try:
-            if done and (trained := checkpoint.latest(checkpoints / done[-1])):
-                checkpoint.load(trained, learner)
+            if (learnt := last_learnt(checkpoints, done)) is not None:
+                checkpoint.load(learnt, learner)
             for name in names[len(done) :]:
                 stage = getattr(recipe.sft, name)
                 lessons = read_lessons(lessons_in / f"{name}.parquet")
@@ -76,6 +76,12 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
                 )
         finally:
             learner.close()
+
+
+def last_learnt(checkpoints: Path, done: Sequence[str]) -> Path | None:
+    """The newest checkpoint of the stages `done`; one without lessons leaves none, and that before counts."""
+    newest = [checkpoint.latest(checkpoints / name) for name in done]
+    return next((path for path in reversed(newest) if path is not None), None)
 
 
 def _is_done(directory: Path, name: str) -> bool:

@@ -4,6 +4,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -141,20 +142,40 @@ def test_a_judge_that_does_not_answer_is_an_error_and_no_zero(silence: str, tmp_
     assert pool.lost == []
 
 
-def test_a_scorer_that_hangs_is_replaced_and_in_the_end_named(silence: str, tmp_path: Path) -> None:
-    llm = ClientConfig(base_url=silence, model="m", timeout_s=300, max_retries=0)
-    config = ScorerConfig(judge="llm", llm=llm, embeddings="", timeout_s=1)
-    pool = ScorerPool(REFERENCES, config, 5, tmp_path)
+def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
+    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 60, tmp_path)
     try:
-        hung, sound = pool.score(
-            [group("g0", [answer("The user is a woman.")], COMPOSITE_TASK), group("g1", [answer()])]
-        )
+        groups = [group(f"g{n}", [answer()]) for n in range(3)]
+        expected = pool.score(groups)
+        for process in scorer_processes():
+            process.suspend()
+        assert pool.score(groups) == expected
+        assert len(pool.lost) == 1
+        assert pool.lost[0].endswith("no answer within 1 s (scorer.timeout_s)")
     finally:
         pool.close()
+
+
+def test_a_group_that_every_scorer_hangs_on_is_named(tmp_path: Path) -> None:
+    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 3, tmp_path)
+    done = threading.Event()
+
+    def suspend_all() -> None:
+        while not done.wait(0.05):
+            for process in scorer_processes():
+                process.suspend()
+
+    thread = threading.Thread(target=suspend_all)
+    thread.start()
+    try:
+        (hung,) = pool.score([group("g", [answer()])])
+    finally:
+        done.set()
+        thread.join()
+        pool.close()
     assert len(pool.lost) == LIVES
-    assert hung.scores[0].error.startswith("no answer within ")
     assert hung.scores[0].error.endswith(f"(scorer.timeout_s), {LIVES} times")
-    assert sound.scores[0].reward == 1.0
+    assert math.isnan(hung.scores[0].reward)
 
 
 def test_a_scorer_that_cannot_start_ends_it(tmp_path: Path) -> None:
