@@ -3,12 +3,14 @@
 import math
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import ray
 
 from actors.cluster import ray_cluster
 from actors.scorer import ScorerPool
@@ -77,7 +79,7 @@ def scorer_processes() -> list[psutil.Process]:
 
 def test_killed_scorers_lose_nothing(tmp_path: Path) -> None:
     texts = [answer(interests=name) for name in ("cycling", "bicycling", "golf")] + ["no answer"]
-    groups = [group(f"g{n}", texts) for n in range(300)]
+    groups = [group(f"g{n}", texts) for n in range(2000)]
     model, _ = reward_model(RULES, tmp_path)
     (expected,) = {
         tuple(model.score([one.prompt] * 4, [r.text for r in one.rollouts], [REFERENCES["u"]] * 4))
@@ -143,7 +145,7 @@ def test_a_judge_that_does_not_answer_is_an_error_and_no_zero(silence: str, tmp_
 
 
 def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
-    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 60, tmp_path)
+    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=5.0), 60, tmp_path)
     try:
         groups = [group(f"g{n}", [answer()]) for n in range(3)]
         expected = pool.score(groups)
@@ -151,30 +153,24 @@ def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
             process.suspend()
         assert pool.score(groups) == expected
         assert len(pool.lost) == 1
-        assert pool.lost[0].endswith("no answer within 1 s (scorer.timeout_s)")
+        assert pool.lost[0].endswith("no answer within 5 s (scorer.timeout_s)")
     finally:
         pool.close()
 
 
-def test_a_group_that_every_scorer_hangs_on_is_named(tmp_path: Path) -> None:
-    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 3, tmp_path)
-    done = threading.Event()
+def test_a_group_that_every_scorer_hangs_on_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @ray.remote(num_cpus=0)
+    def never() -> None:
+        time.sleep(60)
 
-    def suspend_all() -> None:
-        while not done.wait(0.05):
-            for process in scorer_processes():
-                process.suspend()
-
-    thread = threading.Thread(target=suspend_all)
-    thread.start()
+    pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 1, tmp_path)
+    monkeypatch.setattr(pool, "_send", lambda name, group: never.remote())
     try:
         (hung,) = pool.score([group("g", [answer()])])
     finally:
-        done.set()
-        thread.join()
         pool.close()
     assert len(pool.lost) == LIVES
-    assert hung.scores[0].error.endswith(f"(scorer.timeout_s), {LIVES} times")
+    assert hung.scores[0].error == f"no answer within 2 s (scorer.timeout_s), {LIVES} times"
     assert math.isnan(hung.scores[0].reward)
 
 
