@@ -5,10 +5,10 @@ from typing import Any
 
 from actors.cluster import ray_cluster
 from actors.tasks import TaskPool, TaskWorker, workers_for
+from lm.chat import Client
 from records.config import ClusterConfig
 from semantize.folder import Generation
 from semantize.pipeline import LocalRunner, Progress, semantize
-from semantize.refining.refine_llm import Client
 from semantize.worker import Semantizer
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm.answers import SUMMARY_KEY
-from lm.chat import ChatReply, ChatRequest, json_of
+from lm.chat import ChatReply, ChatRequest, json_of, object_schema
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK
 from records.tags import NA, TAG, Tag
@@ -38,7 +38,7 @@ def question(
     return ChatRequest(
         system=_SYSTEM.format(na=NA, tags=listed) + (_SUMMARY if is_composite else ""),
         user=json.dumps({"history": history.text.split("\n")}, ensure_ascii=False),
-        schema=_object(entries),
+        schema=object_schema(entries),
         max_tokens=MAX_TOKENS,
         temperature=temperature,
         seed=seed,
@@ -57,16 +57,7 @@ def as_response(reply: ChatReply) -> str:
 
 def _entry(key: str, value: dict[str, Any]) -> dict[str, Any]:
     lines = {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 8}
-    return _object({key: value, "lines": lines})
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return object_schema({key: value, "lines": lines})
 
 
 def _value(tag: Tag) -> dict[str, Any]:

@@ -35,12 +35,21 @@ def gpu_share(recipe: Recipe) -> float:
 
 
 def preflight(recipe: Recipe) -> None:
-    """Refuse what cannot work.
+    """Refuse what cannot work in a run.
 
     Raises:
         UserError: the first problem found, with its mend.
     """
     check_scorer_here(recipe.scorer)
+    check_engines(recipe)
+
+
+def check_engines(recipe: Recipe) -> None:
+    """The same for engines alone, where nothing is scored.
+
+    Raises:
+        UserError: as `preflight`.
+    """
     address = cluster_address(recipe.cluster)
     if address not in ("", "local"):
         check_address(address)

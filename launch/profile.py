@@ -12,7 +12,7 @@ from rich.text import Text
 from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
 from launch.page import MAX_USERS, write_page
-from launch.preflight import preflight
+from launch.preflight import check_engines
 from launch.profile_update import Profile, agreement, read_profiles, settled, updated
 from launch.progress import Reporter
 from launch.recipe import directory_state, load_recipe
@@ -70,7 +70,7 @@ def profile(
     before = {} if previous is None else {user: settled(one) for user, one in read_profiles(previous).items()}
     others = None if against is None else read_profiles(against)
     recipe, model = trained_model(run_directory, overrides)
-    preflight(recipe)
+    check_engines(recipe)
     mapping = load_mapping(mapping_name) if mapping_name else None
     tokenizer = ChatTokenizer.load(model)
     reporter = Reporter()

@@ -2,11 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 _FENCE = re.compile(r"\s*```json[ \t]*\n(?P<body>.*?)\n?[ \t]*```\s*", re.DOTALL)
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (requests answered, requests)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,40 @@ class ChatReply:
     def reason(self) -> str:
         """The error without its detail."""
         return self.error.partition(":")[0]
+
+
+class ClientStats(Protocol):
+    """What a client tells of what it spent (see `lm.client.ChatStats`)."""
+
+    @property
+    def asked(self) -> int: ...
+    @property
+    def cached(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+
+
+class Client(Protocol):
+    """Who asks a chat model: `lm.client.ChatClient`, or what stands in for it."""
+
+    @property
+    def stats(self) -> ClientStats: ...
+
+    def complete(self, requests: Sequence[ChatRequest], progress: Progress | None = None) -> list[ChatReply]:
+        """One reply a request, in their order."""
+        ...
+
+
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with all of `properties` and no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def json_of(reply: ChatReply) -> Any | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lm.answers import Answer
-from lm.chat import ChatRequest
+from lm.chat import ChatRequest, object_schema
 from lm.phrases import clause
 from records.tags import NA
 from rewards.case import Case, answer_of
@@ -82,9 +82,4 @@ def _schema(tags: Sequence[str], graded: Sequence[str]) -> dict[str, Any]:
     names = {"type": "array", "items": {"type": "string", "enum": list(tags)}, "maxItems": len(tags)}
     grade = {"type": "integer", "minimum": GRADES[0], "maximum": GRADES[1]}
     properties = {"missing": names, "false": names, **dict.fromkeys(graded, grade)}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return object_schema(properties)

@@ -1,12 +1,12 @@
 """LLMJudge: a language model behind an OpenAI-compatible server grades summaries."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from lm.chat import ChatReply, ChatRequest, json_of
+from lm.chat import ChatReply, Client, json_of
 from rewards.agreement import correlation, krippendorff_alpha
 from rewards.case import Case, answer_of
 from rewards.judge_question import GRADED, GRADES, question
@@ -14,17 +14,6 @@ from rewards.summary import Judgment
 
 _WORDS_PER_FACT = 12
 """Words that a fact may take before a summary is long: a little more than the canonical clauses need."""
-
-
-class Client(Protocol):
-    """The part of `lm.client.ChatClient` that is used."""
-
-    @property
-    def stats(self) -> Any: ...
-
-    def complete(
-        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
-    ) -> list[ChatReply]: ...
 
 
 class LLMJudge:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from lm.chat import Client
 from lm.tokenizer import train_tokenizer
 from records.errors import UserError
 from records.files import write_json, written_whole
@@ -12,7 +13,7 @@ from semantize.folder import Generation, finish, refusal_noted, settle_quarantin
 from semantize.refining.entities import write_entities
 from semantize.refining.frequent import frequent_titles
 from semantize.refining.refine import RuleRefiner
-from semantize.refining.refine_llm import Client, LLMRefiner
+from semantize.refining.refine_llm import LLMRefiner
 from semantize.store import ENTITIES, LLM, SPILL, TOKENIZER
 from semantize.worker import Semantizer
 

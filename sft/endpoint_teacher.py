@@ -3,10 +3,10 @@
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from lm.chat import ChatReply, ChatRequest, json_of
+from lm.chat import ChatReply, ChatRequest, Client, Progress, json_of, object_schema
 from records.errors import UserError
 from records.history import SemanticHistory
 from records.tags import NA, TAGS, Tag
@@ -30,17 +30,6 @@ _MEANING = {
 }
 
 
-class Client(Protocol):
-    """The part of `lm.client.ChatClient` that is used."""
-
-    @property
-    def stats(self) -> Any: ...
-
-    def complete(
-        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
-    ) -> list[ChatReply]: ...
-
-
 class EndpointTeacher:
     """Asks `client` about users' histories, each sample with a seed of its own.
 
@@ -55,7 +44,7 @@ class EndpointTeacher:
         histories: Mapping[str, SemanticHistory],
         *,
         temperature: float = 0.7,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._name = name
         self.client = client
@@ -118,12 +107,7 @@ def question(history: SemanticHistory, temperature: float, seed: int) -> ChatReq
     return ChatRequest(
         system=_SYSTEM,
         user=json.dumps({"history": history.text.split("\n")}, ensure_ascii=False),
-        schema={
-            "type": "object",
-            "properties": {tag.name: _schema(tag) for tag in TAGS},
-            "required": [tag.name for tag in TAGS],
-            "additionalProperties": False,
-        },
+        schema=object_schema({tag.name: _schema(tag) for tag in TAGS}),
         max_tokens=MAX_TOKENS,
         temperature=temperature,
         seed=seed,

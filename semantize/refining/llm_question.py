@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lm.chat import ChatRequest
+from lm.chat import ChatRequest, object_schema
 
 LONGEST_TITLE = 160
 LONGEST_CORE = 60
@@ -55,17 +55,10 @@ def _json(value: Any) -> str:
 def _schema(titles: int, max_attributes: int) -> dict[str, Any]:
     """{"entities": [{"core": text, "attributes": [text, …]}, …]}, an entity a title."""
     attributes = {"type": "array", "items": _text(LONGEST_ATTRIBUTE), "maxItems": max_attributes}
-    entity = _object({"core": _text(LONGEST_CORE), "attributes": attributes})
-    return _object({"entities": {"type": "array", "items": entity, "minItems": titles, "maxItems": titles}})
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    entity = object_schema({"core": _text(LONGEST_CORE), "attributes": attributes})
+    return object_schema(
+        {"entities": {"type": "array", "items": entity, "minItems": titles, "maxItems": titles}}
+    )
 
 
 def _text(longest: int) -> dict[str, Any]:

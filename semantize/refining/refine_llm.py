@@ -5,13 +5,13 @@ in the form asked for and in the title's own words (see `llm_answer`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
-from lm.chat import ChatReply, ChatRequest
+from lm.chat import Client, Progress
 from semantize.privacy.masking import mask
 from semantize.refining.entity import MOST_ATTRIBUTES, Entity
 from semantize.refining.llm_answer import read_answer
@@ -22,32 +22,6 @@ from semantize.text import clean
 
 BATCH = 20
 """Titles a request: what is said to the model once is shared by so many."""
-
-Progress = Callable[[int, int], None]
-
-
-class Stats(Protocol):
-    """The part of `lm.client.ChatStats` that is used."""
-
-    @property
-    def asked(self) -> int: ...
-    @property
-    def cached(self) -> int: ...
-    @property
-    def prompt_tokens(self) -> int: ...
-    @property
-    def completion_tokens(self) -> int: ...
-
-
-class Client(Protocol):
-    """The part of `lm.client.ChatClient` that is used."""
-
-    @property
-    def stats(self) -> Stats: ...
-
-    def complete(self, requests: Sequence[ChatRequest], progress: Progress | None = None) -> list[ChatReply]:
-        """One reply a request, in their order."""
-        ...
 
 
 class LLMRefiner:

@@ -1,11 +1,11 @@
 """The author that asks a language model. It reads what comes back and judges nothing of it."""
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from lm.chat import ChatReply, ChatRequest, json_of
+from lm.chat import ChatReply, ChatRequest, Client, Progress, json_of
 from simulate.author.prompts import (
     SYSTEM,
     desire_question,
@@ -31,16 +31,6 @@ TEMPERATURE = 0.8
 
 MOST_TOKENS = 1024
 """Tokens of a reply, at most."""
-
-Progress = Callable[[int, int], None]
-
-
-class Client(Protocol):
-    """The part of `lm.client.ChatClient` that is used."""
-
-    def complete(self, requests: Sequence[ChatRequest], progress: Progress | None = None) -> list[ChatReply]:
-        """One reply a request, in their order."""
-        ...
 
 
 class LLMAuthor:

@@ -7,6 +7,7 @@ are told in words and in the schema; where a server follows schemas, they cannot
 from collections.abc import Iterable
 from typing import Any
 
+from lm.chat import object_schema
 from simulate.author.protocol import DesireAsk, PersonaFacts, TextAsk
 from simulate.author.text_checks import LONGEST
 
@@ -32,7 +33,7 @@ none. No names of fields; at most {LONGEST["sentence"]} characters a sentence.""
 
 def persona_schema() -> dict[str, Any]:
     """{"sentences": [text, …]}"""
-    return _object({"sentences": _list(_text("sentence"), *SENTENCES)})
+    return object_schema({"sentences": _list(_text("sentence"), *SENTENCES)})
 
 
 def desire_question(ask: DesireAsk) -> str:
@@ -61,9 +62,9 @@ Invent one more want, and {ask.items} things that satisfy it:
 
 def desire_schema(ask: DesireAsk) -> dict[str, Any]:
     """{"want": text, "leans": [name, …], "things": [{"name": text, "category": name}, …]}"""
-    thing = _object({"name": _text("item"), "category": _one_of(ask.categories)})
+    thing = object_schema({"name": _text("item"), "category": _one_of(ask.categories)})
     leans = {"leans": _list(_one_of(ask.leans), 0, 2)} if ask.leans else {}
-    return _object({"want": _text("want"), **leans, "things": _list(thing, 1, ask.items)})
+    return object_schema({"want": _text("want"), **leans, "things": _list(thing, 1, ask.items)})
 
 
 def query_question(ask: TextAsk) -> str:
@@ -87,7 +88,7 @@ it is."""
 
 def texts_schema(form: str, count: int) -> dict[str, Any]:
     """{"texts": [text, …]}; `form` is one of LONGEST."""
-    return _object({"texts": _list(_text(form), count, count)})
+    return object_schema({"texts": _list(_text(form), count, count)})
 
 
 def _details(ask: TextAsk) -> str:
@@ -102,15 +103,6 @@ def _plain(name: str) -> str:
 
 def _listed(texts: Iterable[str], between: str = ", ") -> str:
     return between.join(texts)
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def _list(entry: dict[str, Any], fewest: int, most: int) -> dict[str, Any]:
