@@ -36,7 +36,7 @@ def reward_model(config: ScorerConfig, replies: Path, *, share: int = 1) -> tupl
     tags = TagScorer(similarity)
     judge: Judge
     if config.judge == "llm":
-        judge = LLMJudge(judge_client(config, replies, share=share), config.judge_repeats)
+        judge = LLMJudge(judge_client(config, replies, share=share), config.judge_repeats, tags)
     else:
         judge = RuleJudge(tags)
     model = RewardModel(

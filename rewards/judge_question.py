@@ -63,7 +63,8 @@ def question(case: Case, repeat: int) -> ChatRequest:
                 "summary": _summary(answer),
             },
             ensure_ascii=False,
-        ),
+            # Servers turn names of control tokens into these; in JSON the bracket can be escaped.
+        ).replace("<", "\\u003c"),
         schema=_schema(case.prompt.tags, graded),
         max_tokens=MAX_TOKENS,
         seed=repeat,

@@ -8,7 +8,9 @@ import numpy as np
 
 from lm.chat import ChatReply, Client, json_of
 from rewards.agreement import correlation, krippendorff_alpha
+from rewards.atomic import TagScorer
 from rewards.case import Case, answer_of
+from rewards.ceilings import ceilings
 from rewards.judge_question import GRADED, GRADES, question
 from rewards.summary import Judgment
 
@@ -19,16 +21,18 @@ _WORDS_PER_FACT = 12
 class LLMJudge:
     """Asks `client` `repeats` times about every summary, facts and qualities in another order each time.
 
-    A quality is the mean of its grades, put on [0, 1]. Conciseness is counted: 1 up to _WORDS_PER_FACT words
-    a fact that the summary states, by its own completeness, falling to 0 at twice that. A summary of which
-    no reply can be read has an error; where some can, they decide.
+    A quality is the mean of its grades, put on [0, 1], and no more than its ceiling, for which values compare
+    as `tags` does (see `rewards.ceilings`). Conciseness is counted: 1 up to _WORDS_PER_FACT words a fact that
+    the summary states, by its own completeness, falling to 0 at twice that. A summary of which no reply can
+    be read has an error; where some can, they decide.
     """
 
-    def __init__(self, client: Client, repeats: int) -> None:
+    def __init__(self, client: Client, repeats: int, tags: TagScorer) -> None:
         self.client = client
         self.repeats = repeats
+        self.tags = tags
         self._failed: Counter[str] = Counter()
-        self._judged = 0
+        self._judged = self._lowered = 0
         self._grades: dict[str, list[list[int]]] = {name: [] for name in GRADED}
         self._words: list[int] = []
 
@@ -39,13 +43,15 @@ class LLMJudge:
         return [self._judgment(case, [next(replies) for _ in range(self.repeats)]) for case in cases]
 
     def stats(self) -> dict[str, Any]:
-        """What was asked and answered; how far repeated grades agree (Krippendorff's alpha, by quality); how
-        the mean grade goes with the number of words (Pearson), which is a bias unless words are facts."""
+        """What was asked and answered; `lowered`, how many summaries the model graded above a ceiling; how
+        far repeated grades agree (Krippendorff's alpha, by quality); how the mean grade goes with the number
+        of words (Pearson), which is a bias unless words are facts."""
         means = [float(np.mean(grades)) for grades in zip(*map(self._means, GRADED), strict=True)]
         spent = self.client.stats
         return {
             "judge": "llm",
             "judged": self._judged,
+            "lowered": self._lowered,
             "failed": dict(sorted(self._failed.items())),
             "agreement": {name: krippendorff_alpha(self._grades[name]) for name in GRADED},
             "length_correlation": correlation(self._words, means),
@@ -70,13 +76,14 @@ class LLMJudge:
             self._words.append(words)
             for name in GRADED:
                 self._grades[name].append([one[name] for one in graded])
-        quality = {name: _on_unit(np.mean([one[name] for one in graded])) for name in GRADED}
-        named = {tag for one in graded for tag in one.get("false", [])}
+        graded_as = {name: _on_unit(np.mean([one[name] for one in graded])) for name in GRADED}
+        most = ceilings(case, self.tags)
+        quality = {name: min(value, getattr(most, name)) for name, value in graded_as.items()}
+        self._lowered += quality != graded_as
+        named = {tag for one in graded for tag in one.get("false", [])}.union(most.false)
         false = [tag for tag in case.prompt.tags if tag in named]  # a server may let other text through
         return Judgment(
-            completeness=quality["completeness"],
-            consistency=quality["consistency"],
-            aesthetics=quality["aesthetics"],
+            **quality,
             conciseness=_conciseness(words, quality["completeness"], case),
             reasons=tuple(f"claim:{tag}" for tag in false),
         )

@@ -58,11 +58,12 @@ def completeness(claims: Sequence[Claim], gold: Reference, answer: Answer, tags:
     if not known:
         return float(not claims)
     made = Counter(claim.tag for claim in claims)
-    stated = [c for c in claims if made[c.tag] == 1 and gold.get(c.tag) and _agrees(c, answer, tags)]
+    stated = [c for c in claims if made[c.tag] == 1 and gold.get(c.tag) and agrees(c, answer, tags)]
     return sum(tags.score(c.tag, c.values, gold[c.tag]) for c in stated) / len(known)
 
 
-def _agrees(claim: Claim, answer: Answer, tags: TagScorer) -> bool:
+def agrees(claim: Claim, answer: Answer, tags: TagScorer) -> bool:
+    """Whether the answer's own tag, if it has one, says the same."""
     own = answer.tags.get(claim.tag)
     return own is None or tags.score(claim.tag, claim.values, own.values) > 0
 
@@ -77,7 +78,7 @@ def consistency(
     """
     if not claims:
         return 0.0
-    good = [tags.score(c.tag, c.values, gold.get(c.tag, ())) for c in claims if _agrees(c, answer, tags)]
+    good = [tags.score(c.tag, c.values, gold.get(c.tag, ())) for c in claims if agrees(c, answer, tags)]
     return sum(good) / len(claims)
 
 

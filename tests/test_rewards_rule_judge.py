@@ -1,43 +1,23 @@
 """The judge of summaries: golden parts by hand, and no way of gaming it pays."""
 
-from collections.abc import Mapping, Sequence
-
 import pytest
 
-from lm.answers import Answer, Sentence, TagAnswer
-from lm.phrases import OPENINGS, clause, sentences
+from lm.answers import Answer
+from lm.phrases import sentences
 from records.config import ScorerConfig
-from records.prompt import COMPOSITE_TASK, Prompt
 from records.tags import TAG, TAG_NAMES, TAGS
 from rewards.atomic import TagScorer
-from rewards.case import Case
 from rewards.claims import Claim, read_claims
 from rewards.rule_judge import RuleJudge, aesthetics, completeness, conciseness, consistency
 from rewards.summary import SummaryScorer
+from tests.summaries import GAMES, HONEST, USER, Values, judged, written
 
 TAG_SCORES = TagScorer()
-Values = Mapping[str, Sequence[str]]
-
-
-def _answer(summary: Sequence[str], tags: Values) -> Answer:
-    return Answer(
-        think="",
-        tags={name: TagAnswer(values=tuple(values), lines=()) for name, values in tags.items()},
-        summary=tuple(Sentence(text=text, lines=()) for text in summary),
-        dropped_citations=0,
-    )
-
-
-def _case(answer: Answer, gold: Values) -> Case:
-    prompt = Prompt(
-        prompt_id="p", user_id="u", task=COMPOSITE_TASK, tags=tuple(gold), history_lines=9, token_ids=(1,)
-    )
-    return Case(prompt=prompt, answer=answer, gold=gold)
 
 
 def _quality(answer: Answer, gold: Values, **weights: float) -> float:
     scorer = SummaryScorer(RuleJudge(TAG_SCORES), weights or ScorerConfig().summary_weights)
-    (opinion,) = scorer.score([_case(answer, gold)])
+    (opinion,) = scorer.score([judged(answer, gold)])
     return opinion.value
 
 
@@ -65,7 +45,7 @@ GOLD = {"gender": ("female",), "pet": ("cat",), "home_city": ("Lyon",), "fitness
 
 def test_parts_by_hand() -> None:
     summary = ["The user is a woman.", "The household has a dog."]
-    answer = _answer(summary, {**GOLD, "pet": ("dog",)})
+    answer = written(summary, {**GOLD, "pet": ("dog",)})
     claims = read_claims(answer.summary_text)
     assert len(claims) == 2
     # Of gender, pet and home_city (fitness is NA) one is stated truly.
@@ -82,7 +62,7 @@ def test_parts_by_hand() -> None:
 
 
 def test_consistency_by_hand() -> None:
-    own = _answer(["x"], {"gender": ("male",), "pet": ("cat",)})
+    own = written(["x"], {"gender": ("male",), "pet": ("cat",)})
     woman, cat = Claim(tag="gender", values=("female",)), Claim(tag="pet", values=("cat",))
     trained, lyon = Claim(tag="fitness", values=("high",)), Claim(tag="home_city", values=("lyon",))
     # True, but the answer's own tag says otherwise.
@@ -98,7 +78,7 @@ def test_consistency_by_hand() -> None:
 
 
 def test_completeness_of_a_user_nothing_is_known_of() -> None:
-    answer = _answer(["The household has a cat."], {"pet": ()})
+    answer = written(["The household has a cat."], {"pet": ()})
     assert completeness([], {"pet": ()}, answer, TAG_SCORES) == 1.0
     assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}, answer, TAG_SCORES) == 0.0
 
@@ -131,61 +111,24 @@ def test_aesthetics_by_hand(texts: list[str], score: float) -> None:
     assert aesthetics(texts) == pytest.approx(score)
 
 
-USER: dict[str, tuple[str, ...]] = {
-    name: () if name in ("fitness", "education", "pet") else (TAG[name].values or ("chess",))[-1:]
-    for name in TAG_NAMES
-}
-HONEST = [text for text, _ in sentences(USER).values()]
-
-
-def _dump() -> list[str]:
-    closed = [tag for tag in TAGS if not tag.is_open]
-    return [f"The user may be {', '.join(clause(t.name, (value,)) for value in t.values)}." for t in closed]
-
-
-GAMES = {
-    "empty praise": ["This is a wonderful and very interesting user.", "Everything about them is great."],
-    "dumping many values": HONEST + _dump(),
-    "only the dump": _dump(),
-    "repeating one sentence": HONEST[:1] * 6,
-    "the honest one twice": HONEST * 2,
-    "values for NA tags": [*HONEST, "Daily life means hard training.", "Behind it stand a bachelor degree."],
-    "one line": HONEST[:1],
-    "no structure": [" ".join(HONEST).rstrip(".")],
-    "gold-looking phrases": [f"{opening} something of note." for opening in OPENINGS.values()],
-    "copying the history": [
-        f"#{n} [Source: Shop] [TIME: 2026-01-0{n} morning] [TYPE: Order] [COUNT: 2] | Cat Food, Nappies"
-        for n in range(1, 9)
-    ],
-    "the history beside the honest one": [
-        *HONEST,
-        *[f"[TIME: 2026-01-0{n}] | Cat Food, Nappies." for n in range(1, 9)],
-    ],
-    "padding": [
-        *HONEST,
-        *[f"It is worth saying at this point number {n} that this holds." for n in range(20)],
-    ],
-}
-
-
 def test_the_honest_summary_is_perfect() -> None:
-    assert _quality(_answer(HONEST, USER), USER) == pytest.approx(1.0)
+    assert _quality(written(HONEST, USER), USER) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("game", list(GAMES))
 def test_gaming_scores_below_honesty(game: str) -> None:
-    honest = _quality(_answer(HONEST, USER), USER)
-    assert _quality(_answer(GAMES[game], USER), USER) < honest - 0.02
+    honest = _quality(written(HONEST, USER), USER)
+    assert _quality(written(GAMES[game], USER), USER) < honest - 0.02
 
 
 def test_contradicting_the_own_tags_scores_below_honesty() -> None:
     silent = dict.fromkeys(TAG_NAMES, ())
-    honest = _quality(_answer(HONEST, USER), USER)
+    honest = _quality(written(HONEST, USER), USER)
     # Every claim contradicts a tag answered NA: all of completeness (.4) and consistency (.3) is lost.
-    assert _quality(_answer(HONEST, silent), USER) == pytest.approx(honest - 0.7)
+    assert _quality(written(HONEST, silent), USER) == pytest.approx(honest - 0.7)
 
 
 def test_reasons_name_what_is_false() -> None:
-    answer = _answer(["The household has a dog.", "The user is a woman."], {**GOLD, "pet": ("dog",)})
-    (judgment,) = RuleJudge(TAG_SCORES).judge([_case(answer, GOLD)])
+    answer = written(["The household has a dog.", "The user is a woman."], {**GOLD, "pet": ("dog",)})
+    (judgment,) = RuleJudge(TAG_SCORES).judge([judged(answer, GOLD)])
     assert judgment.reasons == ("claim:pet",)

@@ -31,10 +31,11 @@ def cluster() -> Iterator[None]:
 def test_summaries_are_judged_and_nothing_is_asked_twice(chat_server: str, tmp_path: Path) -> None:
     llm = ClientConfig(base_url=chat_server, model=CHAT_MODEL)
     config = ScorerConfig(judge="llm", llm=llm, embeddings="", actors=2)
-    texts = [answer(f"The user is a woman number {n}.") for n in range(3)] + ["no answer"]
+    texts = [answer(f"The user is a woman number {n}.") for n in range(3)]
+    texts += [answer("The user is a man."), "no answer"]
     groups = [group(f"g{n}", texts, COMPOSITE_TASK) for n in range(2)]
     seen = []
-    for asked in (6, 0):
+    for asked in (8, 0):
         pool = ScorerPool(REFERENCES, config, 120, tmp_path / "judge")
         try:
             scored = pool.score(groups)
@@ -43,12 +44,15 @@ def test_summaries_are_judged_and_nothing_is_asked_twice(chat_server: str, tmp_p
             pool.close()
         # Two groups of equal texts: whoever comes second finds replies on disk, or asks at the same time.
         assert asked <= sum(one["asked"] for one in stats) <= 2 * asked
-        assert sum(one["judged"] for one in stats) == 6
+        assert sum(one["judged"] for one in stats) == 8
         assert all(set(one["agreement"]) == {"completeness", "consistency", "aesthetics"} for one in stats)
         seen.append([score.reward for one in scored for score in one.scores])
         for one in scored:
             *judged, malformed = one.scores
-            assert [score.error for score in one.scores] == [""] * 4
+            assert [score.error for score in one.scores] == [""] * 5
+            # Against the own tag: whatever was graded, half of completeness and of consistency at most.
+            assert (judged[3].summary or 0.0) <= 0.4 / 2 + 0.3 / 2 + 0.15 + 0.15
+            assert "claim:gender" in judged[3].reasons
             assert all(0 <= (score.summary or 0.0) <= 1 and score.atomic == 1.0 for score in judged)
             assert (malformed.format_reason, malformed.reward) == ("no_answer", 0.0)
     assert seen[0] == seen[1]
