@@ -1,5 +1,6 @@
 """Reward scorers as Ray actors: one that dies or hangs is replaced, and its group scored again."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ from rewards.total import failed_score
 _LOOK_S = 1.0
 """Seconds between looks at how long each scorer has been at work."""
 
+SPENT = "spent"
+"""Folder beside the replies: what the judge of each seat has used of its budget since the pool began."""
+
 
 def scorer_gpus(config: ScorerConfig) -> float:
     """Ray GPUs of a scorer: a sliver, as it shares one, where embeddings are computed there."""
@@ -26,11 +30,16 @@ def scorer_gpus(config: ScorerConfig) -> float:
 
 
 class Scorer:
-    """Holds the reward model and the references (true values by user); runs inside its actor's process."""
+    """Holds the reward model and the references (true values by user); runs inside its actor's process.
 
-    def __init__(self, references: Mapping[str, Reference], config: ScorerConfig, replies: str) -> None:
+    `seat` is its number in the pool: whoever takes it over goes on with what is left of its judge's budget.
+    """
+
+    def __init__(
+        self, references: Mapping[str, Reference], config: ScorerConfig, replies: str, seat: int
+    ) -> None:
         self.references = references
-        self.model, self.judge = reward_model(config, Path(replies), share=config.actors)
+        self.model, self.judge = reward_model(config, Path(replies), Path(replies) / SPENT / str(seat))
 
     def score(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Score]:
         """Score responses, in order."""
@@ -56,15 +65,16 @@ class ScorerPool:
     ) -> None:
         if config.judge == "llm":
             judge_client(config, replies)  # said here, rather than by an actor later
+        shutil.rmtree(replies / SPENT, ignore_errors=True)
         self.config = config
         self.start_s = start_s
         self.lost: list[str] = []
         self._arguments = (ray.put(dict(references)), config, str(replies.absolute()))
         self._actors: dict[str, Any] = {}
+        self._seats: dict[str, int] = {}
         self._up: set[str] = set()
-        self._started = 0
-        for _ in range(config.actors):
-            self._start()
+        for seat in range(config.actors):
+            self._start(seat)
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
         """Score every rollout of every group, in order.
@@ -83,7 +93,7 @@ class ScorerPool:
         def replace(name: str, place: int, cause: str) -> None:
             self.lost.append(f"{name} with group {groups[place].group_id}: {cause}")
             ray.kill(self._actors.pop(name))
-            idle.append(self._start())
+            idle.append(self._start(self._seats[name]))
             if tries[place] < LIVES:
                 queue.append(place)
             else:
@@ -129,12 +139,12 @@ class ScorerPool:
         prompts = [group.prompt] * len(group.rollouts)
         return self._actors[name].score.remote(prompts, [rollout.text for rollout in group.rollouts])
 
-    def _start(self) -> str:
-        name = f"scorer {self._started}"
-        self._started += 1
+    def _start(self, seat: int) -> str:
+        name = f"scorer {len(self._seats)}"
+        self._seats[name] = seat
         gpus = scorer_gpus(self.config)
         actor = ray.remote(Scorer).options(num_cpus=self.config.cpus_per_actor, num_gpus=gpus)
-        self._actors[name] = actor.remote(*self._arguments)
+        self._actors[name] = actor.remote(*self._arguments, seat)
         return name
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import openai
 
+from lm.budget import Budget
 from lm.chat import ChatReply, ChatRequest, json_of
 from lm.endpoint import checked_url, key_from
 from lm.reply_cache import ReplyCache
@@ -60,14 +61,19 @@ class ChatClient:
     what it adds to those in flight. A request that finds too little left waits for those in flight, which
     mostly use less than was set aside, and fails with `budget` when none is left to wait for. An attempt that
     was given up or whose server tells no usage counts in full, one that ended with an error not at all.
+    What is spent is recorded in the file `spent`, if one is named, and counts for the next client that is
+    given the same; of one that was killed, what was in flight counts in full.
 
     One call at a time. `section` is where the config stands in a recipe, for error messages.
 
     Raises:
-        UserError: the config names no model, no URL or no key; the message names the field to mend.
+        UserError: the config names no model, no URL or no key; the message names the field to mend. Or the
+            record of what is spent cannot be kept.
     """
 
-    def __init__(self, config: ClientConfig, cache_dir: Path, *, section: str = "llm") -> None:
+    def __init__(
+        self, config: ClientConfig, cache_dir: Path, *, section: str = "llm", spent: Path | None = None
+    ) -> None:
         self.config = config
         self.stats = ChatStats()
         self._section = section
@@ -76,7 +82,7 @@ class ChatClient:
         self._base_url, self._is_local = checked_url(config.base_url, section)
         self._key = key_from(config.api_key_env, section)
         self._cache = ReplyCache(cache_dir)
-        self._budget = _Budget(config.max_total_tokens)
+        self._budget = Budget(config.max_total_tokens, spent)
 
     def complete(
         self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
@@ -273,36 +279,6 @@ class ChatClient:
             "seed": request.seed,
         }
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-
-
-class _Budget:
-    """Tokens spent, and tokens set aside for what is in flight; a cap of 0 is none."""
-
-    def __init__(self, cap: int) -> None:
-        self._cap = cap
-        self._spent = 0
-        self._reserved = 0
-        self._settled = asyncio.Event()
-
-    def start_round(self) -> None:
-        """An event stays with the event loop it was first waited for in, and every call has its own."""
-        self._settled = asyncio.Event()
-
-    async def reserve(self, tokens: int) -> bool:
-        """Set `tokens` aside, once those in flight leave room for them; False where they never will."""
-        while self._cap and self._spent + self._reserved + tokens > self._cap:
-            if not self._reserved:
-                return False
-            self._settled.clear()
-            await self._settled.wait()
-        self._reserved += tokens
-        return True
-
-    def settle(self, reserved: int, spent: int) -> None:
-        """What was set aside turned out to be `spent`."""
-        self._reserved -= reserved
-        self._spent += spent
-        self._settled.set()
 
 
 def _read_completion(completion: Any) -> ChatReply:

@@ -22,7 +22,10 @@ class ClientConfig:
         4, "Further attempts after a lost connection, a timeout, 429 or 5xx.", low=0, high=10
     )
     max_total_tokens: int = opt(
-        2_000_000, "Prompt and completion tokens a client may use, over all its calls; 0: no cap.", low=0
+        2_000_000,
+        "Prompt and completion tokens that may be used from start to end of a command, over all calls; 0: no "
+        "cap.",
+        low=0,
     )
     deadline_s: float = opt(
         3600.0, "Longest that one call may take, all its requests together, seconds.", low=0.01, high=1e6

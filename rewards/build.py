@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 JUDGES = ("rules", "llm")
 
 
-def reward_model(config: ScorerConfig, replies: Path, *, share: int = 1) -> tuple[RewardModel, Judge]:
+def reward_model(config: ScorerConfig, replies: Path, spent: Path | None = None) -> tuple[RewardModel, Judge]:
     """The reward model, and the judge in it for its `stats`.
 
-    Replies of a judging language model are kept below `replies`; the model is given a `share`-th of the token
-    budget, as so many processes ask.
+    Replies of a judging language model are kept below `replies`. It has one scorer's share of the token
+    budget; what is used of it stands in the file `spent`, if one is named, for whoever takes its place.
 
     Raises:
         UserError: there is no such embedding model, or the language model's settings are at fault.
@@ -36,7 +36,7 @@ def reward_model(config: ScorerConfig, replies: Path, *, share: int = 1) -> tupl
     tags = TagScorer(similarity)
     judge: Judge
     if config.judge == "llm":
-        judge = LLMJudge(judge_client(config, replies, share=share), config.judge_repeats, tags)
+        judge = LLMJudge(judge_client(config, replies, spent), config.judge_repeats, tags)
     else:
         judge = RuleJudge(tags)
     model = RewardModel(
@@ -47,8 +47,8 @@ def reward_model(config: ScorerConfig, replies: Path, *, share: int = 1) -> tupl
     return model, judge
 
 
-def judge_client(config: ScorerConfig, replies: Path, *, share: int = 1) -> "ChatClient":
-    """The client of the judging language model.
+def judge_client(config: ScorerConfig, replies: Path, spent: Path | None = None) -> "ChatClient":
+    """The client of the judging language model for one of `config.actors` scorers (see `reward_model`).
 
     Raises:
         UserError: the config names no model, no URL or no key.
@@ -58,8 +58,8 @@ def judge_client(config: ScorerConfig, replies: Path, *, share: int = 1) -> "Cha
     most = config.llm.max_total_tokens
     llm = replace(
         config.llm,
-        max_total_tokens=max(1, most // share) if most else 0,
+        max_total_tokens=max(1, most // config.actors) if most else 0,
         # A judge that does not answer must be told before its scorer is taken for one that hangs.
         deadline_s=min(config.llm.deadline_s, 0.8 * config.timeout_s),
     )
-    return ChatClient(llm, replies, section="scorer.llm")
+    return ChatClient(llm, replies, section="scorer.llm", spent=spent)

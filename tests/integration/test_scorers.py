@@ -1,5 +1,6 @@
 """Scorer actors on a real Ray: one that dies, hangs or raises costs no score, and makes no zero."""
 
+import json
 import math
 import socket
 import threading
@@ -21,6 +22,7 @@ from records.config import ClusterConfig, ScorerConfig
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt, Rollout, RolloutGroup
 from rewards.build import reward_model
 from tests.integration.conftest import ray_processes
+from tests.test_lm_client import Server, completion
 
 REFERENCES = {"u": {"gender": ("female",), "interests": ("cycling",)}}
 RULES = ScorerConfig(actors=2, embeddings="")
@@ -142,6 +144,30 @@ def test_a_judge_that_does_not_answer_is_an_error_and_no_zero(silence: str, tmp_
     assert (malformed.error, malformed.reward) == ("", 0.0)
     assert stats[0]["failed"] == {"timeout": 2}
     assert pool.lost == []
+
+
+def test_who_takes_a_seat_goes_on_with_its_budget(tmp_path: Path) -> None:
+    used, cap = 2200, 9000
+    server = Server()
+    grades = json.dumps({"completeness": 5, "consistency": 5, "aesthetics": 5})
+    server.behave = lambda body: completion(grades, prompt=used - 100, written=100)
+    llm = ClientConfig(base_url=server.url, model="m", max_total_tokens=cap, concurrency=1)
+    config = ScorerConfig(judge="llm", judge_repeats=1, llm=llm, embeddings="", actors=1)
+    groups = [group(f"g{n}", [answer(f"The user is a woman number {n}.")], COMPOSITE_TASK) for n in range(8)]
+    pool = ScorerPool(REFERENCES, config, 120, tmp_path)
+    try:
+        errors = []
+        for first in range(0, 8, 2):
+            errors += [one.scores[0].error for one in pool.score(groups[first : first + 2])]
+            for process in scorer_processes():
+                process.kill()
+    finally:
+        pool.close()
+        server.stop()
+    assert len(pool.lost) == 3  # nobody had time to take the seat of the last
+    asked = len(server.bodies)
+    assert 3 <= asked <= cap // used  # as the most that a request can use is set aside, the last may not fit
+    assert errors == [""] * asked + ["judge: budget"] * (8 - asked)
 
 
 def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
