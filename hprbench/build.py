@@ -23,7 +23,7 @@ FORMAT = 1
 """Version of the benchmark file."""
 
 STRATA = ("gender", "age_group")
-"""Tags the benchmark is balanced over (as the RL prompts of the UserGPT report are)."""
+"""Tags the benchmark is balanced over, and the RL prompts (as those of the UserGPT report are)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +36,24 @@ class Benchmark:
     extractor_version: str
 
 
-def select_users(gold: Gold, count: int, seed: int) -> list[str]:
+def stratum_of(tags: Mapping[str, GoldTag]) -> tuple[str, ...]:
+    """The values of STRATA of a user with these tags."""
+    return tuple((tags[tag].values or (NA,))[0] for tag in STRATA)
+
+
+def select_users(gold: Gold, count: int, seed: int, *, key: str = "bench.users") -> list[str]:
     """`count` users, evenly over gender × age_group (NA is a stratum) until a stratum runs out.
 
     Even rather than proportional, so that every stratum is measured about equally well.
-    Deterministic by `seed` whatever the order of `gold`; returned sorted. Raises UserError when
-    `count` is not between 1 and the number of users.
+    Deterministic by `seed` whatever the order of `gold`; returned sorted. Raises UserError, naming `key`,
+    when `count` is not between 1 and the number of users.
     """
     if not 1 <= count <= len(gold):
-        raise UserError(f"bench.users={count}: choose between 1 and the {len(gold)} users there are")
+        raise UserError(f"{key}={count}: choose between 1 and the {len(gold)} users there are")
     rng = np.random.default_rng(seed)
     strata: dict[tuple[str, ...], list[str]] = {}
     for user in sorted(gold):
-        stratum = tuple((gold[user][tag].values or (NA,))[0] for tag in STRATA)
-        strata.setdefault(stratum, []).append(user)
+        strata.setdefault(stratum_of(gold[user]), []).append(user)
     queues = [list(rng.permutation(strata[stratum])) for stratum in sorted(strata)]
     chosen: list[str] = []
     while len(chosen) < count:

@@ -1,10 +1,16 @@
 """Which questions DF-GRPO asks."""
 
-from launch.stages.rl import rl_prompts
+import json
+from pathlib import Path
+
+import polars as pl
+
+from launch.stages.rl_prompts import rl_prompts, write_prompts
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, Prompt
 from records.tags import TAG_NAMES
+from tests.test_hprbench_build import gold_user
 
 TOKENIZER = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Milk"], 300))
 USERS = [f"u{number}" for number in range(8)]
@@ -44,3 +50,28 @@ def test_with_one_a_choice_in_the_order_of_the_tag_table_that_the_seed_decides()
 def test_composites_are_spread_evenly_over_users() -> None:
     tasks = [prompt.task == COMPOSITE_TASK for prompt in _asked(composite_share=0.25)]
     assert tasks == [False, False, False, True] * 2
+
+
+def test_prompts_are_a_file_with_counts(tmp_path: Path) -> None:
+    gold = {user: gold_user(user, gender="female") for user in USERS[:6]}
+    gold |= {user: gold_user(user, gender="male", age_group="55+") for user in USERS[6:]}
+    asked = _asked(composite_share=0.25)
+    write_prompts(tmp_path, {"rl": asked, "probe": asked[:1]}, gold)
+    table = pl.read_parquet(tmp_path / "prompts.parquet")
+    assert table["purpose"].to_list() == ["rl"] * 8 + ["probe"]
+    assert table.row(7, named=True) == {
+        "purpose": "rl",
+        "prompt_id": "u7/composite",
+        "user_id": "u7",
+        "task": "composite",
+        "tags": list(TAG_NAMES),
+        "lines": 1,
+        "tokens": len(asked[7].token_ids),
+        "gender": "male",
+        "age_group": "55+",
+    }
+    counts = json.loads((tmp_path / "prompts.json").read_text())
+    assert counts["rl"]["tasks"] == {"composite": 2, "tags": 6}
+    assert counts["rl"]["strata"] == {"female NA": 6, "male 55+": 2}
+    assert counts["rl"]["tokens"]["most"] == max(len(prompt.token_ids) for prompt in asked)
+    assert counts["probe"]["users"] == counts["probe"]["prompts"] == 1

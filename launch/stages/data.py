@@ -77,17 +77,23 @@ def run_simulate(run: Run) -> None:
 
 
 def split_users(recipe: Recipe, gold: dict[str, dict[str, GoldTag]]) -> Splits:
-    """Choose benchmark users first (stratified), then probe and RL users; the rest train the SFT model."""
-    bench = select_users(gold, recipe.bench.users, recipe.seed)
-    rest = sorted(gold.keys() - set(bench))
-    order = [rest[int(i)] for i in np.random.default_rng([recipe.seed, 1]).permutation(len(rest))]
-    probe, rl = recipe.sft.probe_users, recipe.sft.probe_users + recipe.sft.rl_users
-    return Splits(
-        bench=tuple(bench),
-        probe=tuple(sorted(order[:probe])),
-        rl=tuple(sorted(order[probe:rl])),
-        sft=tuple(sorted(order[rl:])),
-    )
+    """Choose the users of the benchmark, the reward probe and DF-GRPO, in this order and each evenly over
+    gender × age; the rest train the SFT model.
+
+    Raises:
+        UserError: there are too few users.
+    """
+    sizes = {
+        "bench.users": recipe.bench.users,
+        "sft.probe_users": recipe.sft.probe_users,
+        "sft.rl_users": recipe.sft.rl_users,
+    }
+    left, chosen = dict(gold), []
+    for key, count in sizes.items():
+        chosen.append(tuple(select_users(left, count, recipe.seed, key=key)))
+        left = {user: tags for user, tags in left.items() if user not in set(chosen[-1])}
+    bench, probe, rl = chosen
+    return Splits(bench=bench, probe=probe, rl=rl, sft=tuple(sorted(left)))
 
 
 def run_semantize(run: Run) -> None:

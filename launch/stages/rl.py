@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
@@ -17,13 +15,10 @@ from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.data import check_room, load_gold, load_histories, load_splits
+from launch.stages.rl_prompts import rl_prompts, write_prompts
 from lm import checkpoint
-from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json
-from records.history import SemanticHistory
-from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
-from records.tags import TAG_NAMES
 from rl.loop import RLRun, train
 
 
@@ -82,30 +77,6 @@ class _Shown:
         self.log.text(step, name, text)
 
 
-def rl_prompts(
-    users: Sequence[str],
-    histories: Mapping[str, SemanticHistory],
-    tokenizer: ChatTokenizer,
-    *,
-    composite_share: float,
-    tags_per_prompt: int,
-    seed: int,
-) -> list[Prompt]:
-    """One question a user, about `tags_per_prompt` of the tags (0: all), chosen by `seed`.
-
-    Evenly over users, `composite_share` of the questions want a summary.
-    """
-    prompts = []
-    for place, user in enumerate(users):
-        composite = int((place + 1) * composite_share) > int(place * composite_share)
-        task = COMPOSITE_TASK if composite else TAGS_TASK
-        drawn = np.random.default_rng([seed, place]).permutation(len(TAG_NAMES))
-        chosen = sorted(drawn[: tags_per_prompt or None])
-        tags = tuple(TAG_NAMES[number] for number in chosen)
-        prompts.append(render_prompt(tokenizer, histories[user], tags=tags, task=task))
-    return prompts
-
-
 def say_scorers(run: Run, scorers: ScorerPool) -> None:
     """Keep what scorers did in rl/scorers.json, and tell what went wrong."""
     try:
@@ -141,6 +112,7 @@ def run_rl(run: Run) -> None:
     check_room([histories[user] for user in (*splits.rl, *splits.probe)], tokenizer, recipe)
     prompts = ask(splits.rl, tags_per_prompt=recipe.rl.tags_per_prompt)
     probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
+    write_prompts(directory / "rl", {"rl": prompts, "probe": probe_prompts}, gold)
     write_recipe(directory / "rl" / "config.yaml", recipe)
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = checkpoint.step_of(newest)

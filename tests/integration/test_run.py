@@ -127,6 +127,9 @@ def test_ledger_holds_every_sample(tiny_run: Path) -> None:
     assert ledger.height == 3 * 4 * 2
     assert ledger["step"].unique().sort().to_list() == [0, 1, 2]
     assert (ledger["staleness"] == 0).all()
+    prompts = pl.read_parquet(tiny_run / "rl" / "prompts.parquet")
+    assert prompts["purpose"].value_counts(sort=True).rows() == [("rl", 12), ("probe", 4)]
+    assert set(ledger["prompt_id"]) <= set(prompts.filter(purpose="rl")["prompt_id"])
 
 
 def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:

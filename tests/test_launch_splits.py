@@ -1,0 +1,54 @@
+"""Who is in which set: disjoint, even over gender and age, and decided by the seed alone."""
+
+from collections import Counter
+from dataclasses import astuple, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hprbench.build import stratum_of
+from launch.stages.data import Splits, split_users
+from records.config import BenchConfig, Recipe, SFTConfig
+from records.errors import UserError
+from records.tags import TAG, GoldTag
+from tests.test_hprbench_build import gold_user
+
+GENDERS, AGES = TAG["gender"].values, TAG["age_group"].values
+GOLD = {
+    f"u{number:03}": gold_user(
+        f"u{number:03}",
+        gender=GENDERS[number % 2],
+        # The older, the fewer.
+        age_group=AGES[min(number % 7, number % 11) % len(AGES)],
+    )
+    for number in range(400)
+}
+
+
+def split(gold: dict[str, dict[str, GoldTag]], bench: int, probe: int, rl: int, seed: int = 0) -> Splits:
+    sft = SFTConfig(probe_users=probe, rl_users=rl)
+    return split_users(replace(Recipe(), seed=seed, bench=BenchConfig(users=bench), sft=sft), gold)
+
+
+def test_benchmark_probe_and_rl_are_even_over_gender_and_age() -> None:
+    splits = split(GOLD, 20, 40, 60)
+    for users, each in ((splits.bench, 2), (splits.probe, 4), (splits.rl, 6)):
+        assert Counter(stratum_of(GOLD[user]) for user in users) == {
+            (gender, age): each for gender in GENDERS for age in AGES
+        }
+
+
+@settings(max_examples=25)
+@given(*[st.integers(1, 130)] * 3, st.integers(0, 9))
+def test_nobody_has_two_purposes_and_nobody_is_lost(bench: int, probe: int, rl: int, seed: int) -> None:
+    splits = split(GOLD, bench, probe, rl, seed)
+    parts = astuple(splits)
+    assert [len(part) for part in parts[:3]] == [bench, probe, rl]
+    assert sorted(user for part in parts for user in part) == sorted(GOLD)
+    assert split(dict(reversed(GOLD.items())), bench, probe, rl, seed) == splits
+
+
+def test_too_few_users_are_told_by_the_key_that_asks_for_them() -> None:
+    with pytest.raises(UserError, match=r"^sft\.rl_users=60: choose between 1 and the 0 users there are"):
+        split(GOLD, 200, 200, 60)
