@@ -171,7 +171,7 @@ def _read_values(name: str, value: object) -> tuple[str, ...]:
             raise _SchemaError(f"{name}: a value must be text")
         if not tag.is_open and item not in tag.values:
             raise _SchemaError(f"{name}: {item!r} is none of {', '.join(tag.values)}")
-    return tuple(dict.fromkeys(values))  # a list is a set: what stands twice is said once
+    return tuple(values)  # what stands twice stays so: scorers see that it was said twice
 
 
 def _is_text(value: object) -> bool:

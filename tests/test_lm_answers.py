@@ -171,6 +171,12 @@ def test_schema_of_a_list_tag(value: Any) -> None:
     assert parsed.reason == "schema"
 
 
+def test_what_stands_twice_is_not_mended() -> None:
+    parsed = _parse(_wrapped(json.dumps({"interests": {"value": ["chess", "chess"]}})), ("interests",))
+    assert isinstance(parsed, Answer)
+    assert parsed.tags["interests"].values == ("chess", "chess")
+
+
 @pytest.mark.parametrize(
     "summary",
     [

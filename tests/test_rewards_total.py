@@ -1,5 +1,6 @@
 """From response to score: gates, sums, and failures that are no zeros."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -141,6 +142,18 @@ def test_a_scorer_that_fails_marks_the_response_at_fault_alone(part: str, way: s
     assert first == last
     assert not first.error
     assert first.reward > 0
+
+
+def test_saying_a_value_twice_costs() -> None:
+    prompt = replace(_prompt(TAGS_TASK), tags=("interests",))
+    texts = [
+        f'<think>t</think><answer>{{"interests":{{"value":{json.dumps(said)}}}}}</answer>'
+        for said in (["chess"], ["chess", "chess"])
+    ]
+    once, twice = MODEL.score([prompt] * 2, texts, [{"interests": ("chess",)}] * 2)
+    # 2·1/(2+1): the second is a wrong one.
+    assert (once.atomic, twice.atomic) == (1.0, pytest.approx(2 / 3))
+    assert twice.reasons == ("tag:interests",)
 
 
 def test_reasons_say_what_cost_reward() -> None:
