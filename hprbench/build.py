@@ -17,13 +17,11 @@ from hprbench.metrics import Gold
 from records.errors import UserError
 from records.files import read_json, write_json
 from records.history import SemanticHistory
-from records.tags import NA, GoldTag
+from records.strata import evenly
+from records.tags import GoldTag
 
 FORMAT = 1
 """Version of the benchmark file."""
-
-STRATA = ("gender", "age_group")
-"""Tags the benchmark is balanced over, and the RL prompts (as those of the UserGPT report are)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +34,8 @@ class Benchmark:
     extractor_version: str
 
 
-def stratum_of(tags: Mapping[str, GoldTag]) -> tuple[str, ...]:
-    """The values of STRATA of a user with these tags."""
-    return tuple((tags[tag].values or (NA,))[0] for tag in STRATA)
-
-
 def select_users(gold: Gold, count: int, seed: int, *, key: str = "bench.users") -> list[str]:
-    """`count` users, evenly over gender × age_group (NA is a stratum) until a stratum runs out.
+    """`count` users, evenly over gender × age group (see `records.strata`).
 
     Even rather than proportional, so that every stratum is measured about equally well.
     Deterministic by `seed` whatever the order of `gold`; returned sorted. Raises UserError, naming `key`,
@@ -50,18 +43,7 @@ def select_users(gold: Gold, count: int, seed: int, *, key: str = "bench.users")
     """
     if not 1 <= count <= len(gold):
         raise UserError(f"{key}={count}: choose between 1 and the {len(gold)} users there are")
-    rng = np.random.default_rng(seed)
-    strata: dict[tuple[str, ...], list[str]] = {}
-    for user in sorted(gold):
-        strata.setdefault(stratum_of(gold[user]), []).append(user)
-    queues = [list(rng.permutation(strata[stratum])) for stratum in sorted(strata)]
-    chosen: list[str] = []
-    while len(chosen) < count:
-        # A fresh order a round, so that the last, incomplete round favours no stratum.
-        for place in rng.permutation(len(queues)):
-            if queues[place] and len(chosen) < count:
-                chosen.append(str(queues[place].pop()))
-    return sorted(chosen)
+    return sorted(evenly(gold, np.random.default_rng(seed))[:count])
 
 
 def histories_sha256(histories: Iterable[SemanticHistory]) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 from records.config import AnswerConfig, SFTStageConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.strata import evenly
 from records.tags import TAG_NAMES, GoldTag
 from sft.bands import CONTROVERSIAL, STANDARD, Gold
 from sft.demonstration import gold_answer
@@ -39,7 +40,8 @@ def build_stage(
     teacher_silence: float,
     seed: int,
 ) -> list[Lesson]:
-    """The lessons of one stage, in training order; users take turns, so all are seen about equally often.
+    """The lessons of one stage, in training order. Users take turns, and where there are fewer lessons than
+    users, or more by a part, these are even over gender × age group.
 
     Lessons on one history (`questions`) follow each other. Where no tag of any user belongs to the stage
     there are none.
@@ -48,7 +50,7 @@ def build_stage(
     tags_of: dict[tuple[str, str], set[str]] = {}
     for user, tag, band in bands.select("user_id", "tag", "band").iter_rows():
         tags_of.setdefault((user, band), set()).add(tag)
-    users = sorted(bands["user_id"].unique())
+    labelled = {user: gold[user] for user in bands["user_id"].unique()}
     replayed = round(config.examples * config.replay_share) if replay else 0
     blocks: list[Sequence[Lesson]] = []
     eligible = [band for band in bands["band"].unique() if band in _BANDS[stage]]
@@ -56,8 +58,7 @@ def build_stage(
     # A pass over all users that finds nothing to teach is the last.
     while eligible and drawn < sum(map(len, blocks)) < config.examples - replayed:
         drawn = sum(map(len, blocks))
-        for index in rng.permutation(len(users)):
-            user = users[int(index)]
+        for user in evenly(labelled, rng):
             standard = tags_of.get((user, STANDARD), set())
             controversial = tags_of.get((user, CONTROVERSIAL), set())
             whole = histories[user]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hprbench.build import stratum_of
 from launch.stages.data import Splits, split_users
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
+from records.strata import stratum_of
 from records.tags import TAG, GoldTag
 from tests.test_hprbench_build import gold_user
 

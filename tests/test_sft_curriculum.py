@@ -1,6 +1,7 @@
 """Curriculum data: bands by agreement, and what goes into which stage."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -104,6 +105,24 @@ def test_stage_1_asks_for_standard_tags_only() -> None:
         assert len(lesson.tags) >= 2
     assert len({lesson.tags for lesson in lessons}) > 5
     assert sum(lesson.tags == STANDARD for lesson in lessons) >= 15
+
+
+def test_fewer_lessons_than_users_are_even_over_gender_and_age() -> None:
+    many, few = [f"m{n}" for n in range(30)], [f"f{n}" for n in range(6)]
+    gender = {user: replace(GOLD["u0"]["gender"], values=("male",)) for user in many}
+    gender |= {user: replace(GOLD["u0"]["gender"], values=("female",)) for user in few}
+    lessons = build_stage(
+        1,
+        SFTStageConfig(examples=10),
+        pl.DataFrame({"user_id": many + few, "tag": "gender", "band": "standard"}),
+        {user: replace(HISTORIES["u0"], user_id=user) for user in many + few},
+        {user: GOLD["u0"] | {"gender": tag} for user, tag in gender.items()},
+        AnswerConfig(),
+        [],
+        teacher_silence=0.0,
+        seed=0,
+    )
+    assert Counter(lesson.user_id[0] for lesson in lessons) == {"m": 5, "f": 5}
 
 
 def test_stage_2_contains_every_controversial_tag() -> None:

@@ -27,6 +27,7 @@ from records.client import ClientConfig
 from records.files import write_json, written_whole
 from records.history import SemanticHistory
 from records.prompt import TAGS_TASK, Request, Sampling
+from records.strata import stratum_of
 from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
 from sft.bands import KNOWN, Staff, ask_teachers, band_tags, base_certainty, without_known
@@ -158,7 +159,8 @@ def run_curriculum(run: Run) -> None:
         stages = [_shuffled(stages, recipe.seed), [], []]
     for number, lessons in enumerate(stages, start=1):
         write_lessons(data / f"stage{number}.parquet", lessons)
-    write_json(data / "counts.json", counts)
+    strata = {f"stage{number}": _strata(lessons, gold) for number, lessons in enumerate(stages, start=1)}
+    write_json(data / "counts.json", counts | {"strata": strata})
     for name, count in counts.items():
         run.reporter.say(f"curriculum: {name} {json.dumps(count)}")
 
@@ -259,6 +261,11 @@ def _lessons(lessons: Sequence[Lesson]) -> dict[str, Any]:
         "tasks": dict(sorted(Counter(lesson.task for lesson in lessons).items())),
         "tags": sum(len(lesson.tags) for lesson in lessons),
     }
+
+
+def _strata(lessons: Sequence[Lesson], gold: Gold) -> dict[str, int]:
+    """Lessons by gender and age group of their users."""
+    return dict(sorted(Counter(" ".join(stratum_of(gold[lesson.user_id])) for lesson in lessons).items()))
 
 
 def _write(path: Path, frame: pl.DataFrame) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hprbench.build import STRATA, stratum_of
 from hprbench.metrics import Gold
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json, written_whole
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
+from records.strata import STRATA, stratum_of
 from records.tags import TAG_NAMES
 
 PROMPTS_SCHEMA: dict[str, Any] = {

@@ -217,10 +217,10 @@ def plain_steps(cluster: bool, model_dir: Path) -> tuple[list[UpdateReport], Any
     "changes",
     [
         {"zero_stage": 2},
-        {"ranks": 2},
+        {"ranks": 2, "zero_stage": 1},
         {"ranks": 2, "zero_stage": 3, "gradient_checkpointing": True},
     ],
-    ids=["zero2", "two-ranks", "two-ranks-zero3-checkpointing"],
+    ids=["zero2", "two-ranks-zero1", "two-ranks-zero3-checkpointing"],
 )
 def test_ranks_zero_stages_and_recomputation_agree(
     cluster: bool, model_dir: Path, plain_steps: tuple[list[UpdateReport], Any], changes: dict[str, int]

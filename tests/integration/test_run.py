@@ -178,6 +178,9 @@ def test_a_pilot_is_the_base_that_is_asked_what_it_knows(tmp_path: Path) -> None
     counts = json.loads((sft / "data" / "counts.json").read_text())
     assert counts["base"]["answers"] == 2 * labels["user_id"].n_unique()
     assert sum(counts["bands"].values()) == len(labels)
+    assert {name: sum(told.values()) for name, told in counts["strata"].items()} == {
+        f"stage{number}": counts[f"stage{number}"]["lessons"] for number in (1, 2, 3)
+    }
     assert (sft / "pilot" / "model.safetensors").is_file()
     again = usergpt(*words)
     assert again.stdout.count("unchanged, skipped") == 5
