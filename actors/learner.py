@@ -127,6 +127,8 @@ class LearnerRank:
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         self.device = torch.device("cpu" if on_cpu else "cuda")
         self.dtype = torch.float32 if on_cpu else torch.bfloat16
+        # Without ZeRO, DeepSpeed adds up bfloat16 gradients in bfloat16 and clips them otherwise.
+        self.zero_stage = config.zero_stage if on_cpu else max(1, config.zero_stage)
         module = load_network(self.model_dir, self.dtype)
         if config.gradient_checkpointing:
             recompute_activations(module)
@@ -137,9 +139,10 @@ class LearnerRank:
                 "train_micro_batch_size_per_gpu": 1,
                 "gradient_accumulation_steps": 1,
                 "gradient_clipping": config.max_grad_norm,
-                "zero_optimization": {"stage": config.zero_stage},
+                "zero_optimization": {"stage": self.zero_stage},
                 "zero_allow_untested_optimizer": True,
                 "bf16": {"enabled": not on_cpu},
+                "data_types": {"grad_accum_dtype": "fp32"},
                 "optimizer": {
                     "type": {"adamw": "AdamW", "muon": "Muon"}[optimizer],
                     "params": {"lr": 0.0, "weight_decay": config.weight_decay, "torch_adam": True},
@@ -217,7 +220,7 @@ class LearnerRank:
     def _step(self) -> float:
         """Apply the accumulated gradients; returns their norm before clipping."""
         norm = None
-        if self.config.zero_stage == 0:
+        if self.zero_stage == 0:
             gradients = [p.grad for p in self.engine.parameters() if p.grad is not None]
             norm = float(torch.nn.utils.get_total_norm(gradients))
         self.engine.step()
@@ -262,7 +265,7 @@ class LearnerRank:
         import deepspeed
 
         for name, parameter in self.engine.module.network.named_parameters():
-            with deepspeed.zero.GatheredParameters([parameter], enabled=self.config.zero_stage == 3):
+            with deepspeed.zero.GatheredParameters([parameter], enabled=self.zero_stage == 3):
                 if self.rank == 0:
                     yield name, parameter.detach().float().cpu().numpy().copy()
 
@@ -301,9 +304,7 @@ class LearnerRank:
         # is missing it would go on with fresh moments and say nothing.
         folder = directory / "deepspeed"
         shard = f"*zero_pp_rank_{self.rank}_*_optim_states.pt"
-        whole = any(folder.glob("*_model_states.pt")) and (
-            self.config.zero_stage == 0 or any(folder.glob(shard))
-        )
+        whole = any(folder.glob("*_model_states.pt")) and (self.zero_stage == 0 or any(folder.glob(shard)))
         if whole:
             self.engine.checkpoint_engine.load = load_tensors
             whole = self.engine.load_checkpoint(str(directory), tag="deepspeed")[0] is not None

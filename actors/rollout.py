@@ -41,6 +41,8 @@ class RolloutEngine:
             enable_chunked_prefill=not on_cpu,
             max_model_len=max_length,
             max_num_seqs=config.max_sequences,
+            # An engine that shares its GPU keeps to its share of the memory.
+            gpu_memory_utilization=0.9 * min(1.0, config.gpus_per_actor or 1.0),
             max_num_batched_tokens=max(4096, max_length),
             logprobs_mode="processed_logprobs",
             worker_extension_cls="actors.weights.WeightReceiver",

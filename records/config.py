@@ -116,7 +116,7 @@ class LearnerConfig:
     cpus_per_rank: float = opt(0.5, "Ray CPUs reserved a rank; fractions share a core.", low=0)
     gpus_per_rank: float = opt(0.0, "Ray GPUs reserved a rank; 0 trains on CPU.", low=0)
     threads: int = opt(2, "Compute threads a rank on CPU.", low=1)
-    zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3.")
+    zero_stage: int = opt(0, "DeepSpeed ZeRO stage: 0, 1, 2 or 3; on GPU 0 is 1.")
     gradient_checkpointing: bool = opt(
         False, "Compute activations again in the backward pass: a third more time, far less memory."
     )
