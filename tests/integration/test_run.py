@@ -17,6 +17,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from launch.bench_endpoint import bench_model
+from launch.cli import main
 from lm.chat import ChatReply, ChatRequest
 from lm.client import ChatStats
 from records.client import ClientConfig
@@ -390,10 +391,11 @@ def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) 
         (["bench", "compare", "nowhere", "nowhere"], "nowhere: no run with a benchmark there"),
     ],
 )  # fmt: skip
-def test_bad_input_gets_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     extra = [f"runs_dir={tmp_path}"] if arguments[0] == "run" else []
-    done = usergpt(*arguments, *extra)
-    assert done.returncode == 2, done.stdout + done.stderr
-    (line,) = done.stderr.strip().splitlines()
+    assert main([*arguments, *extra]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("usergpt: ")
     assert message in line
