@@ -60,7 +60,7 @@ def profile(
     `out`/histories; `overrides` (`key=value`) change the run's recipe. Users done stand in `out`/parts as
     soon as they are, and a rerun goes on. With `previous`, the --out of a profile before, `log` holds new
     events alone, and the profiles are those before brought up to date. With `against`, another --out, the
-    agreement is told.
+    agreement is told, and by tag in `out`/agreement.json.
 
     Raises:
         UserError: the log, mapping or run is at fault, or `out` holds profiles of another model.
@@ -98,7 +98,11 @@ def profile(
         reporter.say(f"{len(histories)} users with new events, {changed} of them with a tag that changed")
     if others is not None:
         found = agreement(profiles, others)
-        reporter.say(f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users")
+        write_json(out / "agreement.json", found)
+        reporter.say(
+            f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users; by tag in "
+            f"{out / 'agreement.json'}"
+        )
     show(reporter.console, next((p for p in profiles.values() if p["error"] is None), None))
     return 0
 

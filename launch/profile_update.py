@@ -54,7 +54,7 @@ def updated(previous: Profile, new: Profile) -> Profile:
     if previous["error"] is not None:
         return new | {"updated": _known(new)}
     tags = {name: _newer(name, previous["tags"][name], new["tags"][name]) for name in TAG_NAMES}
-    changed = [name for name in TAG_NAMES if _values(tags[name]) != _values(previous["tags"][name])]
+    changed = [name for name in TAG_NAMES if known_values(tags[name]) != known_values(previous["tags"][name])]
     return {
         **previous,
         "tags": tags,
@@ -79,11 +79,11 @@ def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[
 
 
 def _newer(name: str, previous: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    if not _values(new) or not new["evidence"]:
+    if not known_values(new) or not new["evidence"]:
         return previous
     if TAG[name].max_values == 1:
         return new
-    values = list(dict.fromkeys([*_values(new), *_values(previous)]))[: TAG[name].max_values]
+    values = list(dict.fromkeys([*known_values(new), *known_values(previous)]))[: TAG[name].max_values]
     return {"value": values, "evidence": [*new["evidence"], *previous["evidence"]]}
 
 
@@ -94,7 +94,7 @@ def _summary(
     kept: dict[str, list[dict[str, Any]]] = {}
     for sentence in previous:
         kept.setdefault(_dimension(sentence["text"]), []).append(sentence)
-    anew = sentences({name: _values(tag) for name, tag in tags.items()})
+    anew = sentences({name: known_values(tag) for name, tag in tags.items()})
     summary = []
     for dimension in OPENINGS:
         if dimension not in dimensions:
@@ -115,10 +115,11 @@ def _distinct(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _known(profile: Profile) -> list[str]:
-    return [name for name in TAG_NAMES if _values(profile["tags"][name])]
+    return [name for name in TAG_NAMES if known_values(profile["tags"][name])]
 
 
-def _values(tag: Mapping[str, Any]) -> list[str]:
+def known_values(tag: Mapping[str, Any]) -> list[str]:
+    """Values of a tag of a profile; none for NA."""
     value = tag["value"]
     if isinstance(value, list):
         return list(value)
@@ -126,4 +127,4 @@ def _values(tag: Mapping[str, Any]) -> list[str]:
 
 
 def _folded(tag: Mapping[str, Any]) -> set[str]:
-    return {value.casefold() for value in _values(tag)}
+    return {value.casefold() for value in known_values(tag)}
