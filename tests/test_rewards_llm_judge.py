@@ -165,18 +165,29 @@ class TakenIn(Server):
         return [ChatReply(text=reply()) for _ in requests]
 
 
-def quality_if_taken_in(summary: Sequence[str], tags: Values) -> float:
-    scorer = SummaryScorer(LLMJudge(TakenIn(), 2, TAG_SCORES), ScorerConfig().summary_weights)
+class LikesLength(Server):
+    """Grades a grade better for every ten words."""
+
+    def complete(
+        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
+    ) -> list[ChatReply]:
+        grades = [min(5, 1 + len(json.loads(one.user)["summary"].split()) // 10) for one in requests]
+        return [ChatReply(text=reply(grade, grade, grade)) for grade in grades]
+
+
+def quality_if_taken_in(summary: Sequence[str], tags: Values, by: type[Server] = TakenIn) -> float:
+    scorer = SummaryScorer(LLMJudge(by(), 2, TAG_SCORES), ScorerConfig().summary_weights)
     (opinion,) = scorer.score([judged(written(summary, tags), USER)])
     assert not opinion.error
     return opinion.value
 
 
+@pytest.mark.parametrize("by", [TakenIn, LikesLength])
 @pytest.mark.parametrize("game", list(GAMES))
-def test_gaming_a_judge_that_likes_everything_scores_below_honesty(game: str) -> None:
-    honest = quality_if_taken_in(HONEST, USER)
-    assert honest == pytest.approx(1.0)
-    assert quality_if_taken_in(GAMES[game], USER) < honest - 0.02
+def test_gaming_a_judge_that_is_taken_in_scores_below_honesty(game: str, by: type[Server]) -> None:
+    honest = quality_if_taken_in(HONEST, USER, by)
+    assert honest == pytest.approx(1.0)  # its 61 words are enough for the best grade
+    assert quality_if_taken_in(GAMES[game], USER, by) < honest - 0.02
 
 
 def test_contradicting_the_own_tags_scores_below_honesty_whatever_the_judge_likes() -> None:
