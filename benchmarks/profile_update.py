@@ -4,8 +4,9 @@
 
 The logs of a run's benchmark users are cut in two at a share of each user's time. The first part is
 profiled; the second brings these profiles up to date (`usergpt profile --previous`); the whole log is
-profiled as well. Told are the share of tags on which both agree, and how many of each are right; profiles of
-the first part, left as they are, stand beside them. A rerun goes on.
+profiled as well. Told are the share of tags on which both agree, and how many of each are right, over users
+whose answers could all be read; profiles of the first part, left as they are, stand beside them. A rerun goes
+on.
 """
 
 import argparse
@@ -38,15 +39,13 @@ def cut(events: pl.DataFrame, share: float) -> dict[str, pl.DataFrame]:
 
 
 def accuracy(profiles: Mapping[str, Profile], gold: Gold) -> dict[str, float]:
-    """Share of users whose tag is right, by tag and as `mean`; of a malformed answer none is."""
+    """Share of users whose tag is right, by tag and as `mean`."""
     by_tag = {
         tag: float(
             np.mean(
                 [
-                    user in profiles
-                    and profiles[user]["error"] is None
-                    and is_correct(tag, known_values(profiles[user]["tags"][tag]), tags[tag].values)
-                    for user, tags in gold.items()
+                    is_correct(tag, known_values(one["tags"][tag]), gold[user][tag].values)
+                    for user, one in profiles.items()
                 ]
             )
         )
@@ -70,8 +69,13 @@ def measure(run: Path, out: Path, users: int, share: float, overrides: Sequence[
         previous=out / OLD, against=out / WHOLE, overrides=overrides,
     )  # fmt: skip
     made = {part: read_profiles(out / part) for part in parts}
+    malformed = {part: {user for user, one in told.items() if one["error"]} for part, told in made.items()}
+    read = [user for user in chosen if not any(user in users for users in malformed.values())]
+    made = {part: {user: told[user] for user in read} for part, told in made.items()}
     return {
         "users": len(chosen),
+        "malformed": {part: len(users) for part, users in malformed.items()},
+        "read": len(read),
         "share": share,
         "events": {part: len(events) for part, events in parts.items()},
         "changed": float(np.mean([bool(one.get("updated")) for one in made[NEW].values()])),
@@ -96,6 +100,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found))
         return
+    print(f"{found['read']} of {found['users']} users, malformed answers: {found['malformed']}")
     print("| tag | right: old | updated | whole | agree with whole: old | updated |")
     print("|---|---|---|---|---|---|")
     for tag in ("mean", *TAG_NAMES):

@@ -30,11 +30,11 @@ def test_what_is_right_by_hand() -> None:
     tags = {name: {"value": NA, "evidence": []} for name in TAG_NAMES}
     profiles = {
         "a": {"error": None, "tags": tags | {"pet": {"value": "cat", "evidence": []}}},
-        "b": {"error": "truncated", "tags": {}},
+        "b": {"error": None, "tags": tags},
     }
-    gold = {user: gold_user(user, pet="cat", gender="male") for user in "abc"}
+    gold = {user: gold_user(user, pet="cat", gender="male") for user in profiles}
     found = accuracy(profiles, gold)
-    # Of three users one has an answer, in which all but gender is right.
-    assert found["pet"] == pytest.approx(1 / 3)
+    # Gender is NA in both, the pet in one; all else is NA in truth.
+    assert found["pet"] == 0.5
     assert found["gender"] == 0.0
-    assert found["mean"] == pytest.approx((len(TAG_NAMES) - 1) / len(TAG_NAMES) / 3)
+    assert found["mean"] == pytest.approx((len(TAG_NAMES) - 2 + 0.5) / len(TAG_NAMES))
