@@ -19,7 +19,7 @@ from hprbench.validation.grammar import Summary, load_grammar, write_summaries
 from hprbench.validation.readings import read_by_hand
 from records.tags import TAG_NAMES
 
-SUMMARIES = 500
+SUMMARIES = 300
 """Summaries of each level, of some six tags each."""
 SEED = 20260
 
