@@ -26,7 +26,8 @@ _PET_GOODS = (
 
 
 def _at_school(years: str) -> str:
-    return rf"(?<!aged )(?<!-)(?:{years})[- ]years?[- ]olds?(?: (?:child|son|daughter|kid|girl|boy)s?)?"
+    child = "(?: (?:child|son|daughter|kid|girl|boy)s?)?(?! (?:male|female|m[ae]n|wom[ae]n))"
+    return rf"(?<!aged )(?<!-)(?:{years})[- ]years?[- ]olds?{child}"
 
 
 HOME: dict[str, dict[str, list[str]]] = {
@@ -58,7 +59,7 @@ HOME: dict[str, dict[str, list[str]]] = {
             r"|are )?)?pregnant(?: with \w+ (?:first |second |third )?(?:baby|child))?(?!-)",
             r"(?:in|during|a|her|the) pregnancy(?! (?:test|is over|book))",
             r"(?:no (?:children|kids)(?: \w+){0,2} (?:but|and) (?:is |are )?)?expect(?:s|ing"
-            r"|ed)?(?: \w+){0,2} (?:baby|babies|child|twins)",
+            r"|ed)?(?: \w+){0,2} (?:baby|babies|child|twins)(?! to (?!arrive|be))",
             r"(?:is|are|currently) expecting(?! \w)",
             r"await(?:s|ing)?(?: \w+){0,5} (?:baby|birth|child|newborn)",
             r"(?:about|going) to (?:become|be) (?:a |an )?(?:\w+ )?(?:parent|mother|father|mum|mom|dad)",

@@ -21,6 +21,10 @@ _USUALLY = (
     r"(?:often|mostly|usually|mainly|generally|regularly|frequently|typically|almost always"
     r"|always|largely)"
 )
+_GOODS = (
+    r"(?:goods|products?|brands?|items?|buyers?|shoppers?|customers?|consumers?|quality|segment|oriented|fashion|purchases"
+    r"|labels?|lifestyle|options|price range)"
+)
 _MEALS = (
     r"(?:(?:cook\w+|eating|dining|ordering|meals)(?: at home| out| in)?|(?:food )?deliver\w+"
     "|takeaways?|takeout|restaurants?|out)"
@@ -43,7 +47,7 @@ LIFE: dict[str, dict[str, list[str]]] = {
         "takeaway": [
             r"take-?aways?(?: (?:food|meals|customer|habit|dishes))?",
             r"take-?outs?(?: (?:food|meals))?",
-            r"(?:food|meal|home|restaurant) deliver(?:y|ies)",
+            r"(?:food|meal|home|restaurant) deliver(?:y|ies)(?! (?:subscription|company|driver))",
             r"(?:delivered|delivery) (?:food|meals|services|apps?)",
             r"order(?:s|ing|ed)? (?:\w+ )?(?:food )?in(?! (?:bulk|advance|restaurants?))",
             r"orders? (?:\w+ )?delivery",
@@ -152,11 +156,11 @@ LIFE: dict[str, dict[str, list[str]]] = {
             r"mid-range (?:products?|goods|brands?|prices?|items|shopper|buyer)",
         ],
         "premium": [
-            r"premium(?:[- ](?:goods|products?|brands?|items|buyer|shopper|quality|segment|customer"
-            "|oriented))?",
-            r"luxur(?:y|ious)(?: \w+)?",
-            r"high-end(?: \w+)?",
-            r"up-?(?:market|scale)(?: \w+)?",
+            rf"(?:premium|luxury|high-end|up-?(?:market|scale))[- ]{_GOODS}",
+            r"(?:buy\w*|prefer\w*|favou?rs?|chooses?|spends?(?: freely)? on"
+            r"|(?:lifestyle|life|love|taste|preference) (?:of|for))"
+            r" (?:\w+ )?(?:premium|luxury|high-end|up-?market|upscale)(?: \w+)?",
+            r"(?:mostly|mainly|usually|often) premium",
             "(?:top|designer|expensive) brands",
             r"pay(?:s|ing)? (?:extra |more |a premium )?for (?:quality|brands|better)",
             r"quality[- ](?:over|before|above)[- ]price(?: \w+)?",

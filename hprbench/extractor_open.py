@@ -20,7 +20,7 @@ _LIKING = re.compile(r"(?<!\w)an? liking for ([^,.;:!?()]{1,160})", re.IGNORECAS
 _ENJOYS = [
     re.compile(rf"(?<!\w)(?:{expression})", re.IGNORECASE)
     for expression in (
-        r"(?:likes|loves|enjoys|adores|they (?:also )?(?:like|love|enjoy)|is into|are into"
+        r"(?:likes|loves|enjoys|adores|(?:they|I|and) (?:also )?(?:like|love|enjoy)|is into|are into"
         rf"|interested in|fond of|passionate about|keen on) {_LIST}",
         r"(?:interests?|hobby|hobbies|passions?|pastimes?)(?: lies? in| (?:is|are|include|includes)"
         rf"|:| -) ?{_LIST}",
@@ -47,9 +47,38 @@ _LIST_END = re.compile(
     r"|as (?:an? )?(?:main )?(?:hobb\w+"
     rf"|pastimes?|interests?)|in (?:her|his|their) {_SPARE}|(?:at|on|every) weekends?|the most|most"
     "|above all|to relax"
-    r"|still|living|with|who|aged|based|from|in (?:her|his|their))(?!\w)",
+    r"|still|living|with|who|aged|based|from|in (?:her|his|their)"
+    r"|(?:and )?(?:has|have|is|are|lives|works|rents|owns))(?!\w)",
     re.IGNORECASE,
 )
+_FILLER = re.compile(
+    r"(?:(?:to|both|play|playing|practi[cs]e|practi[cs]ing|doing|going|do|go|enjoy"
+    r"|the (?:idea|art|game|joy|sport) of) )+",
+    re.IGNORECASE,
+)
+"""What stands before an interest and is no part of it."""
+_ENTHUSIAST = re.compile(
+    r"(?<!\w)an? (?:(?:avid|keen|passionate|dedicated|big|real|true|great) )?"
+    r"(?!fitness|gym|sports? |dog|cat|pet|animal|bargain|takeaway)((?:[\w-]+ )?[\w-]+)"
+    r" (?:enthusiast|lover|fan|buff|aficionado|hobbyist|player)(?! of)(?!\w)",
+    re.IGNORECASE,
+)
+_DOERS = {
+    "hiker": "hiking",
+    "cyclist": "cycling",
+    "knitter": "knitting",
+    "gardener": "gardening",
+    "gamer": "gaming",
+    "surfer": "surfing",
+    "skier": "skiing",
+    "climber": "climbing",
+    "swimmer": "swimming",
+    "birdwatcher": "birdwatching",
+    "runner": "running",
+    "beekeeper": "beekeeping",
+    "angler": "fishing",
+}
+_DOER = re.compile(rf"(?<!\w)an? (?:[\w-]+,? ){{0,4}}?({'|'.join(_DOERS)})(?!\w)", re.IGNORECASE)
 _NO_INTEREST = re.compile(
     r"^(?:is|are|was|has|have|had|lives|works?|rents?|owns?|a|an|the|she|he|they|it|with|aged|in|to|but|who"
     r"|while|cooks?|flies|travels|stays|earns|shops|buys|orders|eats|studies|her|his|their|unclear"
@@ -60,6 +89,8 @@ _NO_INTEREST = re.compile(
     r"|food deliver|home-?made)\w*"
     r"|cooking (?:at home|her|his|their)|fitness|exercise|working out|ordering in|high-end"
     "|low prices?|quality over|finished|left|holds|keeps"
+    r"|visit|explore|travel|be|see|live(?! music)|have|try|find|create|make|take|spend|meet|learn|shop"
+    r"|\w+ing (?:an?|the|new|his|her|their|bespoke)"
     r"|\w+[^s\W]s (?:an?|the|her|his|their|in|at|to|on|for|with|up|out|no|of))(?!\w)",
     re.IGNORECASE,
 )
@@ -104,29 +135,44 @@ def read_interests(text: str) -> tuple[Values, str]:
     """Interests in the order of the text, three at most, and `text` without them."""
     found: dict[str, tuple[int, str]] = {}
     for rule in (_LIKING, *_ENJOYS):
-        for match in rule.finditer(text):
-            start, end = match.span(1)
-            if _BLANK in match[0] or not holds(text, match.start(), start, "interests"):
+        place = 0
+        # A list may hold the next statement: "a passion for chess, and a love of jazz".
+        while match := rule.search(text, place):
+            start = match.start(1)
+            place = start if start > match.start() else match.end()
+            if text[start] == _BLANK or not holds(text, match.start(), start, "interests"):
                 continue
-            if rule is not _LIKING and (stop := _LIST_END.search(text, start, end)):
-                end = stop.start()
-            for a, b in _list_items(text, start, end):
-                item = text[a:b]
-                strange = _NO_INTEREST.match(item) or item.count(" ") > 2 or text[b : b + 1] == ":"
-                if not item or (rule is not _LIKING and strange):
-                    break
-                found.setdefault(item.casefold(), (a, item))
-                text = text[:a] + _BLANK * (b - a) + text[b:]
+            for start, end in _items(text, *match.span(1), strict=rule is not _LIKING):
+                found.setdefault(text[start:end].casefold(), (start, text[start:end]))
+                text = text[:start] + _BLANK * (end - start) + text[end:]
+    for rule in (_ENTHUSIAST, _DOER):
+        for match in rule.finditer(text):
+            if _BLANK not in match[0] and holds(text, match.start(), match.end(), "interests"):
+                name = _DOERS.get(match[1].casefold(), match[1])
+                found.setdefault(name.casefold(), (match.start(1), name))
     inorder = [item for _, item in sorted(found.values())]
     return tuple(inorder)[: TAG["interests"].max_values], text
 
 
-def _list_items(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Places of the items of `a, b and c` within `start:end`."""
+def _items(text: str, start: int, end: int, *, strict: bool) -> list[tuple[int, int]]:
+    """Places of the items of `a, b and c` within `start:end`; `strict` stops where no interest can stand."""
+    if strict and (stop := _LIST_END.search(text, start, end)):
+        end = stop.start()
     breaks = list(_LIST_BREAK.finditer(text, start, end))
     starts = [start, *(match.end() for match in breaks)]
     ends = [*(match.start() for match in breaks), end]
-    return [(a, a + len(text[a:b].rstrip())) for a, b in zip(starts, ends, strict=True)]
+    items = []
+    for first, last in zip(starts, ends, strict=True):
+        if strict and (filler := _FILLER.match(text, first, last)):
+            first = filler.end()
+        item = text[first:last].rstrip()
+        strange = (
+            _NO_INTEREST.match(item) or item.count(" ") > 2 or _BLANK in item or text[last : last + 1] == ":"
+        )
+        if not item or (strict and strange):
+            break
+        items.append((first, first + len(item)))
+    return items
 
 
 def read_city(text: str, cities: Sequence[str]) -> tuple[Values, str]:

@@ -121,7 +121,7 @@ PERSON: dict[str, dict[str, list[str]]] = {
             "still studies",
         ],
         "early_career": [
-            rf"early in {_OWN} (?:\w+ )?career",
+            rf"early in (?:{_OWN} )?(?:\w+ )?career",
             "early[- ]career(?: stage| professional)?",
             "young professional",
             "career starter",
@@ -203,7 +203,7 @@ PERSON: dict[str, dict[str, list[str]]] = {
             "newlyweds?",
             "(?:as|is) (?:an? )?(?:husband|wife|spouse)",
             r"(?:somebody|someone)'s (?:husband|wife|spouse)",
-            "marriage is",
+            r"(?:marriage is|(?:has|in) an? (?:[\w-]+ )?marriage)",
             "wedding anniversary",
         ],
     },

@@ -53,7 +53,8 @@ WORK: dict[str, dict[str, list[str]]] = {
         ],
         "postgraduate": [
             r"post-?graduate(?: (?:degree|studies|education|level|qualification|one))?",
-            r"master(?:'?s)? (?:degree|of \w+|level|graduate)",
+            r"master(?:'?s)? (?:degree|of (?:science|arts|business|education|laws?|engineering)|level"
+            "|graduate)",
             "master's",
             r"ph\.?d\.?(?: holder)?",
             "doctora(?:te|l)(?: degree)?",
@@ -82,6 +83,10 @@ WORK: dict[str, dict[str, list[str]]] = {
             "administrati(?:ve|on) (?:assistant|worker|employee|job|role)",
             "secretary",
             "bookkeeper",
+            "(?:project|marketing|account|finance) manager",
+            "(?:financial|business|data) analyst",
+            "lawyer",
+            "banker",
         ],
         "service": [
             "service (?:jobs?|workers?|work|industry|sector|staff|role|employee)",
@@ -101,6 +106,12 @@ WORK: dict[str, dict[str, list[str]]] = {
             "bartender",
             "receptionist",
             "hairdresser",
+            "chef",
+            "travel agent",
+            "concierge",
+            "(?:wedding|event) planner",
+            "flight attendant",
+            "shopkeeper",
         ],
         "healthcare": [
             _WORK_IN
@@ -257,7 +268,8 @@ WORK: dict[str, dict[str, list[str]]] = {
             r"|travels?)(?: \w+){0,2} (?:in|around|within|across) (?:the|her|his"
             r"|their) (?:\w+ )?region",
             r"(?:travel|mov|commut)\w*(?: \w+){0,2} regionally",
-            r"regional(?:ly)?[- ](?:travel\w*|trips?|mobility|mobile|journeys?|excursions?)(?: habits?)?",
+            r"regional(?:ly)?[- ](?:travel\w*|trips?|mobility|mobile|journeys?|excursions?)(?: habits?)?"
+            r"(?! (?:agen\w+|concierge|guide))",
             "(?:day|weekend) trips(?! abroad)",
             "nearby (?:cities|towns|places)",
             "neighbou?ring (?:cities|towns)",

@@ -157,15 +157,21 @@ def _write(grammar: Grammar, rng: random.Random) -> Summary:
     return Summary(
         text=text,
         stated=stated,
-        implied={
-            tag: value
-            for cause, implied in _IMPLIED.items()
-            if stated.get(cause[0]) == (cause[1],)
-            for tag, value in implied.items()
-        },
+        implied=implied_by(stated),
         mentioned=frozenset(phrases) - stated.keys(),
         uncounted=frozenset().union(*(phrase.uncounted for phrase in phrases.values())),
     )
+
+
+def implied_by(stated: Mapping[str, Values]) -> dict[str, Values]:
+    """What follows from the values stated: who is a student by life stage is one by occupation."""
+    return {
+        tag: value
+        for cause, implied in _IMPLIED.items()
+        if stated.get(cause[0]) == (cause[1],)
+        for tag, value in implied.items()
+        if tag not in stated
+    }
 
 
 def _draw(grammar: Grammar, rng: random.Random, person: str) -> dict[str, Values]:

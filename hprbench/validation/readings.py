@@ -1,16 +1,19 @@
-"""Summaries that models wrote, each read by a person: what it states was written down before the extractor
-was run.
+"""Summaries that models wrote, each read by a person before the extractor was run on it.
 
-One reader of the project read the texts in `readings.jsonl`, and noted for every tag the value that the text
-gives to the user, without the extractor's reading at hand. A line is `{"arm", "user", "text", "stated"}`;
-`arm` names the model.
+One reader of the project read the texts and noted for every tag the values that a text gives to the user,
+those of garbled sentences where their sense is plain; of values that exclude each other, both. No rule was
+written or changed after these texts.
+
+A line of `readings.jsonl` is `{"arm", "text", "stated"}`: half of the texts are of a small model trained on
+the project's own sentences (`arm` says where), drawn by a seed; half are the first 50 that a pretrained chat
+model wrote about lists of random tags, in its own and often odd words.
 """
 
 import json
 from collections.abc import Sequence
 from importlib.resources import files
 
-from hprbench.validation.grammar import Summary
+from hprbench.validation.grammar import Summary, implied_by
 
 READINGS = "readings.jsonl"
 
@@ -18,13 +21,8 @@ READINGS = "readings.jsonl"
 def read_by_hand() -> tuple[list[Summary], Sequence[str]]:
     """The summaries with what they state, and the cities that the extractor is told."""
     lines = files("hprbench.validation").joinpath(READINGS).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    summaries = [
-        Summary(
-            text=row["text"],
-            stated={tag: tuple(values) for tag, values in row["stated"].items()},
-            implied={},
-        )
-        for row in rows
+    readings = [
+        (row["text"], {tag: tuple(v) for tag, v in row["stated"].items()}) for row in map(json.loads, lines)
     ]
-    return summaries, sorted({city for s in summaries for city in s.stated.get("home_city", ())})
+    summaries = [Summary(text=text, stated=stated, implied=implied_by(stated)) for text, stated in readings]
+    return summaries, sorted({city for _, stated in readings for city in stated.get("home_city", ())})
