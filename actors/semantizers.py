@@ -8,7 +8,7 @@ from actors.tasks import TaskPool, TaskWorker, workers_for
 from lm.chat import Client
 from records.config import ClusterConfig
 from semantize.folder import Generation
-from semantize.pipeline import LocalRunner, Progress, semantize
+from semantize.pipeline import LocalRunner, Progress, TokenizerSource, semantize
 from semantize.worker import Semantizer
 
 
@@ -42,7 +42,7 @@ def semantizer_pool(
 def semantize_folder(
     generation: Generation,
     key_file: Path | None,
-    tokenizer: Path | None,
+    tokenizer: TokenizerSource,
     max_quarantine_share: float,
     cluster: ClusterConfig,
     progress: Progress,

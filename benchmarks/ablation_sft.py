@@ -21,13 +21,17 @@ from rich.table import Table
 
 from actors.cluster import ray_cluster
 from hprbench.baselines import majority, tfidf_lr
-from hprbench.metrics import TagScores, paired_interval, score_tags
+from hprbench.breakdown import parts_of
+from hprbench.build import Benchmark
+from hprbench.intervals import paired_interval, share_of
+from hprbench.metrics import Tallies, score_tags
 from launch.pipeline import Run, open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.all import STAGES
-from launch.stages.bench import load_benchmark, summary_scores, tag_scores
+from launch.stages.bench import load_benchmark
 from launch.stages.data import load_gold, load_histories
+from launch.stages.scores import summary_tallies, tag_tallies
 from records.files import read_json, write_json
 
 RECIPE = Path("ablation-sft")
@@ -61,6 +65,16 @@ QUESTIONS = {
 }
 """What is compared with what."""
 
+NUMBERS = {
+    "avg_at_k": "avg_at_k",
+    "macro_f1": "macro_f1",
+    "format": "format_rate",
+    "acc_ex": "acc_ex",
+    "cov_ex": "cov_ex",
+    "halluc_ex": "halluc_ex",
+}
+"""Numbers of an arm, by the metric that they are."""
+
 SHARED = "teachers"
 """Last stage that all arms of a seed share."""
 
@@ -78,13 +92,8 @@ class Result:
 def measure(run: Run) -> Result:
     """Both tracks of an arm that was run."""
     benchmark, _ = load_benchmark(run)
-    tags, summaries = tag_scores(run, "SFT", benchmark), summary_scores(run, "SFT", benchmark)
-    numbers = {
-        "acc_ex": summaries.acc_ex,
-        "cov_ex": summaries.cov_ex,
-        "halluc_ex": summaries.halluc_ex,
-    }
-    return _result(tags, numbers, summaries.acc_ex_per_user)
+    tallies = {**tag_tallies(run, "SFT", benchmark), **summary_tallies(run, "SFT", benchmark)}
+    return _result(tallies, benchmark)
 
 
 def baselines(run: Run) -> dict[str, Result]:
@@ -98,17 +107,21 @@ def baselines(run: Run) -> dict[str, Result]:
         "tfidf": tfidf_lr(shown[0], train, shown[1], seed),
     }
     return {
-        name: _result(score_tags(prediction, benchmark.gold, seed=seed), {}, {})
+        name: _result(score_tags(prediction, benchmark.gold), benchmark)
         for name, prediction in predictions.items()
     }
 
 
-def _result(tags: TagScores, more: Mapping[str, float | None], summaries: Mapping[str, float]) -> Result:
+def _result(tallies: Tallies, benchmark: Benchmark) -> Result:
+    shares = {
+        name: share_of(tallies[metric], seed=0) for name, metric in NUMBERS.items() if metric in tallies
+    }
+    kinds = parts_of({"avg_at_k": tallies["avg_at_k"]}, benchmark.gold, benchmark.strata, seed=0)
     return Result(
-        numbers={"avg_at_k": tags.avg_at_k, "macro_f1": tags.macro_f1, "format": tags.format_rate, **more},
-        by_difficulty=tags.by_difficulty,
-        tags=tags.per_user,
-        summaries=dict(summaries),
+        numbers={name: None if found is None else found.value for name, found in shares.items()},
+        by_difficulty={kind: found.value for kind, found in kinds["avg_at_k"]["difficulty"].items()},
+        tags=tallies["avg_at_k"].per_user(),
+        summaries=tallies["acc_ex"].per_user() if "acc_ex" in tallies else {},
     )
 
 

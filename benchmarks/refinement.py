@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from benchmarks.overlap import bleu, rouge_1, rouge_l, words
 from benchmarks.titles import Labelled, chinese, online_retail, simulated
+from hprbench.overlap import bleu, rouge_1, rouge_l, words
 from lm.tokenizer import ChatTokenizer
 from records.errors import UserError
 from semantize.refining.entity import Entity

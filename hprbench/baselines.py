@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from hprbench.metrics import Gold, TagPredictions, Values
 from records.history import SemanticHistory
-from records.tags import TAG, TAG_NAMES, GoldTag
+from records.tags import TAG, GoldTag, in_order, known_tags
 
 MAX_FEATURES = 20_000
 """Most frequent words and word pairs kept; more change nothing but time."""
@@ -29,7 +29,7 @@ INTEREST_THRESHOLD = 0.5
 
 
 def majority(train_gold: Gold, users: Iterable[str]) -> TagPredictions:
-    """For every tag the most frequent gold value of the training users; NA counts as a value.
+    """For every known tag the most frequent gold value of the training users; NA counts as a value.
 
     Of interests each is counted by itself. Ties go to the value first in the alphabet (NA
     last). Raises ValueError without training users.
@@ -37,10 +37,11 @@ def majority(train_gold: Gold, users: Iterable[str]) -> TagPredictions:
     if not train_gold:
         raise ValueError("majority needs at least one training user")
     run: dict[str, Values] = {}
-    for tag in TAG_NAMES:
+    for tag in known_tags(train_gold):
         votes: Counter[str | None] = Counter()
         for tags in train_gold.values():
-            votes.update(tags[tag].values or (None,))
+            if tag in tags:
+                votes.update(tags[tag].values or (None,))
         winner = min(votes, key=lambda value: (-votes[value], value is None, value or ""))
         run[tag] = () if winner is None else (winner,)
     return {user: [run] for user in users}
@@ -51,13 +52,15 @@ def tfidf_lr(
     train_gold: Gold,
     bench_histories: Sequence[SemanticHistory],
     seed: int,
+    *,
+    balanced: bool = False,
 ) -> TagPredictions:
     """TF-IDF of history texts and logistic regression, fitted on training users only.
 
-    One regression a value (NA and every city included); the most probable value of a tag is
-    predicted. Of interests the most probable three of at least INTEREST_THRESHOLD, NA when there
-    is none. Raises ValueError
-    when a user is on both sides or there are no histories; KeyError when gold lacks a user.
+    One regression a value (NA and every city included), `balanced` with rare values weighing as much as
+    frequent ones; the most probable value of a tag is predicted. Of interests the most probable three of at
+    least INTEREST_THRESHOLD, NA when there is none. Raises ValueError when a user is on both sides or there
+    are no histories; KeyError when gold lacks a user.
     """
     shared = {h.user_id for h in train_histories} & {h.user_id for h in bench_histories}
     if shared:
@@ -67,10 +70,11 @@ def tfidf_lr(
     bench_x = words.transform([history.text for history in bench_histories])
     golds = [train_gold[history.user_id] for history in train_histories]
 
-    def probabilities(member_NC: Sequence[Sequence[bool]]) -> np.ndarray:
+    def probabilities(rows: Sequence[int], member_NC: Sequence[Sequence[bool]]) -> np.ndarray:
         # Light regularisation: rows have norm 1, so that C = 1 would leave little but the prior.
-        model = LogisticRegression(C=10.0, solver="liblinear", random_state=seed)
-        return _one_vs_rest(model, train_x, member_NC, bench_x)
+        weight = "balanced" if balanced else None
+        model = LogisticRegression(C=10.0, solver="liblinear", class_weight=weight, random_state=seed)
+        return _one_vs_rest(model, train_x[rows], member_NC, bench_x)
 
     return _predicted(golds, [history.user_id for history in bench_histories], probabilities)
 
@@ -88,10 +92,10 @@ def boosted_aggregates(
     does.
     """
 
-    def probabilities(member_NC: Sequence[Sequence[bool]]) -> np.ndarray:
+    def probabilities(rows: Sequence[int], member_NC: Sequence[Sequence[bool]]) -> np.ndarray:
         model = HistGradientBoostingClassifier(max_iter=ROUNDS, max_leaf_nodes=LEAVES, random_state=seed)
         with threadpool_limits(1):  # on so few rows threads spend their time waiting for each other
-            return _one_vs_rest(model, train_x, member_NC, bench_x)
+            return _one_vs_rest(model, train_x[rows], member_NC, bench_x)
 
     return _predicted(golds, users, probabilities)
 
@@ -99,22 +103,23 @@ def boosted_aggregates(
 def _predicted(
     golds: Sequence[Mapping[str, GoldTag]],
     users: Sequence[str],
-    probabilities: Callable[[Sequence[Sequence[bool]]], np.ndarray],
+    probabilities: Callable[[Sequence[int], Sequence[Sequence[bool]]], np.ndarray],
 ) -> TagPredictions:
-    """The most probable values of `users`, from `probabilities`: training users' membership in each class ->
-    benchmark users' probability of it."""
+    """The most probable values of `users`, from `probabilities`: rows of training users and their membership
+    in each class -> benchmark users' probability of it. A tag is learnt from users of whom it is known."""
     predicted: dict[str, list[Values]] = {}
-    for tag in TAG_NAMES:
-        values_N = [gold[tag].values for gold in golds]
+    for tag in in_order(name for gold in golds for name in gold):
+        rows = [row for row, gold in enumerate(golds) if tag in gold]
+        values_N = [golds[row][tag].values for row in rows]
         if TAG[tag].max_values > 1:
             names = sorted({name for values in values_N for name in values})
-            probability_NC = probabilities([[name in values for name in names] for values in values_N])
+            probability_NC = probabilities(rows, [[name in values for name in names] for values in values_N])
             predicted[tag] = [_top(names, row, TAG[tag].max_values) for row in probability_NC]
         else:
             classes = sorted(set(values_N))
-            probability_NC = probabilities([[values == one for one in classes] for values in values_N])
+            probability_NC = probabilities(rows, [[values == one for one in classes] for values in values_N])
             predicted[tag] = [classes[best] for best in probability_NC.argmax(axis=1)]
-    return {user: [{tag: predicted[tag][row] for tag in TAG_NAMES}] for row, user in enumerate(users)}
+    return {user: [{tag: values[row] for tag, values in predicted.items()}] for row, user in enumerate(users)}
 
 
 def _one_vs_rest(

@@ -5,22 +5,58 @@ autoescaping, the page has no script, and its content policy forbids every load;
 go in as markup, and matplotlib has escaped the names in them.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from hprbench import plots
+from hprbench import plots, score_plots
+from hprbench.candidates import KINDS, LEVELS
+from hprbench.markdown import markdown
 from hprbench.metrics import Values, is_correct
-from hprbench.report import Example, Report, Row, best_cells, cell, columns, report_json
+from hprbench.report import (
+    TRACKS,
+    Example,
+    Report,
+    best_cells,
+    report_json,
+    share,
+    shown_columns,
+    shown_rows,
+    trust_told,
+)
 from records.files import write_json, write_text
-from records.tags import DIMENSIONS, NA, TAG_NAMES, TAGS
+from records.tags import DIMENSIONS, NA, TAGS, in_order
 from records.templates import rendered
 
-_CHARTS = (
-    ("Avg@k by model", plots.avg_bars, "Whiskers are 95 % bootstrap intervals over users."),
-    ("Avg@k by dimension", plots.dimension_bars, ""),
+_SCORES = (
+    ("Avg@k by model", score_plots.avg_bars, "Whiskers are 95 % bootstrap intervals over users."),
+    (
+        "Summaries",
+        score_plots.summary_points,
+        "Known tags that a summary states rightly, and at all; and tags without evidence of which it asserts "
+        "something.",
+    ),
+    ("Avg@k by dimension", score_plots.dimension_points, ""),
+    (
+        "Avg@k by kind of evidence",
+        score_plots.difficulty_points,
+        "A trap is evidence of somebody else or of former times; temporal evidence changed on the way.",
+    ),
+    ("Acc_Ex by kind of evidence", score_plots.accuracy_by_difficulty, ""),
+    ("Avg@k by length of the log", score_plots.avg_over_length, ""),
+    ("Cov_Ex by length of the log", score_plots.coverage_over_length, ""),
+    (
+        "Compression by length of the log",
+        score_plots.compression_over_length,
+        "1 minus the tokens of the summary over those of the raw log.",
+    ),
+)
+
+_TRAINING = (
+    ("SFT loss by stage", plots.sft_loss, "Thin: each step; bold: mean of the last steps."),
     (
         "Reward during DF-GRPO",
         plots.reward_curves,
@@ -31,9 +67,10 @@ _CHARTS = (
         plots.reason_areas,
         "A sample that fails for several reasons counts under the first.",
     ),
-    ("SFT loss by stage", plots.sft_loss, "Thin: each step; bold: mean of the last steps."),
     ("Where the time went", plots.stage_bars, "Wall-clock seconds of each stage."),
 )
+
+_HEADINGS = ("Tags", "Summaries")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,37 +110,46 @@ class _ExampleView:
 
 
 def write_report(report: Report, directory: Path) -> None:
-    """Write `report.json` and `report.html` into `directory`, each whole."""
+    """Write `report.json`, `report.md` and `report.html` into `directory`, each whole."""
     write_json(directory / "report.json", report_json(report))
+    write_text(directory / "report.md", markdown(report))
     write_text(directory / "report.html", render(report))
 
 
 def render(report: Report) -> str:
     """`report` as one HTML page; parts without data say so or stay away."""
-    charts = [
-        _Chart(title=title.replace("@k", f"@{report.k}"), svg=Markup(svg), note=note)
-        for title, draw, note in _CHARTS
-        if (svg := draw(report))
+    tracks = [
+        {"heading": heading, "track": track, "columns": shown_columns(report, track), "rows": rows}
+        for heading, track in zip(_HEADINGS, TRACKS, strict=True)
+        if (rows := shown_rows(report, track))
     ]
     return rendered(
         "hprbench",
         "report.html.j2",
         report=report,
-        columns=columns(report.k),
+        tracks=tracks,
         best=best_cells(report),
-        cell=cell,
-        charts=charts,
+        share=share,
+        trust=trust_told(report),
+        charts=_drawn(report, _SCORES),
+        training=_drawn(report, _TRAINING),
         tags=TAGS,
         dimensions=DIMENSIONS,
-        heat_rows=[row for row in report.rows if row.by_tag],
-        heat=_heat,
+        heat_rows=[row for row in report.rows if row.part("avg_at_k", "tag")],
         examples=[_view(example) for example in report.examples],
+        kinds=KINDS,
+        levels=LEVELS,
         duration=_duration,
+        short=_short,
     )
 
 
-def _heat(row: Row, tag: str) -> float | None:
-    return None if row.by_tag is None else row.by_tag.get(tag)
+def _drawn(report: Report, charts: Sequence[tuple[str, Callable[[Report], str], str]]) -> list[_Chart]:
+    return [
+        _Chart(title=title.replace("@k", f"@{report.k}"), svg=Markup(svg), note=note)
+        for title, draw, note in charts
+        if (svg := draw(report))
+    ]
 
 
 def _view(example: Example) -> _ExampleView:
@@ -116,9 +162,11 @@ def _view(example: Example) -> _ExampleView:
             correct=tag in answers and is_correct(tag, answers[tag].values, example.gold[tag].values),
             lines=answers[tag].lines if tag in answers else (),
         )
-        for tag in TAG_NAMES
+        for tag in in_order(example.gold)
     )
-    evidence = {tag: set(example.history.lines_citing(example.gold[tag].event_ids)) for tag in TAG_NAMES}
+    evidence = {
+        tag: set(example.history.lines_citing(label.event_ids)) for tag, label in example.gold.items()
+    }
     return _ExampleView(
         example=example,
         tags=tags,
@@ -141,6 +189,11 @@ def _tags_at(evidence: Mapping[str, set[int]], number: int) -> tuple[str, ...]:
 
 def _words(values: Values) -> str:
     return ", ".join(values) or NA
+
+
+def _short(value: float) -> str:
+    """`value` with three digits and no zero before the point: .258, 1.000."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
 
 
 def _duration(seconds: float) -> str:

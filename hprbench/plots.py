@@ -1,4 +1,4 @@
-"""Charts as SVG text that stands inside a page and takes its colours from it.
+"""Charts as SVG text that stands inside a page and takes its colours from it; those of a training run.
 
 Ink and grid are written as CSS (`currentColor`, `var(--grid)`), text stays text, and nothing
 refers to anything outside: the same chart is right on a light and on a dark page, offline.
@@ -17,12 +17,14 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hprbench.report import Report, cell
-from records.tags import DIMENSIONS
+from hprbench.report import Report
 
 INK, _GRID = "#010203", "#040506"  # stand-ins that no chart uses otherwise, replaced by CSS
 COLOURS = ("#3b82c4", "#e08a1e", "#2a9d78", "#c2569b", "#8a7fd1", "#b8a02a", "#d1495b", "#5aa9c9")
 """Eight colours to tell apart on white and on near-black, also with red-green blindness."""
+
+WIDTH = 6.4
+"""Width of a run's charts, inches: narrow enough for its text to be read on a phone."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -66,71 +68,13 @@ def svg(name: str, draw: Callable[[Axes], None], *, height: float, width: float 
     )
 
 
-def avg_bars(report: Report) -> str:
-    """Avg@k by model with 95 % intervals, a bar a model, first model on top."""
-    rows = [row for row in report.rows if cell(row, "avg_at_k") is not None]
-    if not rows:
-        return ""
-
-    def draw(axes: Axes) -> None:
-        values = np.array([cell(row, "avg_at_k") for row in rows], dtype=float)
-        axes.barh([row.model for row in rows], values, color=COLOURS[0], height=0.62)
-        for place, row in enumerate(rows):
-            low, high = row.intervals.get("avg_at_k", (values[place], values[place]))
-            axes.plot([low, high], [place, place], color=INK, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([low, high], [place, place], "|", color=INK, markersize=7)
-            axes.annotate(
-                f"{values[place]:.3f}",
-                (max(high, values[place]), place),
-                xytext=(7, 0),
-                textcoords="offset points",
-                va="center",
-            )
-        axes.set(xlim=(0, 1), xlabel=f"Avg@{report.k}")
-        axes.invert_yaxis()
-        axes.grid(axis="x", linewidth=0.6)
-        axes.tick_params(length=0)
-
-    return svg("avg-at-k", draw, height=0.9 + 0.42 * len(rows))
-
-
-def dimension_bars(report: Report) -> str:
-    """Avg@k by dimension, a group a dimension and a bar a model."""
-    rows = [row for row in report.rows if row.by_dimension]
-    if not rows:
-        return ""
-
-    def draw(axes: Axes) -> None:
-        width = 0.82 / len(rows)
-        places = np.arange(len(DIMENSIONS))
-        for number, row in enumerate(rows):
-            values = [np.nan if (v := cell(row, dimension)) is None else v for dimension in DIMENSIONS]
-            axes.bar(
-                places - 0.41 + (number + 0.5) * width,
-                values,
-                width * 0.92,
-                label=row.model,
-                color=COLOURS[number % len(COLOURS)],
-                # Past eight models colours repeat, and hatching tells them apart.
-                hatch="//" if number >= len(COLOURS) else None,
-            )
-        names = [key + "\n" + name.replace(" and ", " &\n") for key, name in DIMENSIONS.items()]
-        axes.set_xticks(places, names)
-        axes.set(ylim=(0, 1), ylabel=f"Avg@{report.k}")
-        axes.grid(axis="y", linewidth=0.6)
-        axes.tick_params(length=0)
-        _legend_above(axes, [row.model for row in rows])
-
-    return svg("dimensions", draw, height=3.6 + 0.25 * ((len(rows) - 1) // 4))
-
-
-def _legend_above(axes: Axes, names: Sequence[str]) -> None:
+def legend_above(axes: Axes, names: Sequence[str]) -> None:
     """A legend of the bar groups of `axes`; by hand, as a name with a leading underscore would hide."""
     # matplotlib takes containers of bars as handles, its type hints know single artists only.
     handles: list[Any] = list(axes.containers)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    figure.legend(handles, names, loc="outside upper center", ncols=min(4, len(names)))
+    figure.legend(handles, names, loc="outside upper center", ncols=min(3, len(names)))
 
 
 def reward_curves(report: Report) -> str:
@@ -161,7 +105,7 @@ def reward_curves(report: Report) -> str:
         _integer_steps(axes)
         axes.legend(loc="best")
 
-    return svg("reward", draw, height=3.3)
+    return svg("reward", draw, height=3.3, width=WIDTH)
 
 
 def reason_areas(report: Report) -> str:
@@ -180,9 +124,9 @@ def reason_areas(report: Report) -> str:
             bottom += height
         axes.set(xlabel="RL step", ylabel="samples dropped")
         _integer_steps(axes)
-        _legend_above(axes, reasons)
+        legend_above(axes, reasons)
 
-    return svg("reasons", draw, height=3.4 + 0.25 * ((len(reasons) - 1) // 4))
+    return svg("reasons", draw, height=3.4 + 0.25 * ((len(reasons) - 1) // 3), width=WIDTH)
 
 
 def sft_loss(report: Report) -> str:
@@ -205,7 +149,7 @@ def sft_loss(report: Report) -> str:
         _integer_steps(axes)
         axes.legend(loc="best")
 
-    return svg("sft-loss", draw, height=3.0)
+    return svg("sft-loss", draw, height=3.0, width=WIDTH)
 
 
 def stage_bars(report: Report) -> str:
@@ -229,7 +173,7 @@ def stage_bars(report: Report) -> str:
         axes.grid(axis="x", linewidth=0.6)
         axes.tick_params(length=0)
 
-    return svg("stages", draw, height=0.9 + 0.34 * len(report.stages))
+    return svg("stages", draw, height=0.9 + 0.34 * len(report.stages), width=WIDTH)
 
 
 def _points(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:

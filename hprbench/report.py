@@ -1,7 +1,8 @@
 """The report of a run: what goes in, and report.json.
 
 Report ─┬→ report_json ─→ report.json     keys that other programs read
-        ├→ terminal.table                 for the terminal
+        ├→ markdown.tables ─→ report.md
+        ├→ terminal.tables                for the terminal
         └→ page.render ─→ report.html     one self-contained file
 """
 
@@ -10,35 +11,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hprbench.metrics import EvidenceScores, Interval, SummaryScores, TagScores
+from hprbench.breakdown import Parts, parts_of
+from hprbench.candidates import Stratum
+from hprbench.intervals import Share, share_of
+from hprbench.metrics import Gold, Tallies
+from hprbench.validation.accuracy import ExtractorAccuracy
 from lm.answers import Sentence, TagAnswer
 from records.history import SemanticHistory
 from records.tags import DIMENSIONS, GoldTag
 
+TAG_TRACK, SUMMARY_TRACK = TRACKS = ("tags", "summaries")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One model in the table. Shares are in [0, 1]; None where a model has no such number.
+    """One model in the table: its `shares` by metric, and the `parts` of each (by dimension, difficulty …).
 
-    `by_dimension` and `by_tag` hold Avg@k, `intervals` 95 % intervals by column key (avg_at_k,
-    acc_ex, cov_ex, halluc_ex), `extra` further numbers for report.json only, such as the runs `k`.
+    A metric that the model has no number of is absent. `k` is its runs a user, `extra` further numbers for
+    report.json only.
     """
 
     model: str
-    avg_at_k: float | None = None
-    by_dimension: Mapping[str, float] | None = None
-    by_tag: Mapping[str, float] | None = None
-    non_na: float | None = None
-    macro_f1: float | None = None
-    acc_ex: float | None = None
-    cov_ex: float | None = None
-    halluc_ex: float | None = None
-    evidence_precision: float | None = None
-    evidence_recall: float | None = None
-    format_rate: float | None = None
-    compression: float | None = None
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    k: int | None = None
+    shares: Mapping[str, Share] = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def part(self, metric: str, by: str) -> Mapping[str, Share]:
+        """Part → share of `metric`, cut down `by` something; empty where there is none."""
+        return self.parts.get(metric, {}).get(by, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Example:
     gold: Mapping[str, GoldTag]
     tags: Mapping[str, TagAnswer] | None
     summary: Sequence[Sentence] = ()
+    gold_summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,10 @@ class Report:
     """Everything the report shows.
 
     `seconds` is the wall time of the run and `stages` that of each stage, in order.
-    `probe_reward` is the mean probe reward in [0, 2] of the policy after `sft` and after `rl`.
+    `probe_reward` is the mean probe reward in [0, 2] of the policy after `sft` and after `rl`. `extractor`
+    says how far the extractor behind Acc_Ex can be trusted, `benchmark` who was asked: users, version,
+    reviews, and what the steps of the build came to. `lengths` are the classes of length with their median
+    tokens.
     """
 
     title: str
@@ -86,16 +91,20 @@ class Report:
     probe_reward: Mapping[str, float | None] = field(default_factory=dict)
     curves: Curves = field(default_factory=Curves)
     examples: Sequence[Example] = ()
+    extractor: ExtractorAccuracy | None = None
+    benchmark: Mapping[str, Any] = field(default_factory=dict)
+    lengths: Mapping[str, float] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of the table: the field of Row, its heading, and what it means in one sentence."""
+    """One column of a track's table: the metric or dimension, its heading, and its meaning in a sentence."""
 
     key: str
     heading: str
     meaning: str
+    track: str = TAG_TRACK
     lower_is_better: bool = False
 
 
@@ -106,15 +115,10 @@ def columns(k: int) -> tuple[Column, ...]:
             key="avg_at_k",
             heading=f"Avg@{k}",
             meaning=f"Share of correct tags over {k} runs (one of baselines and of a network made anew) and "
-            "all users, averaged over the 18 tags; NA counts as a value, and the range is a 95 % bootstrap "
-            "interval over users.",
+            "all users, averaged over the tags; NA counts as a value.",
         ),
         *(
-            Column(
-                key=dimension,
-                heading=dimension,
-                meaning=f"Avg@{k} of the tags about {name} alone.",
-            )
+            Column(key=dimension, heading=dimension, meaning=f"Avg@{k} of the tags about {name} alone.")
             for dimension, name in DIMENSIONS.items()
         ),
         Column(
@@ -129,26 +133,9 @@ def columns(k: int) -> tuple[Column, ...]:
             "frequent ones.",
         ),
         Column(
-            key="acc_ex",
-            heading="Acc_Ex",
-            meaning="Share of the known tags that a fixed extractor reads correctly from the summary.",
-        ),
-        Column(
-            key="cov_ex",
-            heading="Cov_Ex",
-            meaning="Share of the known tags on which the summary says anything, right or wrong.",
-        ),
-        Column(
-            key="halluc_ex",
-            heading="Halluc_Ex",
-            meaning="Share of the tags without evidence on which the summary asserts something all the same; "
-            "lower is better.",
-            lower_is_better=True,
-        ),
-        Column(
             key="format_rate",
             heading="Format",
-            meaning="Share of responses that follow the answer schema; the others have all 18 tags wrong.",
+            meaning="Share of responses that follow the answer schema; the others have all tags wrong.",
         ),
         Column(
             key="evidence_precision",
@@ -162,76 +149,99 @@ def columns(k: int) -> tuple[Column, ...]:
             "lines a tag it cannot reach 1.",
         ),
         Column(
+            key="acc_ex",
+            heading="Acc_Ex",
+            meaning="Share of the known tags that a fixed extractor reads correctly from the summary.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
+            key="cov_ex",
+            heading="Cov_Ex",
+            meaning="Share of the known tags on which the summary says anything, right or wrong.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
+            key="halluc_ex",
+            heading="Halluc_Ex",
+            meaning="Share of the tags without evidence on which the summary asserts something all the same; "
+            "lower is better.",
+            track=SUMMARY_TRACK,
+            lower_is_better=True,
+        ),
+        Column(
+            key="rule_judge",
+            heading="Judge (rules)",
+            meaning="Completeness, consistency, conciseness and looks, weighed by a judge of rules that "
+            "reads the clauses models are taught and no paraphrase.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
+            key="llm_judge",
+            heading="Judge (LLM)",
+            meaning="The same four by the language model of section scorer.llm.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
+            key="bleu",
+            heading="BLEU",
+            meaning="Smoothed BLEU-4 against the summary that the gold tags give, averaged over summaries.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
+            key="similarity",
+            heading="Similarity",
+            meaning="Cosine of sentence embeddings of both, averaged over summaries.",
+            track=SUMMARY_TRACK,
+        ),
+        Column(
             key="compression",
             heading="Compr.",
             meaning="1 minus the tokens of the summary over the tokens of the raw log it replaces.",
+            track=SUMMARY_TRACK,
         ),
     )
 
 
-def cell(row: Row, key: str) -> float | None:
-    """The number of `row` in the column `key`, a field of Row or a dimension."""
-    if key in DIMENSIONS:
-        return None if row.by_dimension is None else _finite(row.by_dimension.get(key))
-    value: float | None = getattr(row, key)
-    return _finite(value)
+def shown_columns(report: Report, track: str) -> list[Column]:
+    """The columns of a track that some row has a number in."""
+    mine = [column for column in columns(report.k) if column.track == track]
+    return [column for column in mine if any(share(row, column.key) for row in report.rows)]
+
+
+def shown_rows(report: Report, track: str) -> list[Row]:
+    """The rows that have a number in a track; all where none has."""
+    mine = shown_columns(report, track)
+    return [row for row in report.rows if any(share(row, column.key) for column in mine)]
+
+
+def share(row: Row, key: str) -> Share | None:
+    """The number of `row` in the column `key`, a metric or a dimension (of Avg@k)."""
+    return row.part("avg_at_k", "dimension").get(key) if key in DIMENSIONS else row.shares.get(key)
 
 
 def score_row(
     model: str,
+    tallies: Tallies,
+    gold: Gold,
+    strata: Mapping[str, Stratum],
     *,
-    tags: TagScores | None = None,
-    summaries: SummaryScores | None = None,
-    evidence: EvidenceScores | None = None,
-    compression: float | None = None,
+    seed: int,
+    k: int,
     extra: Mapping[str, Any] | None = None,
 ) -> Row:
-    """The row of `model` from whatever was scored of it."""
-    intervals: dict[str, Interval | None] = {}
-    if tags:
-        intervals["avg_at_k"] = tags.interval
-    if summaries:
-        intervals["acc_ex"] = summaries.acc_ex_interval
-        intervals["cov_ex"] = summaries.cov_ex_interval
-        intervals["halluc_ex"] = summaries.halluc_ex_interval
+    """The row of `model` from whatever was measured of it, `k` runs a user."""
+    shares = {metric: share_of(tally, seed=seed) for metric, tally in tallies.items()}
     return Row(
         model=model,
-        avg_at_k=tags.avg_at_k if tags else None,
-        by_dimension=tags.by_dimension if tags else None,
-        by_tag=tags.by_tag if tags else None,
-        non_na=tags.non_na if tags else None,
-        macro_f1=tags.macro_f1 if tags else None,
-        format_rate=tags.format_rate if tags else None,
-        acc_ex=summaries.acc_ex if summaries else None,
-        cov_ex=summaries.cov_ex if summaries else None,
-        halluc_ex=summaries.halluc_ex if summaries else None,
-        evidence_precision=evidence.precision if evidence else None,
-        evidence_recall=evidence.recall if evidence else None,
-        compression=compression,
-        intervals={key: interval for key, interval in intervals.items() if interval is not None},
-        extra={**({"k": tags.k} if tags else {}), **(extra or {})},
+        k=k,
+        shares={metric: found for metric, found in shares.items() if found is not None},
+        parts=parts_of(tallies, gold, strata, seed=seed),
+        extra=extra or {},
     )
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """`report` as report.json holds it: every key always there, null where there is no number."""
-    rows = [
-        {
-            **row.extra,
-            "model": row.model,
-            "by_dimension": None
-            if row.by_dimension is None
-            else {dimension: cell(row, dimension) for dimension in DIMENSIONS},
-            **{
-                column.key: cell(row, column.key)
-                for column in columns(report.k)
-                if column.key not in DIMENSIONS
-            },
-            "by_tag": None if row.by_tag is None else dict(row.by_tag),
-            "intervals": {key: list(ends) for key, ends in row.intervals.items()},
-        }
-        for row in report.rows
-    ]
+    """`report` as report.json holds it: every metric always there, null where there is no number."""
     body = {
         **report.extra,
         "title": report.title,
@@ -239,14 +249,56 @@ def report_json(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "stages": dict(report.stages),
         "probe_reward": {name: report.probe_reward.get(name) for name in ("sft", "rl")},
-        "rows": rows,
+        "benchmark": report.benchmark,
+        "extractor": None
+        if report.extractor is None
+        else {"version": report.extractor.version, "accuracy": trusted(report.extractor)},
+        "rows": [_row_json(row, columns(report.k)) for row in report.rows],
     }
     clean: dict[str, Any] = _without_nan(body)
     return clean
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def trusted(extractor: ExtractorAccuracy) -> dict[str, float | None]:
+    """Accuracy of the extractor's readings: on paraphrases that its rules never saw, plain and hard, and on
+    model summaries read by hand. None where nothing was measured."""
+    return {
+        "plain": extractor.plain.accuracy,
+        "hard": extractor.hard.accuracy,
+        "read_by_hand": extractor.read.accuracy,
+    }
+
+
+def trust_told(report: Report) -> str:
+    """The same in words; "" where there is nothing to tell."""
+    names = {"plain": "plain paraphrases", "hard": "hard ones", "read_by_hand": "summaries read by hand"}
+    found = trusted(report.extractor) if report.extractor else {}
+    return ", ".join(f"{value:.3f} on {names[key]}" for key, value in found.items() if value is not None)
+
+
+def _row_json(row: Row, all_columns: Sequence[Column]) -> dict[str, Any]:
+    numbers = {column.key: share(row, column.key) for column in all_columns}
+    values = {key: None if found is None else found.value for key, found in numbers.items()}
+    tags = row.part("avg_at_k", "tag")
+    return {
+        **row.extra,
+        "model": row.model,
+        "k": row.k,
+        **{key: value for key, value in values.items() if key not in DIMENSIONS},
+        "by_dimension": {name: values[name] for name in DIMENSIONS} if tags else None,
+        "by_tag": {name: found.value for name, found in tags.items()} if tags else None,
+        "intervals": {key: list(found.interval) for key, found in numbers.items() if found is not None},
+        "parts": {
+            metric: {
+                by: {
+                    name: {"value": one.value, "interval": list(one.interval), "users": one.users}
+                    for name, one in parts.items()
+                }
+                for by, parts in groups.items()
+            }
+            for metric, groups in row.parts.items()
+        },
+    }
 
 
 def _without_nan(value: Any) -> Any:
@@ -255,14 +307,20 @@ def _without_nan(value: Any) -> Any:
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_nan(item) for item in value]
-    return _finite(value) if isinstance(value, float) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def best_cells(report: Report) -> dict[str, float | None]:
     """The best number of every column, None where no row has one or only one row has."""
     best: dict[str, float | None] = {}
     for column in columns(report.k):
-        values = [value for row in report.rows if (value := cell(row, column.key)) is not None]
+        # Who says nothing invents nothing: that is no merit.
+        rows = [row for row in report.rows if not column.lower_is_better or _covers(row)]
+        values = [found.value for row in rows if (found := share(row, column.key)) is not None]
         choose = min if column.lower_is_better else max
         best[column.key] = choose(values) if len(values) > 1 else None
     return best
+
+
+def _covers(row: Row) -> bool:
+    return "cov_ex" in row.shares and row.shares["cov_ex"].value > 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from hprbench.labels import label_table
 from hprbench.retention import Retention, label_retention, oracle_retention
 from lm.plain import PlainTokenizer
 from records.errors import UserError
@@ -101,7 +102,7 @@ def measure_semantics(out: Path, users: int, labels: Path | None, key_file: Path
     labelled = None
     if labels is not None:
         column = "user_id" if job.mapping is None else job.mapping.columns.get("user_id", "user_id")
-        labelled = _read_labels(labels, column)
+        labelled = label_table(labels, column)
         if key_file is not None:
             ids = pseudonyms(labelled["user_id"].to_list(), load_key(key_file))
             labelled = labelled.with_columns(user_id=pl.Series(ids, dtype=pl.String))
@@ -181,20 +182,3 @@ def _added(summaries: Sequence[dict[str, Any]], key: str) -> dict[str, int]:
 
 def _is_simulation(folder: Path) -> bool:
     return (folder / SETTINGS).exists() and any(folder.glob("gold-*.parquet"))
-
-
-def _read_labels(path: Path, user_column: str) -> pl.DataFrame:
-    """The table of labels, its user column named `user_id`, as text.
-
-    Raises:
-        UserError: it cannot be read or has no such column.
-    """
-    try:
-        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: no readable table ({reason}); give Parquet or CSV") from None
-    name = next((name for name in ("user_id", user_column) if name in frame.columns), None)
-    if name is None:
-        raise UserError(f"{path}: no column user_id or {user_column!r}; name the column of users so")
-    return frame.rename({name: "user_id"}).with_columns(pl.all().cast(pl.String))

@@ -1,6 +1,7 @@
 """`usergpt bench compare`: two runs on the same benchmark users, side by side."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,31 +9,49 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from hprbench.metrics import Difference, paired_interval
+from hprbench.breakdown import BY_TAG, masks_of
+from hprbench.build import Benchmark
+from hprbench.intervals import Difference, Tally, difference_of, share_of
+from hprbench.report import columns
 from launch.pipeline import Run
 from launch.progress import Reporter
 from launch.recipe import load_recipe
-from launch.stages.bench import (
-    generations_path,
-    load_benchmark,
-    summary_scores,
-    table_models,
-    tag_scores,
-)
+from launch.stages.bench import generations_path, load_benchmark, table_models
+from launch.stages.scores import model_tallies, readers
 from records.errors import UserError
 
-TRACKS = ("Avg@k", "Acc_Ex")
+SHOWN_PARTS = (("avg_at_k", "difficulty"), ("acc_ex", "difficulty"))
+"""Parts that stand in the table; all are in the JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One number of both sides, and B − A over the users of both; None where a side has none."""
+
+    a: float | None
+    b: float | None
+    difference: Difference | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        found = self.difference
+        return {
+            "a": self.a,
+            "b": self.b,
+            "difference": None if found is None else found.mean,
+            "interval": None if found is None else list(found.interval),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A model of each run: the score of each by track, and B − A paired by user; None where there is none."""
+    """A model of each run: by metric the pair of scores, and by metric, by what and part those of parts."""
 
     model_a: str
     model_b: str
     users: int
-    scores: dict[str, tuple[float | None, float | None]]
-    differences: dict[str, Difference | None]
+    metrics: dict[str, Pair]
+    parts: dict[str, dict[str, dict[str, Pair]]]
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -40,14 +59,12 @@ class Compared:
             "a": self.model_a,
             "b": self.model_b,
             "users": self.users,
-            "tracks": {
-                track: {
-                    "a": self.scores[track][0],
-                    "b": self.scores[track][1],
-                    "difference": None if found is None else found.mean,
-                    "interval": None if found is None else list(found.interval),
+            "metrics": {metric: pair.to_json() for metric, pair in self.metrics.items()},
+            "parts": {
+                metric: {
+                    by: {part: pair.to_json() for part, pair in pairs.items()} for by, pairs in groups.items()
                 }
-                for track, found in self.differences.items()
+                for metric, groups in self.parts.items()
             },
         }
 
@@ -59,23 +76,41 @@ def compare(run_a: Path, run_b: Path, models: tuple[str, str] | None, *, as_json
         UserError: a directory is no finished run, or the runs are not of the same benchmark users.
     """
     a, b = _finished(run_a), _finished(run_b)
-    rows = [_compared(a, b, *pair) for pair in _pairs(a, b, models)]
+    pairs = _pairs(a, b, models)
+    benchmarks = _same_benchmark(a, b)
+    read = readers(a)  # the same for both sides: what differs shall be the answers
+
+    def tallies(run: Run, model: str, benchmark: Benchmark) -> dict[str, Tally]:
+        return model_tallies(run, model, benchmark, read)
+
+    rows = [
+        _compared(
+            tallies(a, one, benchmarks[0]), tallies(b, other, benchmarks[1]), a, benchmarks[0], one, other
+        )
+        for one, other in pairs
+    ]
     if as_json:
         print(json.dumps([row.to_json() for row in rows]))
         return 0
-    table = Table(title=Text(f"B − A: {run_b} − {run_a}, {rows[0].users:,} users, 95 % intervals"))
-    table.add_column("model")
-    for track in TRACKS:
-        for side in ("A", "B", "B − A"):
-            table.add_column(f"{track} {side}", justify="right")
     for row in rows:
-        name = row.model_a if row.model_a == row.model_b else f"{row.model_b} − {row.model_a}"
-        cells = []
-        for track in TRACKS:
-            cells += [*map(_number, row.scores[track]), _told(row.differences[track])]
-        table.add_row(Text(name), *cells)
-    Reporter().console.print(table)
+        Reporter().console.print(_table(row, run_a, run_b, a.recipe.bench.k))
     return 0
+
+
+def _table(row: Compared, run_a: Path, run_b: Path, k: int) -> Table:
+    name = row.model_a if row.model_a == row.model_b else f"{row.model_b} − {row.model_a}"
+    table = Table(title=Text(f"{name}: {run_b} − {run_a}, {row.users:,} users, 95 % intervals"))
+    for heading in ("", "A", "B", "B − A"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for column in columns(k):
+        if column.key in row.metrics:
+            lines = [(column.heading, row.metrics[column.key])]
+            for metric, by in SHOWN_PARTS:
+                if metric == column.key:
+                    lines += [(f"  {part}", pair) for part, pair in row.parts[metric][by].items()]
+            for label, pair in lines:
+                table.add_row(label, _number(pair.a), _number(pair.b), _told(pair.difference))
+    return table
 
 
 def _finished(directory: Path) -> Run:
@@ -100,32 +135,50 @@ def _pairs(a: Run, b: Run, models: tuple[str, str] | None) -> list[tuple[str, st
     return both
 
 
-def _compared(a: Run, b: Run, model_a: str, model_b: str) -> Compared:
+def _same_benchmark(a: Run, b: Run) -> list[Benchmark]:
     benchmarks = [load_benchmark(run)[0] for run in (a, b)]
     if len({(one.users, str(sorted(one.gold.items()))) for one in benchmarks}) > 1:
         raise UserError(
-            f"{a.directory} and {b.directory} are of other benchmark users; compare runs of one simulation, "
-            "seed and bench.users"
+            f"{a.directory} and {b.directory} are of other benchmark users or labels; compare runs of one "
+            "simulation, seed and bench.users, and review both"
         )
-    both = list(zip((a, b), (model_a, model_b), benchmarks, strict=True))
-    tags = [tag_scores(*one) for one in both]
-    summaries = [summary_scores(*one) for one in both]
-    by_user = {
-        "Avg@k": [one.per_user for one in tags],
-        "Acc_Ex": [one.acc_ex_per_user for one in summaries],
+    return benchmarks
+
+
+def _compared(
+    ours: Mapping[str, Tally],
+    theirs: Mapping[str, Tally],
+    run: Run,
+    benchmark: Benchmark,
+    model_a: str,
+    model_b: str,
+) -> Compared:
+    seed = run.recipe.seed
+
+    def pair(a: Tally, b: Tally) -> Pair:
+        shares = [share_of(tally, seed=seed) for tally in (a, b)]
+        values = [None if found is None else found.value for found in shares]
+        return Pair(a=values[0], b=values[1], difference=difference_of(b, a, seed=seed))
+
+    both = [metric for metric in ours if metric in theirs]
+    parts = {
+        metric: {
+            by: {
+                part: pair(ours[metric].where(mask), theirs[metric].where(mask))
+                for part, mask in masks.items()
+            }
+            for by, masks in masks_of(
+                ours[metric], benchmark.gold, benchmark.strata, by_tag=metric in BY_TAG
+            ).items()
+        }
+        for metric in both
     }
     return Compared(
         model_a=model_a,
         model_b=model_b,
-        users=len(benchmarks[0].users),
-        scores={
-            "Avg@k": (tags[0].avg_at_k, tags[1].avg_at_k),
-            "Acc_Ex": (summaries[0].acc_ex, summaries[1].acc_ex),
-        },
-        differences={
-            track: paired_interval(theirs, ours, a.recipe.seed) if ours else None
-            for track, (ours, theirs) in by_user.items()
-        },
+        users=len(benchmark.users),
+        metrics={metric: pair(ours[metric], theirs[metric]) for metric in both},
+        parts=parts,
     )
 
 

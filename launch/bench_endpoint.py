@@ -11,20 +11,19 @@ from launch.pipeline import Run
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.bench import (
-    GENERATIONS_SCHEMA,
     endpoint_names,
     endpoints_path,
     generations_path,
     load_benchmark,
     model_directories,
 )
+from launch.stages.generations import GENERATIONS_SCHEMA
 from launch.stages.report import run_report
 from lm.client import ChatClient
 from records.errors import UserError
 from records.files import write_json, written_whole
 from records.locks import held
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
-from records.tags import TAG_NAMES
 from rl.seeds import derived_seed
 
 
@@ -72,7 +71,7 @@ def _asked(run: Run, client: ChatClient) -> pl.DataFrame:
         for number in range(samples)
     ]
     requests = [
-        question(benchmark.histories[user], TAG_NAMES, task, temperature=config.temperature, seed=seed)
+        question(benchmark.histories[user], benchmark.tags, task, temperature=config.temperature, seed=seed)
         for user, task, _, seed in places
     ]
     replies = client.complete(requests, lambda done, total: run.reporter.update(done, total, "answers"))

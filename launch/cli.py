@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   usergpt semantize inspect logs.csv                      guess a mapping; then semantize run, report, explain
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
   usergpt bench compare runs/quickstart runs/other        paired differences of two runs
+  usergpt bench review runs/quickstart reviewed.csv       labels that people corrected; then the report anew
   usergpt bench model runs/quickstart llm.base_url=http://127.0.0.1:8000/v1 llm.model=NAME
   usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
   usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
@@ -101,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         "overrides", nargs="*", metavar="key=value", help="fields of the run's recipe to change"
     )
 
-    bench = commands.add_parser("bench", help="benchmarks of runs: further models, comparisons")
+    bench = commands.add_parser("bench", help="the benchmark of a run: build, review, models, comparisons")
     actions = bench.add_subparsers(dest="action", required=True, metavar="ACTION")
     compare = actions.add_parser(
         "compare", parents=[debug], help="two runs on the same users: paired differences"
@@ -118,6 +119,17 @@ def parser() -> argparse.ArgumentParser:
     )
     model.add_argument("run", type=Path, metavar="RUN", help="directory of a finished run")
     model.add_argument("overrides", nargs="*", metavar="key=value", help="fields of llm, or bench.k")
+
+    build = actions.add_parser(
+        "build", parents=[debug], help="make a run's benchmark anew from the same candidates, step by step"
+    )
+    build.add_argument("run", type=Path, metavar="RUN", help="directory of a run")
+    build.add_argument("overrides", nargs="*", metavar="key=value", help="fields of bench to change")
+    review = actions.add_parser(
+        "review", parents=[debug], help="correct a run's benchmark by a filled-in bench/build/review.csv"
+    )
+    review.add_argument("run", type=Path, metavar="RUN", help="directory of a run")
+    review.add_argument("file", type=Path, metavar="REVIEWED.csv", help="the file with verdicts")
 
     filters = commands.add_parser("filters", help="look at what the filters of a run did")
     actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -291,15 +303,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             against=arguments.against,
             overrides=arguments.overrides,
         )
-    if arguments.command == "bench" and arguments.action == "model":
-        from launch.bench_endpoint import bench_model
-
-        return bench_model(arguments.run, arguments.overrides)
     if arguments.command == "bench":
-        from launch.bench import compare
-
-        models = None if arguments.models is None else (arguments.models[0], arguments.models[1])
-        return compare(arguments.a, arguments.b, models, as_json=arguments.json)
+        return _bench(arguments)
     if arguments.command == "filters":
         from launch.filters import show_sweep
 
@@ -313,6 +318,25 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     from launch.doctor import doctor
 
     return doctor(arguments.recipe, arguments.overrides)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.action == "model":
+        from launch.bench_endpoint import bench_model
+
+        return bench_model(arguments.run, arguments.overrides)
+    if arguments.action == "build":
+        from launch.bench_build import bench_build
+
+        return bench_build(arguments.run, arguments.overrides)
+    if arguments.action == "review":
+        from launch.bench_build import bench_review
+
+        return bench_review(arguments.run, arguments.file)
+    from launch.bench import compare
+
+    models = None if arguments.models is None else (arguments.models[0], arguments.models[1])
+    return compare(arguments.a, arguments.b, models, as_json=arguments.json)
 
 
 def _semantize(arguments: argparse.Namespace) -> int:

@@ -12,14 +12,16 @@ from typing import Any, get_origin, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hprbench.labels import label_values
 from lm.endpoint import checked_url
 from records.client import ClientConfig
-from records.config import Recipe
+from records.config import LogConfig, Recipe
 from records.errors import UserError
 from records.files import write_text
 from records.options import unknown_key
 from records.prompt import TASKS
 from records.strict_yaml import read_yaml
+from records.tags import TAG, TAG_NAMES
 from rewards.checks import check_scorer
 from rl.filters import check_filters
 from rl.refill import check_refill
@@ -204,6 +206,7 @@ def check_recipe(recipe: Recipe) -> None:
     """
     check_bounds(recipe)
     check_config(recipe.simulate, recipe.seed)
+    check_log(recipe.log)
     check_semantize(recipe.semantize)
     check_title_model(recipe)
     check_filters(recipe.rl.filters, TASKS)
@@ -255,6 +258,10 @@ def check_recipe(recipe: Recipe) -> None:
     for key, names in wants_pilot.items():
         if "pilot" in names and not recipe.sft.pilot.examples:
             raise UserError(f"{key}: names the pilot, and sft.pilot.examples is 0: there is none")
+    if not recipe.rl.steps and "rl" in recipe.bench.models:
+        raise UserError("bench.models: names rl, and rl.steps is 0: there is none")
+    if recipe.rl.steps and not (recipe.sft.rl_users and recipe.sft.probe_users):
+        raise UserError("sft.rl_users and sft.probe_users: DF-GRPO needs some of both; or set rl.steps=0")
     if recipe.sft.base_samples and not (recipe.sft.pilot.examples or recipe.model.init_dir):
         raise UserError(
             "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir, as a new network "
@@ -269,13 +276,35 @@ def check_recipe(recipe: Recipe) -> None:
             f"{recipe.semantize.token_budget} + max_response_tokens {response}; raise it"
         )
     apart = recipe.bench.users + recipe.sft.rl_users + recipe.sft.probe_users
-    if apart >= recipe.simulate.users:
+    if not recipe.log.input and apart >= recipe.simulate.users:
         raise UserError(
             f"bench.users + sft.rl_users + sft.probe_users = {apart} leave none of simulate.users "
             f"{recipe.simulate.users} to train on"
         )
     if recipe.name in ("", "..") or Path(recipe.name).name != recipe.name:
         raise UserError(f"name is {recipe.name!r}; it must be one folder name")
+
+
+def check_log(log: LogConfig) -> None:
+    """A log comes with labels, and each tag of the section is one.
+
+    Raises:
+        UserError: naming the key and the mend.
+    """
+    if not log.input:
+        if log != LogConfig():
+            raise UserError("log.input is empty; name the log that mapping, labels and tags are of")
+        return
+    if not log.labels:
+        raise UserError("log.labels is empty; name a table of what is true of the log's users")
+    for tag, label in log.tags.items():
+        if tag not in TAG:
+            raise UserError(unknown_key("recipe", "log.tags.", tag, TAG_NAMES))
+        for text in filter(None, label.values.values()):
+            try:
+                label_values(tag, text)
+            except ValueError as error:
+                raise UserError(f"log.tags.{tag}.values: {error}") from None
 
 
 def check_no_secret(llm: ClientConfig, section: str = "llm") -> None:

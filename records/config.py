@@ -8,6 +8,33 @@ from records.simulation import SimulateConfig
 
 
 @dataclass
+class LabelConfig:
+    column: str = opt("", "Column of the table of labels; empty: that of the tag's own name.")
+    values: dict[str, str] = opt(
+        {},
+        "Value of the column → value of the tag; others stay as they are. NA says that the log cannot show "
+        "it, an empty one that nothing is known.",
+    )
+
+
+@dataclass
+class LogConfig:
+    input: str = opt("", "A log of your own (file, folder or glob) in the place of a simulation.")
+    mapping: str = opt("", "Its mapping: the name of a built-in one or a YAML file.")
+    labels: str = opt(
+        "", "Table of what is true of its users (Parquet, CSV or TSV): a row a user, a column a tag."
+    )
+    tags: dict[str, LabelConfig] = opt(
+        {}, "Tag → where the table holds it, where columns or values have names of their own."
+    )
+    fold: int = opt(
+        0,
+        "Labelled users are dealt out into parts of bench.users; which part is the benchmark, from 0.",
+        low=0,
+    )
+
+
+@dataclass
 class SemantizeConfig:
     token_budget: int = opt(
         7000,
@@ -235,8 +262,8 @@ class SFTConfig:
         "What stage 2 asks for: mixed (controversial tags and some standard) or random (as many of either, "
         "drawn blindly, in the place of the controversial ones, to compare with).",
     )
-    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=1)
-    probe_users: int = opt(128, "Users set apart for the reward probe.", low=1)
+    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=0)
+    probe_users: int = opt(128, "Users set apart for the reward probe.", low=0)
     pilot: SFTStageConfig = opt(
         SFTStageConfig, "Format alone, with values of others: the base of a new network, and a control."
     )
@@ -282,7 +309,7 @@ class LossConfig:
 @dataclass
 class RLConfig:
     init_from: str = opt("stage3", "SFT stage the policy starts from: pilot, stage1, stage2 or stage3.")
-    steps: int = opt(20, "Policy updates.", low=1)
+    steps: int = opt(20, "Policy updates; 0: no DF-GRPO.", low=0)
     groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
     group_size: int = opt(8, "Samples a group.", low=2)
     minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
@@ -339,6 +366,7 @@ class Recipe:
     runs_dir: str = opt("runs", "Where run directories live.")
     seed: int = opt(0, "Every random choice of the run derives from it.", low=0)
     simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
+    log: LogConfig = opt(LogConfig, "A log and labels of your own in its place.")
     llm: ClientConfig = opt(
         ClientConfig,
         "The language model of `simulate write`, `simulate sample` and semantize.llm_titles; nothing else "

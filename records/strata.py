@@ -11,8 +11,8 @@ STRATA = ("gender", "age_group")
 
 
 def stratum_of(tags: Mapping[str, GoldTag]) -> tuple[str, ...]:
-    """The values of STRATA of a user with these tags; NA is one like any other."""
-    return tuple((tags[tag].values or (NA,))[0] for tag in STRATA)
+    """The values of STRATA of a user with these tags; NA is one like any other, and so is "", not known."""
+    return tuple((tags[tag].values or (NA,))[0] if tag in tags else "" for tag in STRATA)
 
 
 def evenly(gold: Mapping[str, Mapping[str, GoldTag]], rng: np.random.Generator) -> list[str]:

@@ -1,9 +1,13 @@
 """The 18 atomic tags in five dimensions that a persona consists of."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 NA = "NA"
 """The value of a tag for which a history holds no evidence."""
+
+GIVEN = "given"
+"""Difficulty of a label that somebody gives for a log of his own: what shows it there nobody knows."""
 
 DIMENSIONS: dict[str, str] = {
     "LS": "life stage",
@@ -60,13 +64,19 @@ TAG: dict[str, Tag] = {tag.name: tag for tag in TAGS}
 TAG_NAMES: tuple[str, ...] = tuple(TAG)
 
 
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Tags by name, in the order of the table."""
+    wanted = set(names)
+    return tuple(name for name in TAG_NAMES if name in wanted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldTag:
     """The true value of one tag of one user at the end of the history, and what justifies it.
 
     `values` is empty for NA; `event_ids` are the events that show it; `event_values` says for each of
     them which of the values (its place), and is empty where that is not known; `difficulty` is one of
-    explicit, implicit, temporal, trap.
+    explicit, implicit, temporal, trap, or `GIVEN`, which has no events.
     """
 
     user_id: str
@@ -88,3 +98,11 @@ class GoldTag:
         return tuple(
             event for event, shows in zip(self.event_ids, self.event_values, strict=True) if shows == place
         )
+
+
+def known_tags(gold: Mapping[str, Mapping[str, GoldTag]]) -> tuple[str, ...]:
+    """Tags of which some user of `gold` (user → tag → value) has a value or NA, in the order of the table.
+
+    Of simulated users all are known; a tag that a user lacks is one of which nobody said anything.
+    """
+    return in_order(name for tags in gold.values() for name in tags)

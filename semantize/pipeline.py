@@ -23,6 +23,10 @@ VOCABULARY = 8192
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how many of its tasks are done, and how many it has."""
 
+TokenizerSource = Path | Callable[[Semantizer], Path] | None
+"""The `tokenizer.json` whose tokens are counted, or what makes one when the log has been read; None where the
+folder has one already or a plain one is to be trained on the log."""
+
 
 class Runner(Protocol):
     """Does the tasks `todo`, each by `method` of a Semantizer."""
@@ -63,7 +67,7 @@ def semantize(
     generation: Generation,
     semantizer: Semantizer,
     runner: Runner,
-    tokenizer: Path | None,
+    tokenizer: TokenizerSource,
     max_quarantine_share: float,
     progress: Progress,
     *,
@@ -72,9 +76,8 @@ def semantize(
 ) -> dict[str, Any]:
     """Do what is left of `generation`; returns its summary (see `folder.finish`).
 
-    `tokenizer` is the `tokenizer.json` whose tokens are counted, None where the folder has one already or
-    one is to be trained on the log. Reading one piece is given `timeout_s` seconds, and as many again for
-    every 2 GB. `client` is needed where `settle_entities` has something to ask.
+    Reading one piece is given `timeout_s` seconds, and as many again for every 2 GB. `client` is needed where
+    `settle_entities` has something to ask.
 
     Raises:
         UserError: too many rows are unusable, the budget is too small, or the language model does not answer.
@@ -133,20 +136,22 @@ def settle_entities(
     write_entities(path, titles, entities)
 
 
-def settle_tokenizer(semantizer: Semantizer, tokenizer: Path | None) -> None:
-    """Put the tokenizer into the folder: a copy of the one given, else one trained on the log's first users.
+def settle_tokenizer(semantizer: Semantizer, tokenizer: TokenizerSource) -> None:
+    """Put the tokenizer into the folder: a copy of the one given or made, else one trained on the log's first
+    users.
 
     Raises:
         UserError: the folder was made with another one.
     """
     path = semantizer.out / TOKENIZER
     if path.exists():
-        if tokenizer is not None and tokenizer.read_bytes() != path.read_bytes():
+        if isinstance(tokenizer, Path) and tokenizer.read_bytes() != path.read_bytes():
             raise UserError(f"{path}: is not the tokenizer given; choose another folder, or delete this one")
         return
+    given = tokenizer(semantizer) if callable(tokenizer) else tokenizer
     with written_whole(path) as aside:
-        if tokenizer is not None:
-            shutil.copyfile(tokenizer, aside)
+        if given is not None:
+            shutil.copyfile(given, aside)
         else:
             trained = train_tokenizer(semantizer.sample_lines(), VOCABULARY)
             trained.backend_tokenizer.save(str(aside))

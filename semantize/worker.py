@@ -92,19 +92,24 @@ class Semantizer:
         write_json(self.path / f"part-{part:05d}.json", note)
         return int(note["users"])
 
+    def timelines(self) -> Iterator[pl.DataFrame]:
+        """The timelines (TIMELINE_SCHEMA) of each partition's users, from the spill; none of empty ones."""
+        for part in range(self.partitions):
+            if len(rows := self._rows(part)):
+                yield timelines(rows)[0]
+
     def sample_lines(self, limit: int = 20_000) -> Iterator[str]:
         """Lines of histories of the first users and of their raw log, at most `limit` each: what a tokenizer
         is trained on."""
-        for part in range(self.partitions):
-            if len(rows := self._rows(part)):
-                timeline, _ = timelines(rows)
-                slices = build_slices(timeline, self.job.config, self.refiner)
-                first = np.arange(min(limit, len(slices.table)))
-                for number, body in enumerate(bodies(slices, first)["body"]):
-                    yield f"\n#{number % 40 + 1} {body}"
-                for line in raw_lines(timeline.head(limit)).str.head(_SAMPLE_LENGTH):
-                    yield f"\n{line}"
-                return
+        timeline = next(self.timelines(), None)
+        if timeline is None:
+            return
+        slices = build_slices(timeline, self.job.config, self.refiner)
+        first = np.arange(min(limit, len(slices.table)))
+        for number, body in enumerate(bodies(slices, first)["body"]):
+            yield f"\n#{number % 40 + 1} {body}"
+        for line in raw_lines(timeline.head(limit)).str.head(_SAMPLE_LENGTH):
+            yield f"\n{line}"
 
     def _write(self, part: int, timeline: pl.DataFrame) -> dict[str, Any]:
         config = self.job.config

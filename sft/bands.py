@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from records.tags import TAG, TAG_NAMES, GoldTag
+from records.tags import TAG, GoldTag, in_order
 from sft.teachers import TagValues, Teacher
 
 SAMPLES = (3, 2)
@@ -74,7 +74,7 @@ def ask_teachers(gold: Gold, users: Sequence[str], staff: Staff) -> pl.DataFrame
         for user, tag, *_, agrees in told:
             agree[user, tag] = agree.get((user, tag), 0) + agrees
         rows += told
-    torn = [user for user in users if any(_is_torn(agree[user, tag]) for tag in TAG_NAMES)]
+    torn = [user for user in users if any(_is_torn(agree[user, tag]) for tag in gold[user])]
     rows += _rows(staff.stronger, gold, torn, 1)
     return pl.DataFrame(rows, schema=TEACHER_SCHEMA, orient="row")
 
@@ -90,7 +90,7 @@ def band_tags(answers: pl.DataFrame, gold: Gold, users: Sequence[str], stronger:
             second_opinion.add((user, tag))
     rows = []
     for user in users:
-        for tag in TAG_NAMES:
+        for tag in in_order(gold[user]):
             count = agree[user, tag]
             band = DROPPED
             if count > sum(SAMPLES) - 2:
@@ -105,7 +105,7 @@ def base_certainty(predictions: Mapping[str, Sequence[TagValues | None]], gold: 
     """How sure a base model is of each tag, from several answers a user (None: malformed)."""
     rows = []
     for user, runs in predictions.items():
-        for tag in TAG_NAMES:
+        for tag in in_order(gold[user]):
             given = [None if run is None else _folded(tag, run.get(tag, ())) for run in runs]
             counts = np.array([given.count(value) for value in set(given)]) / len(given)
             right = given.count(_folded(tag, gold[user][tag].values))
@@ -137,7 +137,7 @@ def _rows(teacher: Teacher, gold: Gold, users: Sequence[str], samples: int) -> l
         )
         for user, answers in zip(users, teacher.ask(users, samples), strict=True)
         for number, answer in enumerate(answers)
-        for tag in TAG_NAMES
+        for tag in in_order(gold[user])
     ]
 
 

@@ -14,7 +14,7 @@ from records.config import AnswerConfig, SFTStageConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.strata import evenly
-from records.tags import TAG_NAMES, GoldTag
+from records.tags import GIVEN, TAG_NAMES, GoldTag
 from sft.bands import CONTROVERSIAL, STANDARD, Gold
 from sft.demonstration import gold_answer
 from sft.lessons import Lesson
@@ -149,7 +149,10 @@ def _choose(
 
 
 def _as_seen(label: GoldTag, history: SemanticHistory) -> GoldTag:
-    """`label` with those of its values and events alone that `history` shows."""
+    """`label` with those of its values and events alone that `history` shows; one that is given holds for any
+    stretch, as nobody knows what shows it."""
+    if label.difficulty == GIVEN:
+        return label
     shown = {event for line in history.lines for event in line.event_ids}.intersection(label.event_ids)
     values = tuple(value for value in label.values if shown.intersection(label.events_of(value)))
     places = label.event_values or (0,) * len(label.event_ids)

@@ -14,7 +14,7 @@ from lm.phrases import sentences
 from records.config import AnswerConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK
-from records.tags import NA, TAG_NAMES, GoldTag
+from records.tags import GIVEN, NA, TAG_NAMES, GoldTag
 
 _NO_MARKS = str.maketrans({"<": "‹", ">": "›"})
 """An entity is log text: no bracket of it may be read as a mark of the answer."""
@@ -41,13 +41,13 @@ def gold_answer(
 
     A tag cites the lines its reasoning names, then those that stand on most of its other evidence, at most
     `max_citations`; a sentence cites the lines of the tags it states, those of the first tag first, at most
-    `sentence_citations`.
+    `sentence_citations`. Of a label that is given there is nothing to reason from or to cite.
     """
-    evidence = {name: named_evidence(history, gold[name]) for name in tags}
+    evidence = {name: named_evidence(history, gold[name]) for name in tags if gold[name].difficulty != GIVEN}
     cited = {}
     for name in tags:
         best = history.best_lines(gold[name].event_ids, config.max_citations)
-        lines = dict.fromkeys([*(named.line for named in evidence[name]), *best])
+        lines = dict.fromkeys([*(named.line for named in evidence.get(name, ())), *best])
         cited[name] = tuple(sorted(list(lines)[: config.max_citations]))
     spoken = {name: gold[name].values for name in tags if name in stated}
     said = sentences(spoken) if task == COMPOSITE_TASK else {}

@@ -12,7 +12,7 @@ import numpy as np
 from records.config import AnswerConfig, SFTStageConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
-from records.tags import TAG_NAMES, GoldTag
+from records.tags import GIVEN, GoldTag, known_tags
 from sft.bands import Gold
 from sft.demonstration import gold_answer
 from sft.lessons import Lesson
@@ -32,6 +32,11 @@ def pilot_lessons(
 ) -> list[Lesson]:
     """`config.examples` lessons on whole histories, or stretches of them; users take turns."""
     rng = np.random.default_rng([seed, PILOT])
+    having = {
+        tag: [user for user in users if tag in gold[user]]
+        for tag in known_tags({user: gold[user] for user in users})
+    }
+    names = list(having)
     lessons: list[Lesson] = []
     while users and len(lessons) < config.examples:
         for index in rng.permutation(len(users)):
@@ -41,9 +46,9 @@ def pilot_lessons(
                 count = int(rng.integers(min(count, config.window_lines))) + 1
             first = int(rng.integers(len(whole.lines) - count + 1)) + 1
             shown = whole.window(first, count)
-            drawn = np.sort(rng.permutation(len(TAG_NAMES))[: int(rng.integers(1, len(TAG_NAMES) + 1))])
-            tags = tuple(TAG_NAMES[int(place)] for place in drawn)
-            labels = {name: _somebody_elses(name, users, gold, shown, rng) for name in tags}
+            drawn = np.sort(rng.permutation(len(names))[: int(rng.integers(1, len(names) + 1))])
+            tags = tuple(names[int(place)] for place in drawn)
+            labels = {name: _somebody_elses(name, having[name], gold, shown, rng) for name in tags}
             known = any(not label.is_na for label in labels.values())
             task = COMPOSITE_TASK if rng.random() < config.composite_share and known else TAGS_TASK
             lessons.append(
@@ -62,12 +67,13 @@ def pilot_lessons(
 def _somebody_elses(
     tag: str, users: Sequence[str], gold: Gold, shown: SemanticHistory, rng: np.random.Generator
 ) -> GoldTag:
-    values = gold[users[int(rng.integers(len(users)))]][tag].values
+    theirs = gold[users[int(rng.integers(len(users)))]][tag]
     line = shown.lines[int(rng.integers(len(shown.lines)))]
+    is_given = theirs.difficulty == GIVEN
     return GoldTag(
         user_id=shown.user_id,
         tag=tag,
-        values=values,
-        event_ids=line.event_ids if values else (),
-        difficulty="explicit",
+        values=theirs.values,
+        event_ids=line.event_ids if theirs.values and not is_given else (),
+        difficulty=GIVEN if is_given else "explicit",
     )

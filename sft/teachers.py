@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from records.tags import TAG, TAGS, GoldTag
+from records.tags import GIVEN, TAG, TAGS, GoldTag
 
 TagValues: TypeAlias = Mapping[str, tuple[str, ...]]
 """Tag → values, empty for NA."""
@@ -33,8 +33,12 @@ class Teacher(Protocol):
         ...
 
 
-DIFFICULTY = {"explicit": 0.15, "implicit": 1.0, "temporal": 0.8, "trap": 0.9}
-"""A teacher's error rate on a tag is its own rate times this."""
+DIFFICULTY = {"explicit": 0.15, "implicit": 1.0, "temporal": 0.8, "trap": 0.9, GIVEN: 0.0}
+"""A teacher's error rate on a tag is its own rate times this.
+
+How hard a label that is given is to see nobody knows: there a program, which reads nothing, makes no errors,
+and all such labels are standard.
+"""
 
 _SHARED, _OWN, _NOISE = 0.7, 0.45, 0.55
 """Loadings of the latent difficulty: of the case, of the teacher on it, of the sample (squares sum to 1)."""
@@ -104,7 +108,9 @@ def open_values_of(
 ) -> dict[str, tuple[str, ...]]:
     """What open tags of `users` hold, by tag."""
     return {
-        tag.name: tuple(sorted({value for user in users for value in gold[user][tag.name].values}))
+        tag.name: tuple(
+            sorted({v for user in users if tag.name in gold[user] for v in gold[user][tag.name].values})
+        )
         for tag in TAGS
         if tag.is_open
     }

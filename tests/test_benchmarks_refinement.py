@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.overlap import bleu, rouge_1, rouge_l
 from benchmarks.refinement import count_tokens, distinguishes, main
 from benchmarks.titles import chinese, is_held_out, read_labels, read_titles, simulated
+from hprbench.overlap import bleu, rouge_1, rouge_l
 from records.errors import UserError
 from semantize.refining.entity import Entity
 

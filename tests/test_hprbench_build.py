@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from hprbench.build import freeze, load, select_users
+from hprbench.build import draw_candidates, freeze, load
+from hprbench.candidates import stratify
 from records.errors import UserError
 from records.history import HistoryLine, SemanticHistory
 from records.tags import TAG_NAMES, GoldTag
@@ -39,36 +40,54 @@ def histories(gold):
 
 
 def test_strata_are_even_until_one_runs_out(gold):
-    chosen = select_users(gold, 22, seed=0)
+    drawn = draw_candidates(gold, 22, seed=0)
     # Three strata: the small one gives its 2, the others 10 each.
-    assert Counter(user[0] for user in chosen) == {"f": 10, "m": 10, "x": 2}
-    assert chosen == sorted(set(chosen))
+    assert Counter(user[0] for user in drawn) == {"f": 10, "m": 10, "x": 2}
+    assert len(set(drawn)) == 22
+    # Who is drawn first is who would have been drawn alone: spare candidates come after.
+    assert drawn[:9] == draw_candidates(gold, 9, seed=0)
+    assert Counter(user[0] for user in drawn[:6]) == {"f": 2, "m": 2, "x": 2}
 
 
 def test_selection_is_deterministic_and_blind_to_order(gold):
     backwards = dict(reversed(gold.items()))
-    assert select_users(gold, 9, seed=4) == select_users(backwards, 9, seed=4)
-    assert select_users(gold, 9, seed=4) != select_users(gold, 9, seed=5)
+    assert draw_candidates(gold, 9, seed=4) == draw_candidates(backwards, 9, seed=4)
+    assert draw_candidates(gold, 9, seed=4) != draw_candidates(gold, 9, seed=5)
 
 
 @pytest.mark.parametrize("count", [0, 83])
 def test_impossible_counts_are_the_users_to_mend(gold, count):
     with pytest.raises(UserError, match=f"bench.users={count}"):
-        select_users(gold, count, seed=0)
+        draw_candidates(gold, count, seed=0)
+
+
+def frozen(path, users, gold, histories, **more):
+    strata = stratify(users, gold, histories, dict.fromkeys(users, 900))
+    freeze(path, users=users, gold=gold, strata=strata, histories=histories, **more)
+    return path
 
 
 def test_freeze_and_load(gold, histories, tmp_path):
-    path = tmp_path / "bench" / "benchmark.json"
-    freeze(path, users=["f01", "x0"], gold=gold, histories=histories)
+    path = frozen(tmp_path / "bench" / "benchmark.json", ["f01", "x0"], gold, histories)
     bench = load(path, histories=histories, training_users={"f02"})
     assert bench.users == ("f01", "x0")
     assert bench.gold == {user: gold[user] for user in bench.users}
     assert bench.histories.keys() == set(bench.users)
+    assert (bench.strata["f01"].gender, bench.strata["x0"].gender) == ("female", "NA")
+    assert (bench.version, bench.reviews) == (1, ())
+
+
+def test_a_file_changed_by_hand_is_refused(gold, histories, tmp_path):
+    path = frozen(tmp_path / "benchmark.json", ["f01"], gold, histories)
+    body = json.loads(path.read_text())
+    body["gold"]["f01"]["gender"]["values"] = ["male"]
+    path.write_text(json.dumps(body))
+    with pytest.raises(UserError, match="changed by hand"):
+        load(path, histories=histories, training_users=())
 
 
 def test_load_refuses_training_users_and_other_histories(gold, histories, tmp_path):
-    path = tmp_path / "benchmark.json"
-    freeze(path, users=["f01", "x0"], gold=gold, histories=histories)
+    path = frozen(tmp_path / "benchmark.json", ["f01", "x0"], gold, histories)
     with pytest.raises(UserError, match="x0"):
         load(path, histories=histories, training_users={"x0", "f02"})
     line = HistoryLine(number=1, text="#1 [TYPE: Order] | Tram!", event_ids=("e1",))
@@ -81,8 +100,7 @@ def test_load_refuses_training_users_and_other_histories(gold, histories, tmp_pa
 
 @pytest.mark.parametrize("key", ["extractor_version", "format"])
 def test_load_refuses_another_version(gold, histories, tmp_path, key):
-    path = tmp_path / "benchmark.json"
-    freeze(path, users=["f01"], gold=gold, histories=histories)
+    path = frozen(tmp_path / "benchmark.json", ["f01"], gold, histories)
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: "other"}))
     with pytest.raises(UserError, match="other"):
         load(path, histories=histories, training_users=())

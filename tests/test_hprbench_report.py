@@ -6,16 +6,38 @@ import re
 import pytest
 from rich.console import Console
 
-from hprbench.metrics import EvidenceScores, score_summaries, score_tags
+from hprbench.breakdown import length_medians
+from hprbench.candidates import stratify
+from hprbench.intervals import Share
+from hprbench.markdown import markdown
+from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
 from hprbench.page import render, write_report
-from hprbench.report import Curves, Example, Report, Row, report_json, score_row
+from hprbench.report import Curves, Example, Report, Row, best_cells, report_json, score_row
 from hprbench.terminal import tables
+from hprbench.validation.accuracy import ExtractorAccuracy, Figures
 from lm.answers import Sentence, TagAnswer
 from records.history import HistoryLine, SemanticHistory
 from records.tags import DIMENSIONS, TAG_NAMES, GoldTag
 from tests.pages import Page
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/x>"
+
+
+BUILD = {
+    "sample": {"candidates": 3, "asked": 2},
+    "annotations": {"labels": 36, "known": 4, "rules_agree": 35, "seen": 4},
+    "strata": {"evidence": {"explicit": 4}, "level": {"easy": 2}, "length": {"≤ 1,200": 1, "> 1,800": 1}},
+    "quality": {"left_out": {"duplicate": 1}, "replaced": {}, "remarks": {}},
+}
+REVIEW = {"sha256": "0", "looked_at": 36, "corrected": 2, "corrected_by_tag": {"pet": 2}}
+
+
+def figures(right: int, either: int) -> Figures:
+    return Figures(stated=either, read=either, either=either, right=right, mentioned=0, silent=0)
+
+
+def plain_row(model: str, value: float) -> Row:
+    return Row(model=model, shares={"avg_at_k": Share(value=value, interval=(value, value), users=1)})
 
 
 def gold_user(user: str) -> dict[str, GoldTag]:
@@ -34,31 +56,32 @@ def gold_user(user: str) -> dict[str, GoldTag]:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    gold = {"u1": gold_user("u1")}
+    gold = {user: gold_user(user) for user in ("u1", "u2")}
     run = dict.fromkeys(TAG_NAMES, ()) | {"gender": ("female",)}
-    history = SemanticHistory(
-        user_id="u1",
-        lines=(
-            HistoryLine(number=1, text=f"#1 [TYPE: Order] | {HOSTILE}", event_ids=("e1",)),
-            HistoryLine(number=2, text="#2 [TYPE: Click] | Cat Food", event_ids=("e2",)),
-        ),
+    lines = (
+        HistoryLine(number=1, text=f"#1 [TYPE: Order] | {HOSTILE}", event_ids=("e1",)),
+        HistoryLine(number=2, text="#2 [TYPE: Click] | Cat Food", event_ids=("e2",)),
     )
+    histories = {user: SemanticHistory(user_id=user, lines=lines) for user in gold}
+    history = histories["u1"]
+    tokens = {"u1": 1000, "u2": 2000}
+    strata = stratify(list(gold), gold, histories, tokens)
     answers = {tag: TagAnswer(values=run[tag], lines=(1,) if tag == "gender" else ()) for tag in TAG_NAMES}
-    scored = score_row(
-        "SFT",
-        tags=score_tags({"u1": [run]}, gold, seed=0),
-        summaries=score_summaries({"u1": [run]}, gold, seed=0),
-        evidence=EvidenceScores(precision=1.0, recall=0.5),
-        compression=0.9,
-        extra={"users": 1},
-    )
+    runs = {user: [run] for user in gold}
+    tallies = {
+        **score_tags(runs, gold),
+        **score_summaries(runs, gold),
+        **score_evidence({user: [{"gender": (1,)}] for user in gold}, gold, histories),
+        "compression": compression({user: [100] for user in gold}, tokens),
+    }
+    scored = score_row("SFT", tallies, gold, strata, seed=0, k=1, extra={"asked": 2})
     return Report(
         title="tiny",
         k=1,
         rows=[
-            Row(model="majority", avg_at_k=float("nan")),
+            Row(model="majority"),
             scored,
-            Row(model=f"-->{HOSTILE}$x$", avg_at_k=0.4),
+            plain_row(f"-->{HOSTILE}$x$|", 0.4),
         ],
         seconds=3723.0,
         stages={"simulate": 12.5, HOSTILE: 0.0},
@@ -71,6 +94,11 @@ def report() -> Report:
             filter_reasons=[{"step": 1, "truncated": 3}, {"step": 2, "truncated": 1, "mean_high": 4}],
             sft_loss={"stage1": [3.0, 2.0, 1.5], "stage2": []},
         ),
+        extractor=ExtractorAccuracy(
+            version="7", plain=figures(98, 100), hard=figures(73, 80), read=figures(0, 0)
+        ),
+        benchmark={"users": 2, "version": 2, "reviews": [REVIEW], "build": BUILD},
+        lengths=length_medians(strata),
         examples=[
             Example(
                 model="SFT",
@@ -96,16 +124,54 @@ def test_report_json_has_the_agreed_keys(report, tmp_path):
     assert body["probe_reward"] == {"sft": 1.25, "rl": None}
     assert body["stages"]["simulate"] == 12.5
     agreed = {"model", "avg_at_k", "by_dimension", "macro_f1", "acc_ex", "cov_ex", "halluc_ex", "format_rate"}
-    agreed |= {"compression", "non_na", "evidence_precision", "evidence_recall", "intervals"}
-    assert all(agreed <= row.keys() for row in body["rows"])
+    agreed |= {
+        "compression",
+        "non_na",
+        "evidence_precision",
+        "evidence_recall",
+        "bleu",
+        "similarity",
+        "by_tag",
+    }
+    agreed |= {"rule_judge", "llm_judge", "k"}
+    assert all(agreed | {"intervals", "parts"} <= row.keys() for row in body["rows"])
     empty, scored, _ = body["rows"]
     # Gender right, pet missed, 16 NA right.
     assert scored["avg_at_k"] == pytest.approx(17 / 18)
     assert scored["by_dimension"] == pytest.approx({"LS": 1, "HC": 0.75, "LI": 1, "EP": 1, "GC": 1})
-    assert (scored["acc_ex"], scored["evidence_recall"], scored["users"]) == (0.5, 0.5, 1)
+    assert (scored["acc_ex"], scored["evidence_recall"], scored["asked"]) == (0.5, 0.5, 2)
     assert scored["intervals"]["acc_ex"] == [0.5, 0.5]
-    # Not a number and not there are both null.
-    assert {empty[key] for key in agreed - {"model", "intervals"}} == {None}
+    # 1 − 100/1000 and 1 − 100/2000.
+    assert scored["parts"]["compression"]["length"] == {
+        "≤ 1,200": {"value": 0.9, "interval": [0.9, 0.9], "users": 1},
+        "> 1,800": {"value": 0.95, "interval": [0.95, 0.95], "users": 1},
+    }
+    assert scored["parts"]["acc_ex"]["dimension"]["LS"]["value"] == 1.0
+    assert scored["bleu"] is None
+    assert {empty[key] for key in agreed - {"model"}} == {None}
+    assert body["extractor"] == {
+        "version": "7",
+        "accuracy": {"plain": 0.98, "hard": 0.9125, "read_by_hand": None},
+    }
+    assert body["benchmark"]["version"] == 2
+
+
+def test_markdown_has_tables_and_no_markup_of_others(report):
+    text = markdown(report)
+    lines = text.splitlines()
+    assert "| SFT | **0.944** [0.944, 0.944] | 1.000 [1.000, 1.000] |" in text
+    assert "Accuracy of the extractor behind Acc_Ex: 0.980 on plain paraphrases, 0.912 on hard ones." in lines
+    assert "| model | ≤ 1,200 (1 users) | > 1,800 (1 users) |" in lines
+    assert "2 users (benchmark version 2)" in text
+    assert "<script>" not in text
+    # Every row of a table has as many cells as its heading, whatever a name holds.
+    for number, line in enumerate(lines):
+        if line.startswith("| ---"):
+            width = line.count("|")
+            for row in lines[number + 1 :]:
+                if not row.startswith("|"):
+                    break
+                assert row.replace(r"\|", "").count("|") == width
 
 
 def test_page_stands_alone_and_escapes_hostile_text(html):
@@ -136,9 +202,15 @@ def test_page_links_lead_somewhere_and_ids_are_unique(html):
 
 def test_page_shows_every_part(html):
     page = Page(html)
-    titles = ("Results", "Avg@1 by model", "Avg@1 by dimension", "Reward during DF-GRPO", "SFT loss by stage")
+    titles = ("Tags", "Summaries", "Avg@1 by model", "Avg@1 by dimension", "SFT loss by stage")
     for title in (
         *titles,
+        "Reward during DF-GRPO",
+        "Avg@1 by kind of evidence",
+        "Acc_Ex by kind of evidence",
+        "Cov_Ex by length of the log",
+        "Compression by length of the log",
+        "The benchmark",
         "What the filters dropped",
         "Where the time went",
         "Avg@1 by tag",
@@ -147,6 +219,9 @@ def test_page_shows_every_part(html):
         assert title in page.text
     assert "1 h 02 min" in page.text
     assert "17 of 18 tags correct" in page.text
+    assert "Its own accuracy: 0.980 on plain paraphrases, 0.912 on hard ones" in page.text
+    assert "The checks kept some out: 1 duplicate." in page.text
+    assert "People looked at 36 labels and corrected 2." in page.text
     assert "badly formatted answer" in page.text
     assert "cited for gender" in page.text
     assert "evidence of pet" in page.text
@@ -168,7 +243,7 @@ def test_page_and_terminal_cope_with_missing_data(rows):
     assert ("No model was scored yet." in page.text) is (not rows)
     assert report_json(bare)["seconds"] is None
     console = Console(width=120, record=True)
-    console.print(tables(bare, 200))
+    console.print(tables(bare))
     assert ("majority" in console.export_text()) is bool(rows)
 
 
@@ -176,12 +251,24 @@ def test_pages_are_the_same_every_time(report, html):
     assert render(report) == html
 
 
+def test_saying_nothing_is_no_merit():
+    def row(model: str, halluc: float, cov: float) -> Row:
+        values = {"halluc_ex": halluc, "cov_ex": cov}
+        return Row(
+            model=model,
+            shares={key: Share(value=one, interval=(one, one), users=1) for key, one in values.items()},
+        )
+
+    rows = [row("silent", 0.0, 0.0), row("careful", 0.1, 0.5), row("bold", 0.3, 0.9)]
+    best = best_cells(Report(title="t", k=1, rows=rows))
+    assert (best["halluc_ex"], best["cov_ex"]) == (0.1, 0.9)
+
+
 def test_terminal_tables_show_numbers_and_plain_names():
-    named = Report(
-        title="[red]t", k=10, rows=[Row(model="a[bold]", avg_at_k=0.5, intervals={"avg_at_k": (0.4, 0.6)})]
-    )
+    shares = {key: Share(value=0.5, interval=(0.4, 0.6), users=9) for key in ("avg_at_k", "halluc_ex")}
+    named = Report(title="[red]t", k=10, rows=[Row(model="a[bold]", shares=shares)])
     console = Console(width=120, record=True)
-    console.print(tables(named, 80))
+    console.print(tables(named))
     text = console.export_text()
     assert "a[bold]" in text
     assert "[red]t" in text

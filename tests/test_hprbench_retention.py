@@ -135,7 +135,7 @@ def test_labels_of_other_users_are_refused(folder: Path, tmp_path: Path) -> None
     pl.DataFrame({"who": ["x"]}).write_csv(tmp_path / "labels.csv")
     with pytest.raises(UserError, match="no column user_id"):
         measure_semantics(folder, 10, tmp_path / "labels.csv")
-    with pytest.raises(UserError, match="no readable table"):
+    with pytest.raises(UserError, match="no such file"):
         measure_semantics(folder, 10, tmp_path / "none.parquet")
 
 

@@ -1,6 +1,7 @@
 """Which questions DF-GRPO asks."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ from launch.stages.rl_prompts import rl_prompts, write_prompts
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, Prompt
-from records.tags import TAG_NAMES
+from records.tags import GIVEN, TAG_NAMES, GoldTag
 from tests.test_hprbench_build import gold_user
 
 TOKENIZER = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Milk"], 300))
@@ -22,10 +23,18 @@ HISTORIES = {
 }
 
 
+def _labelled(user: str, tags: Sequence[str]) -> dict[str, GoldTag]:
+    return {tag: GoldTag(user_id=user, tag=tag, values=(), event_ids=(), difficulty=GIVEN) for tag in tags}
+
+
+GOLD = {user: _labelled(user, TAG_NAMES) for user in USERS}
+
+
 def _asked(*, composite_share: float = 0.0, tags_per_prompt: int = 0, seed: int = 0) -> list[Prompt]:
     return rl_prompts(
         USERS,
         HISTORIES,
+        GOLD,
         TOKENIZER,
         composite_share=composite_share,
         tags_per_prompt=tags_per_prompt,
@@ -75,3 +84,11 @@ def test_prompts_are_a_file_with_counts(tmp_path: Path) -> None:
     assert counts["rl"]["strata"] == {"female NA": 6, "male 55+": 2}
     assert counts["rl"]["tokens"]["most"] == max(len(prompt.token_ids) for prompt in asked)
     assert counts["probe"]["users"] == counts["probe"]["prompts"] == 1
+
+
+def test_a_user_is_asked_about_known_tags_alone() -> None:
+    gold = {"u0": _labelled("u0", ["pet", "gender"]), "u1": _labelled("u1", ["pet"])}
+    prompts = rl_prompts(
+        ["u0", "u1"], HISTORIES, gold, TOKENIZER, composite_share=1.0, tags_per_prompt=0, seed=0
+    )
+    assert [prompt.tags for prompt in prompts] == [("gender", "pet"), ("pet",)]

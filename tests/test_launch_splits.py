@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launch.stages.data import Splits, split_users
+from launch.stages.benchmark import spare_candidates
+from launch.stages.data import split_users
+from launch.stages.splits import Splits
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
 from records.strata import stratum_of
@@ -33,7 +35,8 @@ def split(gold: dict[str, dict[str, GoldTag]], bench: int, probe: int, rl: int, 
 
 def test_benchmark_probe_and_rl_are_even_over_gender_and_age() -> None:
     splits = split(GOLD, 20, 40, 60)
-    for users, each in ((splits.bench, 2), (splits.probe, 4), (splits.rl, 6)):
+    assert len(splits.bench) == 20 + spare_candidates(20)
+    for users, each in ((splits.bench[:20], 2), (splits.probe, 4), (splits.rl, 6)):
         assert Counter(stratum_of(GOLD[user]) for user in users) == {
             (gender, age): each for gender in GENDERS for age in AGES
         }
@@ -44,7 +47,8 @@ def test_benchmark_probe_and_rl_are_even_over_gender_and_age() -> None:
 def test_nobody_has_two_purposes_and_nobody_is_lost(bench: int, probe: int, rl: int, seed: int) -> None:
     splits = split(GOLD, bench, probe, rl, seed)
     parts = astuple(splits)
-    assert [len(part) for part in parts[:3]] == [bench, probe, rl]
+    spare = min(spare_candidates(bench), max(0, len(GOLD) - bench - probe - rl - 1))
+    assert [len(part) for part in parts[:3]] == [bench + spare, probe, rl]
     assert sorted(user for part in parts for user in part) == sorted(GOLD)
     assert split(dict(reversed(GOLD.items())), bench, probe, rl, seed) == splits
 

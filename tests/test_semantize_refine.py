@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.overlap import bleu, rouge_l
 from benchmarks.titles import chinese
+from hprbench.overlap import bleu, rouge_l
 from records.config import SemantizeConfig
 from semantize.refining.entity import Entity
 from semantize.refining.refine import RuleRefiner

@@ -8,6 +8,7 @@ from launch.recipe import directory_state, file_state
 from launch.stages.bench import run_bench
 from launch.stages.curriculum import run_curriculum, run_pilot, run_teachers
 from launch.stages.data import run_semantize, run_simulate
+from launch.stages.own_log import log_state
 from launch.stages.report import run_report
 from launch.stages.rl import run_rl
 from launch.stages.sft import STAGES as SFT_STAGES
@@ -35,7 +36,7 @@ STAGES: tuple[Stage, ...] = (
         name="simulate",
         work=run_simulate,
         reads=lambda recipe: [
-            recipe.simulate,
+            *([recipe.log, log_state(recipe)] if recipe.log.input else [recipe.simulate]),
             recipe.seed,
             [directory_state(folder) for folder in recipe.simulate.world if folder != SHIPPED],
         ],
@@ -56,6 +57,7 @@ STAGES: tuple[Stage, ...] = (
             recipe.sft.probe_users,
         ],
         outputs=("histories", "model", "splits.json", "bench/users.json"),
+        traces=("bench/build",),
     ),
     Stage(
         name="teachers",
@@ -114,7 +116,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="report",
         work=run_report,
-        reads=lambda recipe: [recipe.name],
-        outputs=("report.json", "report.html"),
+        reads=lambda recipe: [recipe.name, *_scoring(recipe.scorer)],
+        outputs=("report.json", "report.md", "report.html"),
     ),
 )

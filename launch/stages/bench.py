@@ -1,6 +1,7 @@
 """Stage bench: the models and baselines on HPR-Bench's users, by batch inference on vLLM."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -11,41 +12,22 @@ from actors.weights import saved_weights
 from hprbench.aggregates import aggregates
 from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
 from hprbench.build import Benchmark, load
-from hprbench.extractor import extract
-from hprbench.metrics import (
-    SummaryScores,
-    TagScores,
-    compression,
-    score_evidence,
-    score_summaries,
-    score_tags,
-)
+from hprbench.metrics import TagPredictions, score_tags
 from hprbench.report import Row, score_row
 from hprbench.retention import simulation_knowledge
 from launch.pipeline import Run
-from launch.stages.data import Splits, check_room, load_gold, load_histories, load_splits
+from launch.stages.benchmark import users_path
+from launch.stages.data import check_room, load_events, load_gold, load_histories
+from launch.stages.generations import generate
 from launch.stages.sft import STAGES
+from launch.stages.splits import Splits, load_splits
 from lm.answers import Answer, Malformed, parse_answer
-from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
-from records.files import read_json, written_whole
-from records.prompt import COMPOSITE_TASK, TAGS_TASK, Request, Sampling
-from records.tags import TAG_NAMES
-from rl.seeds import derived_seed
-from semantize.raw import raw_lines
-from simulate.engine import scan
+from records.files import read_json
+from records.prompt import COMPOSITE_TASK
 from simulate.measure.oracle import read_tags
 
 UNTRAINED = "untrained"
-
-GENERATIONS_SCHEMA = {
-    "user_id": pl.String,
-    "task": pl.String,
-    "run": pl.Int64,
-    "finish_reason": pl.String,
-    "text": pl.String,
-}
-"""Columns of `bench/generations/MODEL.parquet`, one row a response."""
 
 
 def model_directories(run: Run) -> dict[str, Path]:
@@ -95,16 +77,23 @@ def run_bench(run: Run) -> None:
         pool = None
         try:
             for done, (name, path) in enumerate(missing.items()):
-                run.reporter.update(done, len(missing), f"models, now {name}")
                 if pool and _swappable(path):
                     pool.update_weights(done, saved_weights(path))
                 else:
                     if pool:
                         pool.close()
                     pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, timeout)
-                rows = _generate(run, benchmark, tokenizer, pool, runs_of(run, name))
-                with written_whole(generations_path(run, name)) as aside:
-                    rows.write_parquet(aside)
+                told = f"users, {name} ({done + 1} of {len(missing)} models)"
+                generate(
+                    generations_path(run, name),
+                    benchmark,
+                    tokenizer,
+                    pool,
+                    recipe.bench,
+                    runs=runs_of(run, name),
+                    seed=recipe.seed,
+                    progress=partial(run.reporter.update, detail=told),
+                )
         finally:
             if pool:
                 pool.close()
@@ -138,36 +127,11 @@ def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
     """The frozen benchmark, verified to share no user with any training."""
     splits = load_splits(run.directory)
     benchmark = load(
-        run.directory / "bench" / "users.json",
+        users_path(run),
         histories=load_histories(run.directory),
-        training_users={*splits.sft, *splits.rl, *splits.probe},
+        training_users={*splits.sft, *splits.rl, *splits.probe, *splits.unlabelled},
     )
     return benchmark, splits
-
-
-def _generate(
-    run: Run, benchmark: Benchmark, tokenizer: ChatTokenizer, pool: RolloutPool, runs: int
-) -> pl.DataFrame:
-    """So many responses a user to the question about all tags, one to the composite question."""
-    config = run.recipe.bench
-    sampling = Sampling(
-        temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
-    )
-    requests = [
-        Request(
-            prompt=render_prompt(tokenizer, benchmark.histories[user], tags=TAG_NAMES, task=task),
-            samples=samples,
-            seed=derived_seed("bench", run.recipe.seed, index, samples),
-        )
-        for task, samples in ((TAGS_TASK, runs), (COMPOSITE_TASK, 1))
-        for index, user in enumerate(benchmark.users)
-    ]
-    rows = [
-        (request.prompt.user_id, request.prompt.task, rollout.sample_idx, rollout.finish_reason, rollout.text)
-        for request, rollouts in zip(requests, pool.generate(requests, sampling), strict=True)
-        for rollout in rollouts
-    ]
-    return pl.DataFrame(rows, schema=GENERATIONS_SCHEMA, orient="row")
 
 
 def parse_generations(
@@ -176,14 +140,15 @@ def parse_generations(
     """User → answers to `task` in the order of runs; None for a malformed or truncated one."""
     frame = pl.read_parquet(generations_path(run, model)).filter(pl.col("task") == task)
     answers: dict[str, list[Answer | None]] = {user: [] for user in benchmark.users}
+    mine = frame.filter(pl.col("user_id").is_in(list(answers)))
     for user, finish_reason, text in (
-        frame.sort("user_id", "run").select("user_id", "finish_reason", "text").iter_rows()
+        mine.sort("user_id", "run").select("user_id", "finish_reason", "text").iter_rows()
     ):
         answer: Answer | Malformed | None = None
         if finish_reason != "length":
             answer = parse_answer(
                 text,
-                tags=TAG_NAMES,
+                tags=benchmark.tags,
                 summary=task == COMPOSITE_TASK,
                 history_lines=len(benchmark.histories[user].lines),
             )
@@ -192,19 +157,16 @@ def parse_generations(
 
 
 def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
-    """Majority, rules on the raw log, TF-IDF + logistic regression, gradient boosting on aggregates; what is
-    fitted is fitted on the SFT users."""
+    """Majority, rules on the raw log (of a simulation), TF-IDF + logistic regression, gradient boosting on
+    aggregates; what is fitted is fitted on the SFT users."""
     gold, histories = load_gold(run.directory), load_histories(run.directory)
     train_gold = {user: gold[user] for user in splits.sft}
-    seed, simulation = run.recipe.seed, run.directory / "events"
-    events = scan(simulation, "events").collect()
+    seed = run.recipe.seed
+    events = load_events(run.directory, [*splits.sft, *benchmark.users])
     train_x, bench_x = aggregates(events, splits.sft, benchmark.users)
-    read = read_tags(
-        events.filter(pl.col("user_id").is_in(list(benchmark.users))), simulation_knowledge(simulation)
-    )
     predictions = {
         "majority": majority(train_gold, benchmark.users),
-        "rules": {user: [read[user]] for user in benchmark.users},
+        **({} if run.recipe.log.input else {"rules": _by_rules(run, events, benchmark)}),
         "boosted aggregates": boosted_aggregates(
             train_x, [gold[user] for user in splits.sft], bench_x, benchmark.users, seed
         ),
@@ -216,52 +178,15 @@ def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
         ),
     }
     return [
-        score_row(name, tags=score_tags(prediction, benchmark.gold, seed=seed))
+        score_row(
+            name, score_tags(prediction, benchmark.gold), benchmark.gold, benchmark.strata, seed=seed, k=1
+        )
         for name, prediction in predictions.items()
     ]
 
 
-def tag_scores(run: Run, model: str, benchmark: Benchmark) -> TagScores:
-    """The tag track of a model's responses."""
-    predictions = {
-        user: [None if a is None else {name: tag.values for name, tag in a.tags.items()} for a in answers]
-        for user, answers in parse_generations(run, model, TAGS_TASK, benchmark).items()
-    }
-    return score_tags(predictions, benchmark.gold, seed=run.recipe.seed)
-
-
-def summary_scores(run: Run, model: str, benchmark: Benchmark) -> SummaryScores:
-    """The summary track of a model's responses, as the fixed extractor reads them."""
-    cities = sorted({v for tags in load_gold(run.directory).values() for v in tags["home_city"].values})
-    extracted = {
-        user: [None if a is None else extract(a.summary_text, cities) for a in answers]
-        for user, answers in parse_generations(run, model, COMPOSITE_TASK, benchmark).items()
-    }
-    return score_summaries(extracted, benchmark.gold, seed=run.recipe.seed)
-
-
-def model_row(run: Run, model: str, benchmark: Benchmark, tokenizer: ChatTokenizer) -> Row:
-    """Everything measured of one model's responses."""
-    tags = parse_generations(run, model, TAGS_TASK, benchmark)
-    composites = parse_generations(run, model, COMPOSITE_TASK, benchmark)
-    gold = {user: benchmark.gold[user] for user in benchmark.users}
-    citations = {
-        user: [None if a is None else {name: tag.lines for name, tag in a.tags.items()} for a in answers]
-        for user, answers in tags.items()
-    }
-    written = [(user, a.summary_text) for user, answers in composites.items() for a in answers if a]
-    mine = pl.col("user_id").is_in([user for user, _ in written])
-    events = scan(run.directory / "events", "events").filter(mine).collect()
-    raw = {user: "\n".join(raw_lines(mine)) for (user,), mine in events.group_by("user_id")}
-    return score_row(
-        model,
-        tags=tag_scores(run, model, benchmark),
-        summaries=summary_scores(run, model, benchmark),
-        evidence=score_evidence(citations, gold, benchmark.histories),
-        compression=compression(
-            tokenizer.count([text for _, text in written]),
-            tokenizer.count([raw[user] for user, _ in written]),
-        )
-        if written
-        else None,
-    )
+def _by_rules(run: Run, events: pl.DataFrame, benchmark: Benchmark) -> TagPredictions:
+    """What rules read that know the world of the run's simulation."""
+    mine = events.filter(pl.col("user_id").is_in(list(benchmark.users)))
+    read = read_tags(mine, simulation_knowledge(run.directory / "events"))
+    return {user: [read[user]] for user in benchmark.users}

@@ -17,8 +17,9 @@ from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
 from hprbench.metrics import Gold
 from launch.pipeline import Run
-from launch.stages.data import check_room, load_gold, load_histories, load_splits
+from launch.stages.data import check_room, load_gold, load_histories
 from launch.stages.sft import PILOT, train_stages
+from launch.stages.splits import load_splits
 from lm.answers import Answer, parse_answer
 from lm.client import ChatClient
 from lm.prompts import render_prompt
@@ -28,7 +29,7 @@ from records.files import write_json, written_whole
 from records.history import SemanticHistory
 from records.prompt import TAGS_TASK, Request, Sampling
 from records.strata import stratum_of
-from records.tags import TAG_NAMES
+from records.tags import in_order, known_tags
 from rl.seeds import derived_seed
 from sft.bands import KNOWN, Staff, ask_teachers, band_tags, base_certainty, without_known
 from sft.curriculum import build_stage
@@ -199,6 +200,7 @@ def _ask_base(
 ) -> dict[str, list[TagValues | None]]:
     """`base_samples` answers of the base model on all tags of every user."""
     recipe = run.recipe
+    tags = known_tags(load_gold(run.directory))
     pilot = run.directory / "sft" / PILOT
     model = pilot if (pilot / "config.json").is_file() else run.directory / "model"
     tokenizer = ChatTokenizer.load(model)
@@ -208,7 +210,7 @@ def _ask_base(
     )
     requests = [
         Request(
-            prompt=render_prompt(tokenizer, histories[user], tags=TAG_NAMES, task=TAGS_TASK),
+            prompt=render_prompt(tokenizer, histories[user], tags=tags, task=TAGS_TASK),
             samples=recipe.sft.base_samples,
             seed=derived_seed("base", recipe.seed, place),
         )
@@ -222,7 +224,7 @@ def _ask_base(
                 batch = requests[first : first + BATCH]
                 for request, rollouts in zip(batch, pool.generate(batch, sampling), strict=True):
                     told[request.prompt.user_id] = [
-                        _read(rollout.text, request.prompt.history_lines) for rollout in rollouts
+                        _read(rollout.text, tags, request.prompt.history_lines) for rollout in rollouts
                     ]
                 run.reporter.update(len(told), len(requests), "users asked of the base model")
         finally:
@@ -230,8 +232,8 @@ def _ask_base(
     return told
 
 
-def _read(text: str, history_lines: int) -> TagValues | None:
-    answer = parse_answer(text, tags=TAG_NAMES, summary=False, history_lines=history_lines)
+def _read(text: str, tags: Sequence[str], history_lines: int) -> TagValues | None:
+    answer = parse_answer(text, tags=tags, summary=False, history_lines=history_lines)
     return {name: tag.values for name, tag in answer.tags.items()} if isinstance(answer, Answer) else None
 
 
@@ -239,7 +241,7 @@ def _labels(gold: Gold, users: Sequence[str]) -> pl.DataFrame:
     rows = [
         (user, tag, list(gold[user][tag].values), list(gold[user][tag].event_ids), gold[user][tag].difficulty)
         for user in users
-        for tag in TAG_NAMES
+        for tag in in_order(gold[user])
     ]
     return pl.DataFrame(rows, schema=LABEL_SCHEMA, orient="row")
 

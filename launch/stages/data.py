@@ -1,8 +1,8 @@
-"""Stages simulate and semantize: from nothing to histories, splits and a tokenizer."""
+"""Stages simulate and semantize: from nothing, or a log, to histories, splits and a tokenizer."""
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import polars as pl
 
 from actors.semantizers import semantize_folder
 from actors.simulators import simulate_sharded
-from hprbench.build import freeze, select_users
+from hprbench.build import draw_candidates
 from launch.pipeline import Run
-from launch.semantization import title_client, told_titles
+from launch.semantization import say_summary, title_client, told_titles
+from launch.stages.benchmark import build_benchmark, spare_candidates
+from launch.stages.own_log import log_job, split_log, write_labels
+from launch.stages.splits import Splits, load_splits
 from lm.answers import Answer, TagAnswer, render_answer
 from lm.model import create_model
 from lm.phrases import sentences
@@ -20,35 +23,20 @@ from lm.prompts import message, render_prompt
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import Recipe
 from records.errors import UserError
-from records.files import read_json, write_json
+from records.files import write_json
 from records.history import SemanticHistory, read_gold
 from records.prompt import COMPOSITE_TASK
-from records.tags import TAG_NAMES, GoldTag
+from records.tags import TAG_NAMES, GoldTag, in_order
 from semantize.budget import bodies
-from semantize.folder import Job, open_log
+from semantize.folder import open_log
 from semantize.refining.refine import RuleRefiner
 from semantize.slices import build_slices
-from semantize.store import read_histories
+from semantize.store import live_table, read_histories
+from semantize.worker import Semantizer
 from sft.demonstration import gold_answer
-from simulate.engine import scan
 
 TOKENIZER_USERS = 600
 """Training users whose texts the new tokenizer is trained on; more change nothing but the time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """Users by purpose; no user has two."""
-
-    bench: tuple[str, ...]
-    probe: tuple[str, ...]
-    rl: tuple[str, ...]
-    sft: tuple[str, ...]
-
-
-def load_splits(directory: Path) -> Splits:
-    """The splits of a run."""
-    return Splits(**{name: tuple(users) for name, users in read_json(directory / "splits.json").items()})
 
 
 def load_histories(directory: Path) -> dict[str, SemanticHistory]:
@@ -57,12 +45,20 @@ def load_histories(directory: Path) -> dict[str, SemanticHistory]:
 
 
 def load_gold(directory: Path) -> dict[str, dict[str, GoldTag]]:
-    """True tags of a run's simulated users."""
+    """True tags of a run's users: all of simulated ones, of others those that are known."""
     return read_gold(directory / "events" / "gold-*.parquet")
 
 
+def load_events(directory: Path, users: Sequence[str] | None = None) -> pl.DataFrame:
+    """Events of a run's users, of all or of those named, sorted by user and time."""
+    return live_table(directory / "histories", "events", users).collect().sort("user_id", maintain_order=True)
+
+
 def run_simulate(run: Run) -> None:
-    """Simulate users into `events/`."""
+    """Simulate users into `events/`, or take the labels of a log's users."""
+    if run.recipe.log.input:
+        write_labels(run)
+        return
     config = run.recipe.simulate
     summary, lost = simulate_sharded(
         config,
@@ -77,48 +73,43 @@ def run_simulate(run: Run) -> None:
 
 
 def split_users(recipe: Recipe, gold: dict[str, dict[str, GoldTag]]) -> Splits:
-    """Choose the users of the benchmark, the reward probe and DF-GRPO, in this order and each evenly over
-    gender × age; the rest train the SFT model.
+    """Draw the benchmark's candidates, then the users of the reward probe and of DF-GRPO, each evenly over
+    gender × age group; the rest train by SFT.
 
     Raises:
         UserError: there are too few users.
     """
+    probe, rl = recipe.sft.probe_users, recipe.sft.rl_users
+    spare = min(spare_candidates(recipe.bench.users), len(gold) - probe - rl - recipe.bench.users - 1)
     sizes = {
-        "bench.users": recipe.bench.users,
-        "sft.probe_users": recipe.sft.probe_users,
-        "sft.rl_users": recipe.sft.rl_users,
+        "bench.users": recipe.bench.users + max(0, spare),
+        "sft.probe_users": probe,
+        "sft.rl_users": rl,
     }
-    left, chosen = dict(gold), []
+    left, drawn = dict(gold), []
     for key, count in sizes.items():
-        chosen.append(tuple(select_users(left, count, recipe.seed, key=key)))
-        left = {user: tags for user, tags in left.items() if user not in set(chosen[-1])}
-    bench, probe, rl = chosen
-    return Splits(bench=bench, probe=probe, rl=rl, sft=tuple(sorted(left)))
+        drawn.append(draw_candidates(left, count, recipe.seed, key=key))
+        left = {user: tags for user, tags in left.items() if user not in set(drawn[-1])}
+    bench, probe_users, rl_users = drawn
+    return Splits(
+        bench=tuple(bench),
+        probe=tuple(sorted(probe_users)),
+        rl=tuple(sorted(rl_users)),
+        sft=tuple(sorted(left)),
+    )
 
 
 def run_semantize(run: Run) -> None:
     """Histories of all users, fitted to the budget of the model's tokenizer (trained first, if new)."""
     recipe, directory = run.recipe, run.directory
     gold = load_gold(directory)
-    splits = split_users(recipe, gold)
-    write_json(directory / "splits.json", asdict(splits))
-    model = directory / "model"
-    if recipe.model.init_dir:
-        shutil.copytree(recipe.model.init_dir, model, dirs_exist_ok=True)
-        tokenizer = ChatTokenizer.load(model)
-    else:
-        tokenizer = ChatTokenizer(
-            train_tokenizer(_tokenizer_texts(directory, splits, gold, recipe), recipe.model.vocab_size)
-        )
-        parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
-        run.reporter.say(
-            f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens"
-        )
     folder = directory / "histories"
+    source = recipe.log.input or str(directory / "events")
+    generation = open_log(source, log_job(recipe), folder)
     summary, lost = semantize_folder(
-        open_log(str(directory / "events"), Job(config=recipe.semantize), folder),
+        generation,
         None,
-        model / "tokenizer.json",
+        lambda log: _settle_model(run, gold, log),
         recipe.semantize.max_quarantine_share,
         recipe.cluster,
         lambda phase, done, total: run.reporter.update(done, total, phase),
@@ -128,14 +119,52 @@ def run_semantize(run: Run) -> None:
         run.reporter.say(f"semantize: lost {name}; done again")
     if "llm" in summary:
         run.reporter.say(f"semantize: {told_titles(summary['llm'])}")
-    histories = load_histories(directory)
+    if recipe.log.input:
+        say_summary(summary, generation, run.reporter)
+    histories, splits, tokenizer = (
+        load_histories(directory),
+        load_splits(directory),
+        ChatTokenizer.load(directory / "model"),
+    )
     check_room(list(histories.values()), tokenizer, recipe)
-    freeze(directory / "bench" / "users.json", users=splits.bench, gold=gold, histories=histories)
+    choice = build_benchmark(run, splits, gold, histories, load_events(directory, splits.bench), tokenizer)
+    run.reporter.say(
+        f"semantize: benchmark of {len(choice.users)} users, {len(choice.left_out)} candidates left out "
+        "(bench/build)"
+    )
     tokens = tokenizer.count([history.text for history in histories.values()])
     run.reporter.say(
         f"semantize: {len(histories)} histories, {np.mean(tokens):.0f} tokens and "
         f"{np.mean([len(history.lines) for history in histories.values()]):.0f} lines each on average"
     )
+
+
+def _settle_model(run: Run, gold: dict[str, dict[str, GoldTag]], log: Semantizer) -> Path:
+    """Who does what of the users of `log`, once read, and the model; returns its tokenizer's file."""
+    recipe, directory = run.recipe, run.directory
+    if recipe.log.input:
+        users = {user for timeline in log.timelines() for user in timeline["user_id"].unique()}
+        splits = split_log(recipe, gold, users)
+        run.reporter.say(
+            f"semantize: {len(gold.keys() & users):,} labelled users are in the log, "
+            f"{len(gold.keys() - users):,} are not; {len(splits.unlabelled):,} of the log have no label"
+        )
+    else:
+        splits = split_users(recipe, gold)
+    write_json(directory / "splits.json", asdict(splits))
+    model = directory / "model"
+    if recipe.model.init_dir:
+        shutil.copytree(recipe.model.init_dir, model, dirs_exist_ok=True)
+        return model / "tokenizer.json"
+    taught = splits.sft[:TOKENIZER_USERS]
+    events = pl.concat(
+        timeline.filter(pl.col("user_id").is_in(list(taught))) for timeline in log.timelines()
+    ).sort("user_id", maintain_order=True)
+    texts = _tokenizer_texts(events, taught, gold, recipe)
+    tokenizer = ChatTokenizer(train_tokenizer(texts, recipe.model.vocab_size))
+    parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
+    run.reporter.say(f"semantize: new model of {parameters:,} parameters, {recipe.model.vocab_size} tokens")
+    return model / "tokenizer.json"
 
 
 def check_room(histories: Sequence[SemanticHistory], tokenizer: ChatTokenizer, recipe: Recipe) -> None:
@@ -158,19 +187,17 @@ def check_room(histories: Sequence[SemanticHistory], tokenizer: ChatTokenizer, r
 
 
 def _tokenizer_texts(
-    directory: Path, splits: Splits, gold: dict[str, dict[str, GoldTag]], recipe: Recipe
+    events: pl.DataFrame, users: Sequence[str], gold: dict[str, dict[str, GoldTag]], recipe: Recipe
 ) -> Iterator[str]:
-    """What the model will read and write, from training users only."""
-    users = splits.sft[:TOKENIZER_USERS]
-    events = scan(directory / "events", "events").filter(pl.col("user_id").is_in(list(users))).collect()
+    """What the model will read and write, from the `events` of training `users`."""
     slices = build_slices(events, recipe.semantize, RuleRefiner())
     for number, body in enumerate(bodies(slices, np.arange(len(slices.table)))["body"]):
         yield f"\n#{number % 40 + 1} {body}"
     for number, user in enumerate(users):
-        tags = {name: gold[user][name].values for name in TAG_NAMES}
+        tags = {name: gold[user][name].values for name in in_order(gold[user])}
         lines = (number % 20 + 1, number % 7 + 3)
         blank = SemanticHistory(user_id=user, lines=())
-        yield gold_answer(blank, gold[user], TAG_NAMES, COMPOSITE_TASK, recipe.answer)
+        yield gold_answer(blank, gold[user], tuple(tags), COMPOSITE_TASK, recipe.answer)
         yield render_answer(
             Answer(
                 think="",
@@ -181,7 +208,7 @@ def _tokenizer_texts(
             cite=recipe.answer.cite,
         )
         yield " ".join(text for text, _ in sentences(tags).values())
-        yield message("", TAG_NAMES, COMPOSITE_TASK)
+        yield message("", tuple(tags), COMPOSITE_TASK)
     raw = events.filter(pl.col("user_id").is_in(list(users[:10])))
     for title in raw["content"].unique(maintain_order=True):
         yield f"\n{title}"

@@ -1,27 +1,32 @@
-"""Stage report: the table, report.json and report.html."""
+"""Stage report: the tables, report.json, report.md and report.html."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from hprbench.metrics import paired_interval
+from hprbench.breakdown import length_medians
+from hprbench.build import Benchmark
+from hprbench.intervals import paired_interval
 from hprbench.page import write_report
 from hprbench.report import Curves, Example, Report
 from hprbench.terminal import tables
+from hprbench.texts import gold_summary
+from hprbench.validation.accuracy import accuracy
 from launch.curves import read_curves
 from launch.pipeline import Run, stage_seconds
 from launch.stages.bench import (
     baseline_rows,
     load_benchmark,
     model_directories,
-    model_row,
     parse_generations,
     table_models,
 )
-from launch.stages.sft import STAGES
-from lm.tokenizer import ChatTokenizer
+from launch.stages.scores import model_row, readers
+from launch.stages.sft import PILOT, STAGES
+from records.files import read_json
 from records.prompt import COMPOSITE_TASK
 from rl.ledger import read_ledger
 from rl.probe import probe_path
@@ -31,12 +36,11 @@ EXAMPLES = 5
 
 
 def run_report(run: Run) -> None:
-    """Score everything, write report.json and report.html, and print the table."""
+    """Score everything, write report.json, report.md and report.html, and print the tables."""
     benchmark, splits = load_benchmark(run)
-    tokenizer = ChatTokenizer.load(run.directory / "model")
-    models = table_models(run)
     rows = baseline_rows(run, benchmark, splits)
-    rows += [model_row(run, model, benchmark, tokenizer) for model in models]
+    read = readers(run)
+    rows += [model_row(run, model, benchmark, read) for model in table_models(run)]
     stages = stage_seconds(run.directory)
     probe, comparison = probe_rewards(run)
     ours = list(model_directories(run))[-1]
@@ -48,6 +52,7 @@ def run_report(run: Run) -> None:
             gold=benchmark.gold[user],
             tags=answer.tags if answer else None,
             summary=answer.summary if answer else (),
+            gold_summary=gold_summary(benchmark.gold, user),
         )
         for user in benchmark.users[:EXAMPLES]
         for answer in shown[user][:1]
@@ -61,11 +66,24 @@ def run_report(run: Run) -> None:
         probe_reward=probe,
         curves=curves(run),
         examples=examples,
+        extractor=accuracy(),
+        benchmark=benchmark_facts(run, benchmark),
+        lengths=length_medians(benchmark.strata),
         extra={"seed": run.recipe.seed, "probe_difference": comparison},
     )
     write_report(report, run.directory)
-    run.reporter.console.print(tables(report, run.reporter.console.width))
+    run.reporter.console.print(tables(report))
     run.reporter.say(f"report: {run.directory / 'report.html'}")
+
+
+def benchmark_facts(run: Run, benchmark: Benchmark) -> dict[str, Any]:
+    """Who was asked, what people said of the labels, and what the steps of the build came to."""
+    return {
+        "users": len(benchmark.users),
+        "version": benchmark.version,
+        "reviews": [asdict(review) for review in benchmark.reviews],
+        "build": read_json(run.directory / "bench" / "build" / "build.json"),
+    }
 
 
 def probe_rewards(run: Run) -> tuple[dict[str, float | None], dict[str, Any] | None]:
@@ -107,19 +125,21 @@ def curves(run: Run) -> Curves:
             }
             for step, row in sorted(steps.items())
         ],
-        filter_reasons=dropped_samples(run.directory / "rl" / "ledger"),
+        filter_reasons=dropped_samples(run.directory / "rl" / "ledger") if run.recipe.rl.steps else (),
         sft_loss={
             name: [
                 row.get(f"sft/{name}/answer_loss", math.nan)
                 for row in read_curves(run.directory / "sft" / f"{name}.jsonl")
             ]
-            for name in STAGES
+            for name in (PILOT, *STAGES)
         },
     )
 
 
 def dropped_samples(ledger: Path) -> list[dict[str, float]]:
     """Per step, how many samples each reason dropped; one with several counts under its first."""
+    if not ledger.is_dir():  # a run without DF-GRPO
+        return []
     samples = read_ledger(ledger).with_columns(reason=pl.col("drop_reasons").list.first())
     dropped = samples.filter(~pl.col("kept")).group_by("step", "reason").len()
     steps: dict[int, dict[str, float]] = {

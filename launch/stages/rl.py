@@ -14,8 +14,9 @@ from actors.weights import check_parity
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
-from launch.stages.data import check_room, load_gold, load_histories, load_splits
+from launch.stages.data import check_room, load_gold, load_histories
 from launch.stages.rl_prompts import rl_prompts, write_prompts
+from launch.stages.splits import load_splits
 from lm import checkpoint
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json
@@ -96,6 +97,10 @@ def say_scorers(run: Run, scorers: ScorerPool) -> None:
 def run_rl(run: Run) -> None:
     """Train from the newest checkpoint (or the SFT stage named) and export the policy."""
     recipe, directory = run.recipe, run.directory
+    if not recipe.rl.steps:
+        (directory / "rl").mkdir(exist_ok=True)
+        run.reporter.say("rl: none (rl.steps is 0)")
+        return
     histories, gold, splits = load_histories(directory), load_gold(directory), load_splits(directory)
     start = directory / "sft" / recipe.rl.init_from
     tokenizer = ChatTokenizer.load(start)
@@ -105,6 +110,7 @@ def run_rl(run: Run) -> None:
     ask = partial(
         rl_prompts,
         histories=histories,
+        gold=gold,
         tokenizer=tokenizer,
         composite_share=recipe.rl.composite_share,
         seed=recipe.seed,

@@ -15,7 +15,7 @@ from records.files import write_json, written_whole
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
 from records.strata import STRATA, stratum_of
-from records.tags import TAG_NAMES
+from records.tags import in_order
 
 PROMPTS_SCHEMA: dict[str, Any] = {
     "purpose": pl.String,
@@ -34,13 +34,14 @@ history, and the stratum is told by its tags."""
 def rl_prompts(
     users: Sequence[str],
     histories: Mapping[str, SemanticHistory],
+    gold: Gold,
     tokenizer: ChatTokenizer,
     *,
     composite_share: float,
     tags_per_prompt: int,
     seed: int,
 ) -> list[Prompt]:
-    """One question a user, about `tags_per_prompt` of the tags (0: all), chosen by `seed`.
+    """One question a user, about `tags_per_prompt` of the user's known tags (0: all), chosen by `seed`.
 
     Evenly over users, `composite_share` of the questions want a summary.
     """
@@ -48,9 +49,9 @@ def rl_prompts(
     for place, user in enumerate(users):
         composite = int((place + 1) * composite_share) > int(place * composite_share)
         task = COMPOSITE_TASK if composite else TAGS_TASK
-        drawn = np.random.default_rng([seed, place]).permutation(len(TAG_NAMES))
-        chosen = sorted(drawn[: tags_per_prompt or None])
-        tags = tuple(TAG_NAMES[number] for number in chosen)
+        known = in_order(gold[user])
+        drawn = np.random.default_rng([seed, place]).permutation(len(known))
+        tags = tuple(known[number] for number in sorted(drawn[: tags_per_prompt or None]))
         prompts.append(render_prompt(tokenizer, histories[user], tags=tags, task=task))
     return prompts
 

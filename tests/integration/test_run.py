@@ -75,9 +75,11 @@ def test_two_runs_are_compared(tiny_run: Path) -> None:
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["a"], row["b"], row["users"]) == ("untrained", "SFT", 6)
-    tags = row["tracks"]["Avg@k"]
+    tags = row["metrics"]["avg_at_k"]
     assert tags["difference"] == pytest.approx(tags["b"] - tags["a"])
     assert tags["interval"][0] <= tags["difference"] <= tags["interval"][1]
+    assert {"acc_ex", "halluc_ex", "bleu", "rule_judge", "similarity"} <= row["metrics"].keys()
+    assert row["parts"]["avg_at_k"]["dimension"].keys() == {"LS", "HC", "LI", "EP", "GC"}
     assert "SFT + DF-GRPO" in usergpt("bench", "compare", str(tiny_run), str(tiny_run)).stdout
     wrong = usergpt("bench", "compare", str(tiny_run), str(tiny_run), "--models", "SFT", "best")
     assert "no model 'best'; there are untrained, SFT, SFT + DF-GRPO" in wrong.stderr

@@ -32,6 +32,20 @@ def bleu(texts: Sequence[str], references: Sequence[str], order: int) -> float:
     return math.exp(min(0.0, 1.0 - theirs / ours) + logs)
 
 
+def sentence_bleu(text: str, reference: str, order: int = 4) -> float:
+    """BLEU of one text, in [0, 1]: as `bleu`, with 1 added to what is met and to what there is from bigrams
+    on (Lin and Och 2004), as in a text of few words no 4-gram need meet."""
+    given, wanted = words(text), words(reference)
+    met_1 = sum((_ngrams(given, 1) & _ngrams(wanted, 1)).values())
+    if not met_1:
+        return 0.0
+    logs = math.log(met_1 / len(given))
+    for n in range(2, order + 1):
+        ours, theirs = _ngrams(given, n), _ngrams(wanted, n)
+        logs += math.log((sum((ours & theirs).values()) + 1) / (sum(ours.values()) + 1))
+    return math.exp(min(0.0, 1.0 - len(wanted) / len(given)) + logs / order)
+
+
 def rouge_1(text: str, reference: str) -> float:
     """F1 of words, in [0, 1]."""
     given, wanted = Counter(words(text)), Counter(words(reference))

@@ -1,0 +1,179 @@
+"""Building a run's benchmark in five steps, each a file in `bench/build/`, and correcting it by review.
+
+sample ─→ annotations ─→ strata ─→ quality ─→ review.csv, review.html      ─→ bench/users.json, frozen
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from hprbench.build import Benchmark, freeze
+from hprbench.candidates import (
+    Annotation,
+    Choice,
+    Finding,
+    Stratum,
+    annotate,
+    choose,
+    inspect,
+    stratify,
+)
+from hprbench.metrics import Gold
+from hprbench.retention import simulation_knowledge
+from hprbench.review import Review, corrected, export_review, read_review, words
+from hprbench.spreadsheet import write_csv
+from launch.pipeline import Run
+from launch.stages.splits import Splits
+from lm.tokenizer import ChatTokenizer
+from records.errors import UserError
+from records.files import write_json
+from records.history import SemanticHistory
+from semantize.raw import raw_lines
+from sft.duplicates import near_duplicates
+from simulate.measure.oracle import read_tags
+
+SPARE_SHARE = 0.25
+"""Candidates beyond bench.users, to take the place of those that fail the checks."""
+
+
+def spare_candidates(count: int) -> int:
+    """How many candidates more than `count` are set apart."""
+    return max(2, math.ceil(SPARE_SHARE * count))
+
+
+def users_path(run: Run) -> Path:
+    """The frozen benchmark of a run."""
+    return run.directory / "bench" / "users.json"
+
+
+def build_benchmark(
+    run: Run,
+    splits: Splits,
+    gold: Gold,
+    histories: dict[str, SemanticHistory],
+    events: pl.DataFrame,
+    tokenizer: ChatTokenizer,
+) -> Choice:
+    """All five steps for the candidates of `splits`, whose `events` these are, sorted by user and time.
+
+    Of a simulation bench.users are chosen; of a log of one's own all that pass, as its users are few.
+
+    Raises:
+        UserError: too few candidates pass the checks.
+    """
+    folder, candidates = run.directory / "bench" / "build", list(splits.bench)
+    simulated = not run.recipe.log.input
+    rules = read_tags(events, simulation_knowledge(run.directory / "events")) if simulated else None
+    raw = {user: "\n".join(raw_lines(log)) for (user,), log in events.group_by("user_id")}
+    tokens = dict(zip(candidates, tokenizer.count([raw.get(user, "") for user in candidates]), strict=True))
+    annotations = annotate(candidates, gold, rules, histories)
+    strata = stratify(candidates, gold, histories, tokens)
+    others = [*splits.sft, *splits.rl, *splits.probe, *splits.unlabelled]
+    duplicates = near_duplicates(candidates, others, histories)
+    findings = inspect(annotations, candidates, histories, duplicates)
+    _write_steps(folder, candidates, annotations, strata, findings)
+    failed = {one.user_id for one in findings if one.hard}
+    count = run.recipe.bench.users if simulated else max(1, len(candidates) - len(failed))
+    choice = choose(candidates, strata, findings, count)
+    export_review(folder, choice.users, annotations, strata, findings, histories)
+    write_json(folder / "build.json", _counts(candidates, annotations, strata, findings, choice))
+    freeze(users_path(run), users=choice.users, gold=gold, strata=strata, histories=histories)
+    return choice
+
+
+def _write_steps(
+    folder: Path,
+    candidates: list[str],
+    annotations: list[Annotation],
+    strata: dict[str, Stratum],
+    findings: list[Finding],
+) -> None:
+    sample = [
+        {"place": place, "user_id": user, "gender": strata[user].gender, "age_group": strata[user].age_group}
+        for place, user in enumerate(candidates, start=1)
+    ]
+    write_csv(folder / "sample.csv", list(sample[0]), sample)
+    labels = [
+        {
+            **asdict(one),
+            "gold": words(one.gold),
+            "rule": None if one.rule is None else words(one.rule),
+            "lines": " ".join(f"#{line}" for line in one.lines),
+        }
+        for one in annotations
+    ]
+    write_csv(folder / "annotations.csv", list(Annotation.__dataclass_fields__), labels)
+    rows = [{**(row := asdict(strata[user])), **row.pop("kinds")} for user in candidates]
+    write_csv(folder / "strata.csv", list(rows[0]), rows)
+    write_csv(folder / "quality.csv", list(Finding.__dataclass_fields__), [asdict(one) for one in findings])
+
+
+def _counts(
+    candidates: list[str],
+    annotations: list[Annotation],
+    strata: dict[str, Stratum],
+    findings: list[Finding],
+    choice: Choice,
+) -> dict[str, object]:
+    """What every step came to, in numbers."""
+    chosen = set(choice.users)
+    mine = [one for one in annotations if one.user_id in chosen]
+    of_users = [strata[user] for user in choice.users]
+    kinds = Counter(one.difficulty for one in mine if one.gold)
+    return {
+        "sample": {"candidates": len(candidates), "asked": len(choice.users)},
+        "annotations": {
+            "labels": len(mine),
+            "known": sum(bool(one.gold) for one in mine),
+            "rules_agree": sum(one.rule is not None and not one.disagrees for one in mine),
+            "seen": sum(bool(one.gold and one.lines) for one in mine),
+        },
+        "strata": {
+            "gender × age": _counted(f"{one.gender} {one.age_group}" for one in of_users),
+            "level": _counted(one.level for one in of_users),
+            "length": _counted(one.length for one in of_users),
+            "evidence": dict(sorted(kinds.items())),
+        },
+        "quality": {
+            "left_out": _counted(check for checks in choice.left_out.values() for check in checks),
+            "replaced": choice.replaced,
+            "remarks": _counted(one.check for one in findings if not one.hard and one.user_id in chosen),
+        },
+    }
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def apply_review(run: Run, path: Path, benchmark: Benchmark) -> Review:
+    """Freeze the run's benchmark again, with the labels that the reviewed file at `path` corrects.
+
+    Raises:
+        UserError: the file cannot be read, or was applied before.
+    """
+    verdicts = read_review(path, benchmark.gold, benchmark.histories)
+    wrong = [one for one in verdicts if one.wrong]
+    review = Review(
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        looked_at=len(verdicts),
+        corrected=len(wrong),
+        corrected_by_tag=_counted(one.tag for one in wrong),
+    )
+    if review.sha256 in [earlier.sha256 for earlier in benchmark.reviews]:
+        raise UserError(f"{path}: this review was applied before; give another")
+    freeze(
+        users_path(run),
+        users=benchmark.users,
+        gold=corrected(benchmark.gold, benchmark.histories, verdicts),
+        strata=benchmark.strata,
+        histories=benchmark.histories,
+        version=benchmark.version + 1,
+        reviews=(*benchmark.reviews, review),
+    )
+    return review

@@ -1,0 +1,92 @@
+"""A log of one's own in the place of a simulation: what is said of its users, and who of them does what."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hprbench.build import deal_users
+from hprbench.labels import read_labels
+from hprbench.metrics import Gold
+from launch.pipeline import Run
+from launch.recipe import file_state
+from launch.stages.splits import Splits
+from records.config import Recipe
+from records.errors import UserError
+from records.events import GOLD_SCHEMA
+from records.files import written_whole
+from records.tags import known_tags
+from semantize.folder import Job
+from semantize.reading.mapping import load_mapping
+from semantize.reading.tables import find_files
+
+
+def log_job(recipe: Recipe) -> Job:
+    """How the recipe's log is read and semantized."""
+    mapping = load_mapping(recipe.log.mapping) if recipe.log.mapping else None
+    return Job(config=recipe.semantize, mapping=mapping)
+
+
+def log_state(recipe: Recipe) -> list[Any]:
+    """What tells that the log or its labels were replaced; empty for a simulation."""
+    if not recipe.log.input:
+        return []
+    mapping = log_job(recipe).mapping
+    files = find_files(recipe.log.input, mapping.log if mapping else "")
+    return [(str(path), file_state(str(path))) for path in (*files, Path(recipe.log.labels))]
+
+
+def write_labels(run: Run) -> None:
+    """Labels of the log's users into `events/`, as a simulation writes its gold.
+
+    Raises:
+        UserError: as `read_labels`.
+    """
+    log, mapping = run.recipe.log, log_job(run.recipe).mapping
+    column = mapping.columns.get("user_id", "user_id") if mapping else "user_id"
+    labels = read_labels(Path(log.labels), column, log.tags)
+    rows: list[tuple[Any, ...]] = [
+        (user, tag, list(one.values), [], [], one.difficulty)
+        for user, tags in labels.items()
+        for tag, one in tags.items()
+    ]
+    with written_whole(run.directory / "events" / "gold-00000.parquet") as aside:
+        pl.DataFrame(rows, schema=GOLD_SCHEMA, orient="row").write_parquet(aside)
+    run.reporter.say(
+        f"simulate: none, as there is a log; {len(rows):,} labels of {len(labels):,} users: "
+        f"{', '.join(known_tags(labels))}"
+    )
+
+
+def split_log(recipe: Recipe, gold: Gold, users: Collection[str]) -> Splits:
+    """The users of a log by purpose: one part of the labelled ones is the benchmark, of the other parts some
+    are for probe and RL.
+
+    Raises:
+        UserError: there are too few labelled users, or no such part.
+    """
+    labelled = {user: gold[user] for user in users if user in gold}
+    parts = deal_users(labelled, recipe.bench.users, recipe.seed)
+    if recipe.log.fold >= len(parts):
+        raise UserError(
+            f"log.fold={recipe.log.fold}: bench.users={recipe.bench.users} goes {len(parts)} times into the "
+            f"{len(labelled)} labelled users of the log; choose 0 to {len(parts) - 1}"
+        )
+    bench = parts[recipe.log.fold]
+    rest = sorted(labelled.keys() - set(bench))
+    order = [rest[int(i)] for i in np.random.default_rng([recipe.seed, 1]).permutation(len(rest))]
+    probe, rl = recipe.sft.probe_users, recipe.sft.probe_users + recipe.sft.rl_users
+    if rl >= len(order):
+        raise UserError(
+            f"sft.probe_users + sft.rl_users = {rl} leave none of the {len(order)} labelled users outside "
+            "the benchmark to train on"
+        )
+    return Splits(
+        bench=tuple(bench),
+        probe=tuple(sorted(order[:probe])),
+        rl=tuple(sorted(order[probe:rl])),
+        sft=tuple(sorted(order[rl:])),
+        unlabelled=tuple(sorted(set(users) - labelled.keys())),
+    )
