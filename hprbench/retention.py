@@ -92,7 +92,7 @@ def label_retention(raw: Mapping[str, str], histories: Mapping[str, str], labels
     """
     known = labels.filter(pl.col("user_id").is_in(list(raw))).sort("user_id")
     place = {user: row for row, user in enumerate(known["user_id"])}
-    sides = [_word_counts([texts[user] for user in place]) for texts in (raw, histories)]
+    sides = [word_counts([texts[user] for user in place]) for texts in (raw, histories)]
     truth: dict[str, Answers] = {}
     found: tuple[dict[str, Answers], dict[str, Answers]] = ({}, {})
     for name in known.drop("user_id").columns:
@@ -106,7 +106,7 @@ def label_retention(raw: Mapping[str, str], histories: Mapping[str, str], labels
             key = f"{name}@{repeat}"
             truth[key] = _answers(users, values)
             for side, counts in zip(found, sides, strict=True):
-                side[key] = _answers(users, _out_of_fold(counts[rows], values, repeat))
+                side[key] = _answers(users, out_of_fold(counts[rows], values, repeat))
     if not truth:
         raise UserError(
             f"labels: no column has 2 to {MOST_VALUES} values that {FOLDS} users of the log hold; give a "
@@ -141,12 +141,12 @@ def _answers(users: list[str], values: list[str]) -> Answers:
     return {user: frozenset([value]) for user, value in zip(users, values, strict=True)}
 
 
-def _word_counts(texts: list[str]) -> Any:
+def word_counts(texts: list[str]) -> Any:
     """Words of every text, a sparse row each; counted once, as texts are long and models many."""
     return CountVectorizer(max_features=MAX_WORDS).fit_transform(texts).tocsr()
 
 
-def _out_of_fold(counts: Any, values: list[str], seed: int) -> list[str]:
+def out_of_fold(counts: Any, values: list[str], seed: int) -> list[str]:
     """The label predicted for each row by a model that was fitted without it."""
     truth = np.array(values)
     predicted = np.empty(len(truth), dtype=object)

@@ -123,3 +123,21 @@ def test_which_values_are_counted_is_decided_on_training_users():
     assert train_x.shape == bench_x.shape
     alone, _ = aggregates(events.filter(user_id="a"), ["a"], [])
     assert alone.shape == train_x.shape
+
+
+def test_a_tag_is_learnt_from_users_of_whom_it_is_known():
+    gold, histories = make_world(24)
+    gold = {
+        user: {tag: one for tag, one in tags.items() if tag in ("gender", "home_city")}
+        for user, tags in gold.items()
+    }
+    for number in range(0, 12):  # half of the cities nobody knows
+        del gold[f"t{number}"]["home_city"]
+    others = [history("b1", "male", "Paris"), history("b2", "female", "Lyon")]
+    for balanced in (False, True):
+        said = tfidf_lr(histories, gold, others, seed=0, balanced=balanced)
+        assert said == {
+            "b1": [{"gender": ("male",), "home_city": ("Paris",)}],
+            "b2": [{"gender": ("female",), "home_city": ("Lyon",)}],
+        }
+    assert majority({"a": {}, "b": {"pet": gold_user("b")["pet"]}}, ["c"]) == {"c": [{"pet": ()}]}

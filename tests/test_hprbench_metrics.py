@@ -11,7 +11,7 @@ from hprbench.candidates import stratify
 from hprbench.intervals import Tally, difference_of, paired_interval, pooled, share_of
 from hprbench.metrics import compression, is_correct, score_evidence, score_summaries, score_tags
 from records.history import HistoryLine, SemanticHistory
-from records.tags import TAG, TAG_NAMES, GoldTag
+from records.tags import GIVEN, TAG, TAG_NAMES, GoldTag
 
 
 def gold_user(user: str, known: dict[str, tuple[str, ...]], events: dict[str, tuple[str, ...]] | None = None):
@@ -289,3 +289,56 @@ def test_paired_interval_sees_a_difference_that_users_hide():
     assert difference.interval == pytest.approx((0.1, 0.1))
     with pytest.raises(ValueError, match="one side only"):
         paired_interval(rl, {"u0": 0.0}, seed=0)
+
+
+def given(user: str, **known: tuple[str, ...]) -> dict[str, GoldTag]:
+    return {
+        tag: GoldTag(user_id=user, tag=tag, values=values, event_ids=(), difficulty=GIVEN)
+        for tag, values in known.items()
+    }
+
+
+PARTLY = {
+    "u1": given("u1", gender=("female",), pet=()),
+    "u2": given("u2", gender=("male",)),
+}
+SAID = {
+    "u1": [{"gender": ("female",), "pet": ("cat",)}, {"gender": ("male",), "pet": ()}],
+    "u2": [{"gender": ("male",), "pet": ("dog",)}, None],
+}
+
+
+def test_a_tag_of_which_nothing_is_known_counts_nowhere():
+    scores = score_tags(SAID, PARTLY, seed=0)
+    # u1: gender 1/2, pet (NA) 1/2; u2: gender 1/2, and whatever is said of the pet does not count.
+    assert scores.per_user == {"u1": 0.5, "u2": 0.5}
+    assert scores.by_tag == {"gender": 0.5, "pet": 0.5}
+    assert scores.by_dimension == {"LS": 0.5, "HC": 0.5}
+    # Gender alone has values.
+    assert scores.non_na == 0.5
+    assert scores.by_difficulty == {GIVEN: 0.5}
+    # gender: female 2·1/(1+2), male 2·1/(2+2) → (2/3 + 1/2)/2 = 7/12.
+    # pet, of u1 alone: cat 0, NA 2·1/(1+2) → 1/3.
+    assert scores.macro_f1 == pytest.approx((7 / 12 + 1 / 3) / 2)
+
+
+def test_summaries_of_partly_known_users():
+    scores = score_summaries(SAID, PARTLY, seed=0)
+    # Known: gender of u1 twice (right once, asserted twice) and of u2 twice (right once, asserted once).
+    assert (scores.acc_ex, scores.cov_ex) == (0.5, 0.75)
+    # NA: the pet of u1, asserted once of twice; that of u2 is nothing to invent.
+    assert scores.halluc_ex == 0.5
+    assert scores.acc_ex_per_user == {"u1": 0.5, "u2": 0.5}
+
+
+def test_of_labels_that_are_given_no_evidence_is_known():
+    line = HistoryLine(number=1, text="#1", event_ids=("e1",))
+    histories = {user: SemanticHistory(user_id=user, lines=(line,)) for user in PARTLY}
+    cited = {user: [{"gender": (1,)}] for user in PARTLY}
+    scores = score_evidence(cited, PARTLY, histories)
+    assert (scores.precision, scores.recall) == (None, None)
+
+
+def test_a_user_of_whom_nothing_is_known_is_no_case():
+    with pytest.raises(ValueError, match="gold knows no tag of user u3"):
+        score_tags({"u3": [None]}, PARTLY, seed=0)

@@ -199,6 +199,33 @@ def test_what_the_types_cannot_say(tmp_path: Path, override: str, named: str) ->
     assert named in _refusal(tmp_path, "name: mine\n", override)
 
 
+LOG = "log: {input: shop.csv, labels: who.csv, tags: {pet: {column: pets}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "named"),
+    [
+        ("", "log.labels=who.csv", "log.input is empty; name the log that mapping, labels and tags are of"),
+        ("", "log.input=shop.csv", "log.labels is empty; name a table of what is true of the log's users"),
+        (LOG, "log.tags.pets.column=x", "unknown key 'log.tags.pets'; the nearest known one is log.tags.pet"),
+        (LOG, "log.tags.pet.values.yes=rat", "log.tags.pet.values: 'rat' is none of pet's none, cat, dog"),
+        (LOG, "log.fold=-1", "log.fold is -1; it must be at least 0"),
+        (LOG, "rl.steps=0", "bench.models: names rl, and rl.steps is 0"),
+        (LOG, "sft.rl_users=0", "sft.rl_users and sft.probe_users: DF-GRPO needs some of both"),
+    ],
+)
+def test_a_log_in_the_place_of_a_simulation(tmp_path: Path, text: str, override: str, named: str) -> None:
+    if text:
+        load_recipe(_recipe(tmp_path, text))
+    assert named in _refusal(tmp_path, f"name: mine\n{text}", override)
+
+
+def test_a_log_has_as_many_users_as_it_has(tmp_path: Path) -> None:
+    words = ["bench.users=5000", 'log.tags.pet.values.rat=""', "log.tags.pet.values.x=NA"]
+    recipe = load_recipe(_recipe(tmp_path, LOG), words)
+    assert recipe.log.tags["pet"].values == {"rat": "", "x": "NA"}
+
+
 def test_batches_are_split_over_ranks_evenly(tmp_path: Path) -> None:
     recipe = load_recipe(_recipe(tmp_path), ["learner.ranks=4", "rl.groups_per_step=8", "sft.batch_size=4"])
     assert recipe.learner.ranks == 4

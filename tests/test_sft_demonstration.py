@@ -4,7 +4,7 @@ from lm.answers import Answer, parse_answer
 from records.config import AnswerConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
-from records.tags import GoldTag
+from records.tags import GIVEN, GoldTag
 from sft.demonstration import gold_answer, named_evidence, reasoning
 
 
@@ -124,3 +124,13 @@ def test_evidence_without_an_entity_is_cited_all_the_same() -> None:
     text = gold_answer(bare, GOLD, ("gender",), TAGS_TASK, AnswerConfig(max_citations=1))
     assert '<think>"gender" NA</think>' in text
     assert '{"gender":{"value":"male","lines":[2]}}' in text
+
+
+def test_of_a_label_that_is_given_there_is_nothing_to_reason_from_or_to_cite() -> None:
+    pet = GoldTag(user_id="u1", tag="pet", values=("cat",), event_ids=(), difficulty=GIVEN)
+    gold = GOLD | {"pet": pet}
+    text = gold_answer(HISTORY, gold, ("gender", "pet"), TAGS_TASK, AnswerConfig())
+    answer = parse_answer(text, tags=("gender", "pet"), summary=False, history_lines=3)
+    assert isinstance(answer, Answer)
+    assert answer.think == '"gender" Razor=male'
+    assert (answer.tags["pet"].values, answer.tags["pet"].lines) == (("cat",), ())

@@ -8,7 +8,7 @@ from lm.answers import Answer, Sentence, parse_answer, render_answer
 from records.config import AnswerConfig, SFTStageConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
-from records.tags import TAG_NAMES
+from records.tags import GIVEN, TAG_NAMES, GoldTag
 from sft.demonstration import gold_answer
 from sft.lessons import Lesson
 from sft.pilot import pilot_lessons
@@ -132,3 +132,21 @@ def test_lessons_that_fail_are_counted() -> None:
     sound, faults = verified([TRUE, wrong, TRUE, wrong], HISTORIES, GOLD)
     assert sound == [TRUE, TRUE]
     assert faults == {"untrue": 2}
+
+
+def test_a_log_s_pilot_asks_for_known_tags_alone() -> None:
+    def label(user: str, tag: str, value: str) -> GoldTag:
+        return GoldTag(user_id=user, tag=tag, values=(value,), event_ids=(), difficulty=GIVEN)
+
+    gold = {user: {"pet": label(user, "pet", "cat")} for user in USERS}
+    gold[USERS[0]] |= {"gender": label(USERS[0], "gender", "male")}
+    config = SFTStageConfig(examples=60)
+    found = pilot_lessons(config, USERS, SHOWN, gold, AnswerConfig(), seed=3)
+    assert {tag for lesson in found for tag in lesson.tags} == {"gender", "pet"}
+    for lesson in found:
+        answer = read(lesson)
+        # Others' values: the one user whose gender is known lends it to all.
+        assert {tag: one.values for tag, one in answer.tags.items()} == {
+            tag: {"gender": ("male",), "pet": ("cat",)}[tag] for tag in lesson.tags
+        }
+        assert answer.think == ""

@@ -1,0 +1,256 @@
+"""A log and labels in the place of a simulation: who does what, what is taught, asked and scored."""
+
+import io
+import json
+from collections import Counter
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from hprbench.build import deal_users
+from launch.pipeline import Run, open_run, run_stages
+from launch.progress import Reporter
+from launch.recipe import load_recipe
+from launch.stages.all import STAGES
+from launch.stages.bench import (
+    GENERATIONS_SCHEMA,
+    baseline_rows,
+    generations_path,
+    load_benchmark,
+    tag_scores,
+)
+from launch.stages.data import load_events, load_gold, load_histories
+from launch.stages.own_log import log_state, split_log
+from launch.stages.report import run_report
+from launch.stages.splits import load_splits
+from lm.answers import parse_answer
+from records.config import BenchConfig, Recipe, SFTConfig
+from records.errors import UserError
+from records.tags import GIVEN, GoldTag
+from sft.lessons import read_lessons
+
+THINGS = {"cat": "Cat Litter", "dog": "Dog Biscuit", "NA": "Tea"}
+
+RECIPE = """
+name: mine
+log:
+  input: LOG.csv
+  mapping: LOG.yaml
+  labels: LABELS.csv
+  tags:
+    income_band: {column: pay, values: {lots: high, few: low}}
+semantize: {token_budget: 120, short_term_days: 1, top_k: 5}
+model: {vocab_size: 600, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 400}
+answer: {cite: false}
+sft:
+  rl_users: 3
+  probe_users: 2
+  stage1: {examples: 40, window_lines: 2}
+  stage3: {examples: 20, composite_share: 1.0}
+rl: {steps: 0, max_response_tokens: 60}
+bench: {models: [sft], users: 9, k: 2, max_response_tokens: 60}
+"""
+
+
+def write_log(folder: Path, users: int = 40) -> Path:
+    """A log of so many users, of whom the last ten have no label; returns the recipe's file."""
+    start = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    pets = [list(THINGS)[user % 3] for user in range(users)]
+    rows = [
+        (f"c{user:02}", (start + timedelta(days=9 * event + user % 3)).isoformat(), title)
+        for user in range(users)
+        for event, title in enumerate([THINGS[pets[user]], "Milk", f"Bread {user}"] * 3)
+    ]
+    pl.DataFrame(rows, schema=["customer", "when", "title"], orient="row").write_csv(folder / "log.csv")
+    (folder / "log.yaml").write_text(
+        "columns: {user_id: customer, timestamp: when, content: title}\n"
+        "constants: {source: Shop, action: Order}\n"
+    )
+    labels = [
+        (f"c{user:02}", pets[user], ("lots", "few", "")[user % 3], "18-24" if user % 2 else "")
+        for user in range(users - 10)
+    ]
+    labels += [("x1", "cat", "few", "55+"), ("x2", "", "", "")]
+    pl.DataFrame(labels, schema=["customer", "pet", "pay", "age_group"], orient="row").write_csv(
+        folder / "labels.csv"
+    )
+    recipe = folder / "mine.yaml"
+    text = RECIPE.replace("LOG", str(folder / "log")).replace("LABELS", str(folder / "labels"))
+    recipe.write_text(text)
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on a log up to its lessons; what it said stands in `said.txt` there."""
+    folder = tmp_path_factory.mktemp("log")
+    recipe = load_recipe(write_log(folder), [f"runs_dir={folder}"])
+    shown = io.StringIO()
+    run = open_run(recipe, Reporter(Console(file=shown, width=200, force_terminal=False)))
+    run_stages(run, STAGES, until="curriculum")
+    (run.directory / "said.txt").write_text(shown.getvalue())
+    return run
+
+
+def test_users_are_dealt_out_and_nobody_does_two_things(run: Run) -> None:
+    splits = load_splits(run.directory)
+    sizes = {name: len(users) for name, users in asdict(splits).items()}
+    # 30 labelled users in parts of at least 9: three of 10.
+    assert sizes == {"bench": 10, "probe": 2, "rl": 3, "sft": 15, "unlabelled": 10}
+    everybody = [user for users in asdict(splits).values() for user in users]
+    assert len(set(everybody)) == 40
+    assert set(everybody) == set(load_histories(run.directory))
+    said = (run.directory / "said.txt").read_text()
+    # x1 has labels and no event; x2 has neither.
+    assert "30 labelled users are in the log, 1 are not; 10 of the log have no label" in said
+    assert "labels of 31 users: age_group, pet, income_band" in said
+
+
+def test_folds_are_disjoint_and_cover_all_labelled_users(run: Run) -> None:
+    gold, users = load_gold(run.directory), set(load_histories(run.directory))
+    folds = [
+        split_log(replace(run.recipe, log=replace(run.recipe.log, fold=fold)), gold, users)
+        for fold in range(3)
+    ]
+    assert folds[0] == load_splits(run.directory)
+    assert sorted(user for fold in folds for user in fold.bench) == sorted(gold.keys() & users)
+    with pytest.raises(
+        UserError, match="log.fold=3: bench.users=9 goes 3 times into the 30 .* choose 0 to 2"
+    ):
+        split_log(replace(run.recipe, log=replace(run.recipe.log, fold=3)), gold, users)
+
+
+def test_too_few_labelled_users_are_the_users_to_mend(run: Run) -> None:
+    gold, users = load_gold(run.directory), set(load_histories(run.directory))
+    with pytest.raises(UserError, match="bench.users=16: choose between 1 and half of the 30 labelled users"):
+        split_log(replace(run.recipe, bench=BenchConfig(users=16)), gold, users)
+    with pytest.raises(UserError, match="sft.probe_users \\+ sft.rl_users = 20 leave none of the 20"):
+        split_log(replace(run.recipe, sft=SFTConfig(rl_users=18, probe_users=2)), gold, users)
+
+
+def test_each_part_has_its_share_of_every_stratum() -> None:
+    def label(user: str, value: str) -> dict[str, GoldTag]:
+        one = GoldTag(user_id=user, tag="age_group", values=(value,), event_ids=(), difficulty=GIVEN)
+        return {"age_group": one} if value else {}
+
+    gold = {f"u{n:03}": label(f"u{n:03}", ("18-24", "55+", "55+", "55+", "")[n % 5]) for n in range(100)}
+    parts = deal_users(gold, 20, seed=1)
+    ages = [Counter(gold[u]["age_group"].values[0] if gold[u] else "" for u in part) for part in parts]
+    assert ages == [Counter({"55+": 12, "18-24": 4, "": 4})] * 5
+    assert parts == deal_users(dict(reversed(gold.items())), 20, seed=1)
+    assert parts != deal_users(gold, 20, seed=2)
+
+
+def test_lessons_teach_known_tags_alone_and_all_labels_are_standard(run: Run) -> None:
+    gold = load_gold(run.directory)
+    bands = pl.read_parquet(run.directory / "sft" / "labels" / "bands.parquet")
+    taught = load_splits(run.directory).sft
+    assert set(bands["user_id"]) <= set(taught)
+    assert set(bands["band"]) == {"standard"}
+    assert len(bands) == sum(len(gold[user]) for user in set(bands["user_id"]))
+    assert len(read_lessons(run.directory / "sft" / "data" / "stage2.parquet")) == 0
+    lessons = [
+        lesson
+        for stage in ("stage1", "stage3")
+        for lesson in read_lessons(run.directory / "sft" / "data" / f"{stage}.parquet")
+    ]
+    assert len(lessons) == 60
+    for lesson in lessons:
+        answer = parse_answer(
+            lesson.answer, tags=lesson.tags, summary=lesson.task == "composite", history_lines=9
+        )
+        # A label holds for any stretch of the history, and there is nothing to reason from or to cite.
+        assert {tag: one.values for tag, one in answer.tags.items()} == {
+            tag: gold[lesson.user_id][tag].values for tag in lesson.tags
+        }
+        assert answer.think == ""
+        assert '"lines"' not in lesson.answer
+    # NA is a label: it is taught.
+    assert any('"pet":{"value":"NA"}' in lesson.answer for lesson in lessons)
+
+
+def answers(run: Run, wrong: int) -> None:
+    """Responses as if a model had been asked: all true but for the `wrong` first users, who are all dogs'."""
+    benchmark, _ = load_benchmark(run)
+    rows = []
+    for place, user in enumerate(benchmark.users):
+        told = {tag: one.values[0] if one.values else "NA" for tag, one in benchmark.gold[user].items()}
+        # Of what nothing is known a model says what it likes.
+        body = {tag: {"value": told.get(tag, "NA")} for tag in benchmark.tags}
+        if place < wrong:
+            body["pet"] = {"value": "dog"}
+        said = {"summary": [{"text": f"Has a {body['pet']['value']}."}]}
+        for task, number, extra in (("tags", 0, {}), ("tags", 1, {}), ("composite", 0, said)):
+            text = f"<think></think><answer>{json.dumps(body | extra)}</answer>"
+            rows.append((user, task, number, "stop", text))
+    path = generations_path(run, "SFT")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(rows, schema=GENERATIONS_SCHEMA, orient="row").write_parquet(path)
+
+
+def test_what_is_not_known_is_neither_asked_nor_scored(run: Run) -> None:
+    benchmark, _ = load_benchmark(run)
+    assert benchmark.tags == ("age_group", "pet", "income_band")
+    answers(run, wrong=0)
+    scores = tag_scores(run, "SFT", benchmark)
+    assert scores.avg_at_k == 1.0
+    assert set(scores.by_tag) == set(benchmark.tags)
+    assert set(scores.by_dimension) == {"LS", "HC", "EP"}
+    assert scores.by_difficulty == {GIVEN: 1.0}
+    answers(run, wrong=10)
+    scores = tag_scores(run, "SFT", benchmark)
+    dogs = np.mean([benchmark.gold[user]["pet"].values == ("dog",) for user in benchmark.users])
+    assert scores.by_tag == {"age_group": 1.0, "pet": pytest.approx(dogs), "income_band": 1.0}
+    # A user's mean is over known tags: with the pet alone known it is all or nothing.
+    alone = next(user for user in benchmark.users if benchmark.gold[user].keys() == {"pet"})
+    assert scores.per_user[alone] == float(benchmark.gold[alone]["pet"].values == ("dog",))
+
+
+def test_baselines_learn_each_tag_from_the_users_of_whom_it_is_known(run: Run) -> None:
+    benchmark, splits = load_benchmark(run)
+    rows = {row.model: row for row in baseline_rows(run, benchmark, splits)}
+    # There is no world whose shops rules could know.
+    assert list(rows) == ["majority", "boosted aggregates", "TF-IDF + LR"]
+    # What is bought says which pet it is.
+    assert rows["TF-IDF + LR"].by_tag["pet"] == 1.0
+    assert rows["majority"].by_tag["age_group"] == 1.0
+    assert rows["majority"].by_tag["pet"] < 0.7
+
+
+def test_the_report_of_a_log(run: Run) -> None:
+    answers(run, wrong=3)
+    run_report(run)
+    report = json.loads((run.directory / "report.json").read_text())
+    assert [row["model"] for row in report["rows"]] == [
+        "majority",
+        "boosted aggregates",
+        "TF-IDF + LR",
+        "SFT",
+    ]
+    ours = report["rows"][-1]
+    assert ours["by_dimension"]["GC"] is None
+    assert ours["evidence_precision"] is None
+    assert ours["acc_ex"] is not None
+    assert "Cat Litter" in (run.directory / "report.html").read_text()
+
+
+def test_events_are_those_of_the_log(run: Run) -> None:
+    events = load_events(run.directory, ["c07", "c01"])
+    assert events["user_id"].unique(maintain_order=True).to_list() == ["c01", "c07"]
+    assert len(events) == 18
+    assert len(load_events(run.directory)) == 360
+
+
+def test_a_replaced_log_or_table_is_told_from_the_one_before(tmp_path: Path) -> None:
+    recipe = load_recipe(write_log(tmp_path))
+    before = log_state(recipe)
+    assert before == log_state(recipe)
+    (tmp_path / "labels.csv").write_text("customer,pet\nc00,cat\n")
+    assert log_state(recipe)[:-1] == before[:-1]
+    assert log_state(recipe) != before
+    assert log_state(Recipe()) == []
