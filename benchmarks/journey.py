@@ -12,6 +12,7 @@ classes as the demographics have them; it does not depend on what the recipe mak
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from sklearn.metrics import accuracy_score, f1_score
 
 from hprbench.aggregates import aggregates
 from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
@@ -189,19 +191,11 @@ def floor(recipe: Recipe, directory: Path) -> dict[str, Any]:
         rows = labels.with_row_index().filter(pl.col(name).is_not_null())
         truth = rows[name].to_list()
         runs = [out_of_fold(counts[rows["index"].to_list()], truth, seed) for seed in range(FLOOR_REPEATS)]
-        alike = [{"accuracy": _accuracy(truth, one), "macro_f1": _macro_f1(truth, one)} for one in runs]
-        found[name] = {key: round(float(np.mean([one[key] for one in alike])), 4) for key in alike[0]}
+        found[name] = {
+            key: round(float(np.mean([score(truth, one) for one in runs])), 4)
+            for key, score in (("accuracy", accuracy_score), ("macro_f1", partial(f1_score, average="macro")))
+        }
     return found
-
-
-def _accuracy(truth: Sequence[str], said: Sequence[str]) -> float:
-    return float(np.mean([one == other for one, other in zip(truth, said, strict=True)]))
-
-
-def _macro_f1(truth: Sequence[str], said: Sequence[str]) -> float:
-    pairs = list(zip(truth, said, strict=True))
-    both = {name: sum(one == other == name for one, other in pairs) for name in truth}
-    return float(np.mean([2 * both[name] / (truth.count(name) + said.count(name)) for name in both]))
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:

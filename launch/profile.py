@@ -17,7 +17,7 @@ from launch.profile_update import Profile, agreement, read_profiles, settled, up
 from launch.progress import Reporter
 from launch.recipe import directory_state, load_recipe
 from launch.semantization import run_generation
-from launch.stages.data import check_room
+from launch.stages.data import check_room, load_gold
 from lm.answers import Answer, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
@@ -27,7 +27,7 @@ from records.files import read_json, write_json, written_whole
 from records.history import SemanticHistory
 from records.options import first_difference
 from records.prompt import COMPOSITE_TASK, Request, Rollout, Sampling
-from records.tags import NA, TAG, TAG_NAMES
+from records.tags import NA, TAG, TAG_NAMES, known_tags
 from semantize.folder import Job, open_log
 from semantize.reading.mapping import load_mapping
 from semantize.store import live_table, read_histories
@@ -82,7 +82,8 @@ def profile(
     histories = read_histories(folder)[: limit or None]
     check_room(histories, tokenizer, recipe)
     with reporter.stage("generate"):
-        write_parts(recipe, model, tokenizer, histories, out, reporter)
+        tags = known_tags(load_gold(run_directory)) if recipe.log.input else TAG_NAMES
+        write_parts(recipe, model, tokenizer, histories, tags, out, reporter)
     profiles = {**before, **{new["user_id"]: _after(before, new) for new in read_parts(out)}}
     write_profiles(out / "profiles.jsonl", profiles.values())
     write_page(
@@ -139,6 +140,7 @@ def write_parts(
     model: Path,
     tokenizer: ChatTokenizer,
     histories: Sequence[SemanticHistory],
+    tags: Sequence[str],
     out: Path,
     reporter: Reporter,
 ) -> None:
@@ -156,10 +158,10 @@ def write_parts(
         pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
         try:
             for number, batch in left.items():
-                rollouts = generate(recipe, tokenizer, pool, batch)
+                rollouts = generate(recipe, tokenizer, pool, batch, tags)
                 users = [history.user_id for history in batch]
                 events = live_table(out / "histories", "events", users).collect()
-                write_profiles(part_path(out, number), describe(batch, rollouts, events))
+                write_profiles(part_path(out, number), describe(batch, rollouts, events, tags))
                 done += len(batch)
                 reporter.update(done, len(histories), "users")
         finally:
@@ -202,27 +204,34 @@ def trained_model(run_directory: Path, overrides: Sequence[str] = ()) -> tuple[R
 
 
 def generate(
-    recipe: Recipe, tokenizer: ChatTokenizer, pool: RolloutPool, histories: Sequence[SemanticHistory]
+    recipe: Recipe,
+    tokenizer: ChatTokenizer,
+    pool: RolloutPool,
+    histories: Sequence[SemanticHistory],
+    tags: Sequence[str],
 ) -> list[Rollout]:
-    """The most likely composite answer for each history, in order."""
+    """The most likely composite answer about `tags` for each history, in order."""
     sampling = Sampling(temperature=GREEDY, top_p=1.0, max_tokens=recipe.bench.max_response_tokens)
     requests = [
-        Request(
-            prompt=render_prompt(tokenizer, history, tags=TAG_NAMES, task=COMPOSITE_TASK), samples=1, seed=0
-        )
+        Request(prompt=render_prompt(tokenizer, history, tags=tags, task=COMPOSITE_TASK), samples=1, seed=0)
         for history in histories
     ]
     return [answers[0] for answers in pool.generate(requests, sampling)]
 
 
 def describe(
-    histories: Sequence[SemanticHistory], rollouts: Sequence[Rollout], events: pl.DataFrame
+    histories: Sequence[SemanticHistory],
+    rollouts: Sequence[Rollout],
+    events: pl.DataFrame,
+    tags: Sequence[str] = TAG_NAMES,
 ) -> list[dict[str, Any]]:
-    """One record a user: each tag and sentence with the lines the model cited and the events behind them."""
+    """One record a user: each of the `tags` asked, and each sentence, with the lines the model cited and the
+    events behind them.
+    """
     cited: set[tuple[str, str]] = set()
     answers: list[Answer | str] = []
     for history, rollout in zip(histories, rollouts, strict=True):
-        answer = read_answer(history, rollout)
+        answer = read_answer(history, rollout, tags)
         answers.append(answer)
         if isinstance(answer, Answer):
             lines = {n for tag in answer.tags.values() for n in tag.lines}
@@ -280,11 +289,11 @@ def describe(
     return profiles
 
 
-def read_answer(history: SemanticHistory, rollout: Rollout) -> Answer | str:
+def read_answer(history: SemanticHistory, rollout: Rollout, tags: Sequence[str]) -> Answer | str:
     """The answer, or the reason why there is none."""
     if rollout.truncated:
         return "truncated"
-    answer = parse_answer(rollout.text, tags=TAG_NAMES, summary=True, history_lines=len(history.lines))
+    answer = parse_answer(rollout.text, tags=tags, summary=True, history_lines=len(history.lines))
     return answer if isinstance(answer, Answer) else answer.reason
 
 

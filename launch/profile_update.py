@@ -7,7 +7,7 @@ from typing import Any
 
 from lm.phrases import OPENINGS, sentences
 from records.errors import UserError
-from records.tags import NA, TAG, TAG_NAMES
+from records.tags import NA, TAG, TAG_NAMES, in_order
 
 Profile = dict[str, Any]
 """A line of profiles.jsonl."""
@@ -28,7 +28,7 @@ def read_profiles(directory: Path) -> dict[str, Profile]:
             try:
                 profile = json.loads(line)
                 profiles[profile["user_id"]] = profile
-                known = profile["error"] is not None or set(profile["tags"]) == set(TAG_NAMES)
+                known = profile["error"] is not None or set() < set(profile["tags"]) <= set(TAG_NAMES)
             except (ValueError, KeyError, TypeError):
                 known = False
             if not known:
@@ -53,8 +53,13 @@ def updated(previous: Profile, new: Profile) -> Profile:
         return previous | {"update_error": new["error"]} if previous["error"] is None else new
     if previous["error"] is not None:
         return new | {"updated": _known(new)}
-    tags = {name: _newer(name, previous["tags"][name], new["tags"][name]) for name in TAG_NAMES}
-    changed = [name for name in TAG_NAMES if known_values(tags[name]) != known_values(previous["tags"][name])]
+    old, fresh = previous["tags"], new["tags"]
+    both = old.keys() & fresh.keys()
+    tags = {
+        name: _newer(name, old[name], fresh[name]) if name in both else {**old, **fresh}[name]
+        for name in in_order({*old, *fresh})
+    }
+    changed = [name for name in tags if name not in old or known_values(tags[name]) != known_values(old[name])]
     return {
         **previous,
         "tags": tags,
@@ -64,7 +69,10 @@ def updated(previous: Profile, new: Profile) -> Profile:
 
 
 def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[str, Any]:
-    """Of the users whose answers could be read on both sides, the share of tags with the same values."""
+    """Of the users whose answers could be read on both sides, the share of tags with the same values.
+
+    Tags are those that all were asked about.
+    """
     users = [
         user
         for user in one.keys() & other.keys()
@@ -74,8 +82,9 @@ def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[
         name: sum(_folded(one[user]["tags"][name]) == _folded(other[user]["tags"][name]) for user in users)
         / max(1, len(users))
         for name in TAG_NAMES
+        if all(name in side[user]["tags"] for user in users for side in (one, other))
     }
-    return {"users": len(users), "by_tag": by_tag, "mean": sum(by_tag.values()) / len(by_tag)}
+    return {"users": len(users), "by_tag": by_tag, "mean": sum(by_tag.values()) / max(1, len(by_tag))}
 
 
 def _newer(name: str, previous: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +124,7 @@ def _distinct(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _known(profile: Profile) -> list[str]:
-    return [name for name in TAG_NAMES if known_values(profile["tags"][name])]
+    return [name for name, tag in profile["tags"].items() if known_values(tag)]
 
 
 def known_values(tag: Mapping[str, Any]) -> list[str]:
