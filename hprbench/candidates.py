@@ -169,9 +169,9 @@ def inspect(
 
     Hard: `short_history` (fewer than SHORT_LINES lines), `duplicate` (the history says what that of a
     training user says; `duplicates`: user → that user), `unknown_value` (a label that the tag table does not
-    have), `nothing_known` (no label but NA).
+    have).
     Soft: `unseen` (the evidence of a value is in no line of the history), `rules_disagree`, `unlabelled` (no
-    label of a tag that other candidates have).
+    label of a tag that other candidates have), `nothing_known` (no label but NA).
     """
     labels: dict[str, dict[str, Annotation]] = {user: {} for user in candidates}
     for one in annotations:
@@ -185,7 +185,7 @@ def inspect(
         if user in duplicates:
             found.append(Finding(user_id=user, check="duplicate", detail=duplicates[user], hard=True))
         if not any(one.gold for one in mine.values()):
-            found.append(Finding(user_id=user, check="nothing_known", hard=True))
+            found.append(Finding(user_id=user, check="nothing_known"))
         for tag in TAG_NAMES:
             if tag in mine:
                 found += _of_label(mine[tag])

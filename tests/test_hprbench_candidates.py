@@ -75,10 +75,10 @@ def test_checks() -> None:
     assert hard == {
         ("short", "short_history", "", "2 lines"),
         ("copy", "duplicate", "", "t7"),
-        ("blank", "nothing_known", "", ""),
         ("odd", "unknown_value", "pet", "parrot"),
     }
     assert [one.tag for one in found if one.check == "unlabelled"] == ["mobility"]
+    assert [one.user_id for one in found if one.check == "nothing_known"] == ["blank"]
     soft = {(one.check, one.tag, one.detail) for one in found if one.user_id == "fine"}
     assert soft == {("unseen", "gender", "1 event(s)"), ("rules_disagree", "pet", "dog")}
 

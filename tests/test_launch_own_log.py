@@ -12,21 +12,18 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from hprbench.build import deal_users
+from hprbench.breakdown import parts_of
+from hprbench.build import Benchmark, deal_users
 from launch.pipeline import Run, open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.all import STAGES
-from launch.stages.bench import (
-    GENERATIONS_SCHEMA,
-    baseline_rows,
-    generations_path,
-    load_benchmark,
-    tag_scores,
-)
+from launch.stages.bench import baseline_rows, generations_path, load_benchmark
 from launch.stages.data import load_events, load_gold, load_histories
+from launch.stages.generations import GENERATIONS_SCHEMA
 from launch.stages.own_log import log_state, split_log
 from launch.stages.report import run_report
+from launch.stages.scores import tag_tallies
 from launch.stages.splits import load_splits
 from lm.answers import parse_answer
 from records.config import BenchConfig, Recipe, SFTConfig
@@ -197,18 +194,28 @@ def test_what_is_not_known_is_neither_asked_nor_scored(run: Run) -> None:
     benchmark, _ = load_benchmark(run)
     assert benchmark.tags == ("age_group", "pet", "income_band")
     answers(run, wrong=0)
-    scores = tag_scores(run, "SFT", benchmark)
-    assert scores.avg_at_k == 1.0
-    assert set(scores.by_tag) == set(benchmark.tags)
-    assert set(scores.by_dimension) == {"LS", "HC", "EP"}
-    assert scores.by_difficulty == {GIVEN: 1.0}
+    parts = avg_parts(run, benchmark)
+    assert parts["tag"] == dict.fromkeys(benchmark.tags, 1.0)
+    assert set(parts["dimension"]) == {"LS", "HC", "EP"}
+    assert parts["difficulty"] == {GIVEN: 1.0}
     answers(run, wrong=10)
-    scores = tag_scores(run, "SFT", benchmark)
     dogs = np.mean([benchmark.gold[user]["pet"].values == ("dog",) for user in benchmark.users])
-    assert scores.by_tag == {"age_group": 1.0, "pet": pytest.approx(dogs), "income_band": 1.0}
+    assert avg_parts(run, benchmark)["tag"] == {
+        "age_group": 1.0,
+        "pet": pytest.approx(dogs),
+        "income_band": 1.0,
+    }
     # A user's mean is over known tags: with the pet alone known it is all or nothing.
     alone = next(user for user in benchmark.users if benchmark.gold[user].keys() == {"pet"})
-    assert scores.per_user[alone] == float(benchmark.gold[alone]["pet"].values == ("dog",))
+    per_user = tag_tallies(run, "SFT", benchmark)["avg_at_k"].per_user()
+    assert per_user[alone] == float(benchmark.gold[alone]["pet"].values == ("dog",))
+
+
+def avg_parts(run: Run, benchmark: Benchmark) -> dict[str, dict[str, float]]:
+    """Avg@k by what and part."""
+    tallies = tag_tallies(run, "SFT", benchmark)
+    parts = parts_of(tallies, benchmark.gold, benchmark.strata, seed=0)["avg_at_k"]
+    return {by: {name: share.value for name, share in shares.items()} for by, shares in parts.items()}
 
 
 def test_baselines_learn_each_tag_from_the_users_of_whom_it_is_known(run: Run) -> None:
@@ -217,9 +224,9 @@ def test_baselines_learn_each_tag_from_the_users_of_whom_it_is_known(run: Run) -
     # There is no world whose shops rules could know.
     assert list(rows) == ["majority", "boosted aggregates", "TF-IDF + LR"]
     # What is bought says which pet it is.
-    assert rows["TF-IDF + LR"].by_tag["pet"] == 1.0
-    assert rows["majority"].by_tag["age_group"] == 1.0
-    assert rows["majority"].by_tag["pet"] < 0.7
+    assert rows["TF-IDF + LR"].part("avg_at_k", "tag")["pet"].value == 1.0
+    assert rows["majority"].part("avg_at_k", "tag")["age_group"].value == 1.0
+    assert rows["majority"].part("avg_at_k", "tag")["pet"].value < 0.7
 
 
 def test_the_report_of_a_log(run: Run) -> None:

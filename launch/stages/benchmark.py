@@ -73,7 +73,8 @@ def build_benchmark(
     tokens = dict(zip(candidates, tokenizer.count([raw.get(user, "") for user in candidates]), strict=True))
     annotations = annotate(candidates, gold, rules, histories)
     strata = stratify(candidates, gold, histories, tokens)
-    others = [*splits.sft, *splits.rl, *splits.probe, *splits.unlabelled]
+    # SFT leaves out its own users who say what a candidate says: where users are few, candidates stay.
+    others = [*splits.rl, *splits.probe, *(splits.sft if simulated else ())]
     duplicates = near_duplicates(candidates, others, histories)
     findings = inspect(annotations, candidates, histories, duplicates)
     _write_steps(folder, candidates, annotations, strata, findings)
