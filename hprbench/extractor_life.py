@@ -47,7 +47,7 @@ LIFE: dict[str, dict[str, list[str]]] = {
         "takeaway": [
             r"take-?aways?(?: (?:food|meals|customer|habit|dishes))?",
             r"take-?outs?(?: (?:food|meals))?",
-            r"(?:food|meal|home|restaurant) deliver(?:y|ies)(?! (?:subscription|company|driver))",
+            r"(?:food|meal|home|restaurant) deliver(?:y|ies)",
             r"(?:delivered|delivery) (?:food|meals|services|apps?)",
             r"order(?:s|ing|ed)? (?:\w+ )?(?:food )?in(?! (?:bulk|advance|restaurants?))",
             r"orders? (?:\w+ )?delivery",

@@ -59,7 +59,9 @@ def updated(previous: Profile, new: Profile) -> Profile:
         name: _newer(name, old[name], fresh[name]) if name in both else {**old, **fresh}[name]
         for name in in_order({*old, *fresh})
     }
-    changed = [name for name in tags if name not in old or known_values(tags[name]) != known_values(old[name])]
+    changed = [
+        name for name in tags if name not in old or known_values(tags[name]) != known_values(old[name])
+    ]
     return {
         **previous,
         "tags": tags,

@@ -1,10 +1,14 @@
 """The fixed extractor reads taught sentences exactly, and other people's words with sense."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hprbench.extractor import extract
+from hprbench.extractor import _CLOSED, extract
+from hprbench.extractor_needles import needles
+from hprbench.validation.grammar import LEVELS, load_grammar, write_summaries
 from lm.phrases import sentences
 from records.tags import TAG_NAMES, TAGS
 
@@ -121,10 +125,104 @@ def test_negation(text, tags):
         ("Her mother is retired.", {"gender": ("female",)}),
         ("Buys gifts for a student.", {}),
         ("Takes trips to Paris from Lyon.", {}),
+        ("Left Paris for Lyon.", {"home_city": ("Lyon",)}),
+        ("Has a sister who is married.", {}),
+        ("Buys toys for a friend's toddler.", {}),
+        ("Buys food for their own dog.", {"pet": ("dog",)}),
+        ("His brother flies often, but he rarely travels.", {"gender": ("male",), "mobility": ("local",)}),
+        ("Her husband is a teacher.", {"gender": ("female",), "relationship": ("married",)}),
+        ("Wants to become a nurse.", {}),
+        ("Whether the user has a dog is unknown.", {}),
+        ("Quit the office job and is now a teacher.", {"occupation": ("education",)}),
+        ("A tenant rather than a homeowner.", {"housing_tenure": ("renter",)}),
     ],
 )
 def test_past_states_other_people_and_journeys(text, tags):
     assert stated(text, ("Paris", "New York", "York", "Lyon")) == tags
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        (
+            "Profile:\n- **Pet:** none\n- **Age:** 41\n- **Income level:** high",
+            {"pet": ("none",), "age_group": ("35-44",), "income_band": ("high",)},
+        ),
+        ("Household size: 3-4; Housing: rented", {"household_size": ("3-4",), "housing_tenure": ("renter",)}),
+        ("Interests: chess, sailing\nHome city: Lyon", {"interests": ("chess", "sailing")}),
+        ("• Pet – unknown\n• Gender – F", {"gender": ("female",)}),
+        ("The fitness level is low and price sensitivity appears to be high.", {"fitness": ("low",)}),
+    ],
+)
+def test_labels(text, tags):
+    found = stated(text)
+    assert {tag: found.get(tag) for tag in tags} == tags
+    assert "pet" not in found or "pet" in tags
+
+
+def test_the_label_says_what_high_is():
+    text = "Fitness: high. Price sensitivity: high. Income: low."
+    assert stated(text) == {
+        "fitness": ("high",),
+        "price_sensitivity": ("bargain",),
+        "income_band": ("low",),
+    }
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(), st.lists(st.text(min_size=1), max_size=3))
+def test_any_text_is_read(text, cities):
+    assert list(extract(text, cities)) == list(TAG_NAMES)
+
+
+WORDS = [
+    "A-",
+    "home ",
+    "dog ",
+    "mix of cooking ",
+    "lives in ",
+    "likes a, ",
+    "not ",
+    "her sister ",
+    "\n",
+    ". ",
+    "é",
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=200).map("".join))
+def test_any_words_of_the_rules_are_read(text):
+    assert list(extract(text, CITIES)) == list(TAG_NAMES)
+
+
+@pytest.mark.parametrize("word", ["A-", "home ", "mix of cooking home ", "likes x and "])
+def test_a_long_line_is_read_in_proportion_to_its_length(word):
+    line = (word * 50_000)[:50_000]
+    start = time.process_time()
+    extract(line, CITIES)
+    # Quadratic time would be minutes, backtracking over all ways to part the words for ever.
+    assert time.process_time() - start < 20
+
+
+def test_no_rule_matches_without_one_of_its_needles():
+    texts = [
+        summary.text
+        for level in LEVELS
+        for summary in write_summaries(load_grammar(level, "development"), 30, seed=5)
+    ]
+    rules = [rule for rules in _CLOSED.values() for rule in rules]
+    assert all(words for _, words, _ in rules)
+    for text in texts:
+        lower = text.lower()
+        for _, words, rule in rules:
+            assert any(word in lower for word in words) or not rule.search(text)
+
+
+def test_needles():
+    assert needles(r"(?:no|without a) (?:\w+ )?partner|unmarried") == ("partner", "unmarried")
+    assert needles(r"tak(?:es?|ing) flights?(?! home)") == (" flight",)
+    assert needles(r"[a-z]+|dog") == ()
 
 
 def test_contradiction_is_an_assertion_that_equals_no_value():

@@ -75,7 +75,7 @@ class Summary:
 
     `implied` are values that follow from the stated ones: reading them is neither right nor wrong.
     `mentioned` are tags that the text speaks of without stating a value. `uncounted` tags are left out of the
-    score.
+    score. `source` names who wrote it, where that is not the grammar.
     """
 
     text: str
@@ -83,6 +83,7 @@ class Summary:
     implied: Mapping[str, Values]
     mentioned: frozenset[str] = frozenset()
     uncounted: frozenset[str] = frozenset()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
