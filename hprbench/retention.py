@@ -92,7 +92,7 @@ def label_retention(raw: Mapping[str, str], histories: Mapping[str, str], labels
     """
     known = labels.filter(pl.col("user_id").is_in(list(raw))).sort("user_id")
     place = {user: row for row, user in enumerate(known["user_id"])}
-    sides = [word_counts([texts[user] for user in place]) for texts in (raw, histories)]
+    sides = [_word_counts([texts[user] for user in place]) for texts in (raw, histories)]
     truth: dict[str, Answers] = {}
     found: tuple[dict[str, Answers], dict[str, Answers]] = ({}, {})
     for name in known.drop("user_id").columns:
@@ -141,7 +141,7 @@ def _answers(users: list[str], values: list[str]) -> Answers:
     return {user: frozenset([value]) for user, value in zip(users, values, strict=True)}
 
 
-def word_counts(texts: list[str]) -> Any:
+def _word_counts(texts: list[str]) -> Any:
     """Words of every text, a sparse row each; counted once, as texts are long and models many."""
     return CountVectorizer(max_features=MAX_WORDS).fit_transform(texts).tocsr()
 

@@ -219,6 +219,11 @@ class SFTStageConfig:
     max_tokens: int = opt(
         0, "Tokens of the stage's lessons, at most; those that come later are left out. 0: no bound.", low=0
     )
+    unlabelled: int = opt(
+        0,
+        "Further examples that show users of a log without labels and ask nothing: histories to learn.",
+        low=0,
+    )
     questions: int = opt(
         1, "Questions asked about each history drawn; a batch holds such a history once.", low=1, high=64
     )

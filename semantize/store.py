@@ -98,7 +98,8 @@ def live_table(out: Path, table: str, users: Sequence[str] | None = None) -> pl.
     generations = finished_generations(out)
     if not generations:
         raise UserError(f"{out}: is not finished; run `usergpt semantize run` again, it goes on")
-    wanted = range(partitions) if users is None else sorted(set(partitions_of(users, partitions)))
+    # Of nobody's partitions one, for its columns.
+    wanted = range(partitions) if users is None else sorted({*partitions_of(users, partitions)}) or [0]
     frames = [live_partition(out, table, partition, generations, users) for partition in wanted]
     return pl.concat(frames)
 

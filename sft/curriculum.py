@@ -17,7 +17,7 @@ from records.strata import evenly
 from records.tags import GIVEN, TAG_NAMES, GoldTag
 from sft.bands import CONTROVERSIAL, STANDARD, Gold
 from sft.demonstration import gold_answer
-from sft.lessons import Lesson
+from sft.lessons import Lesson, stretch
 from sft.teachers import stated_tags
 
 MIXED, RANDOM = "mixed", "random"
@@ -61,16 +61,11 @@ def build_stage(
         for user in evenly(labelled, rng):
             standard = tags_of.get((user, STANDARD), set())
             controversial = tags_of.get((user, CONTROVERSIAL), set())
-            whole = histories[user]
-            count = len(whole.lines)
-            if config.window_lines:
-                count = int(rng.integers(min(count, config.window_lines))) + 1
-            first = int(rng.integers(len(whole.lines) - count + 1)) + 1
-            shown = whole.window(first, count)
+            shown = stretch(histories[user], config.window_lines, rng)
             asked: list[Lesson] = []
             for _ in range(config.questions):
                 chosen = _choose(stage, stage2_tags, standard, controversial, rng, is_first=not asked)
-                lesson = _lesson(shown, first, chosen, gold[user], config, answer, teacher_silence, rng)
+                lesson = _lesson(shown, chosen, gold[user], config, answer, teacher_silence, rng)
                 if lesson and lesson not in asked:
                     asked.append(lesson)
             blocks += [asked] if asked else []
@@ -79,9 +74,37 @@ def build_stage(
     return [lesson for place in rng.permutation(len(blocks)) for lesson in blocks[int(place)]]
 
 
+def unasked_lessons(
+    config: SFTStageConfig,
+    users: Sequence[str],
+    histories: Mapping[str, SemanticHistory],
+    answer: AnswerConfig,
+    *,
+    seed: int,
+) -> list[Lesson]:
+    """`config.unlabelled` lessons on `users` of whom nothing is known, none where there are no such users.
+
+    Nothing is asked: their histories are there to be learnt as text.
+    """
+    rng = np.random.default_rng([seed, len(_BANDS) + 2])
+    lessons = []
+    for place in rng.integers(len(users), size=config.unlabelled) if users else ():
+        shown = stretch(histories[users[int(place)]], config.window_lines, rng)
+        lessons.append(
+            Lesson(
+                user_id=shown.user_id,
+                first_line=shown.lines[0].number,
+                lines=len(shown.lines),
+                task=TAGS_TASK,
+                tags=(),
+                answer=gold_answer(shown, {}, (), TAGS_TASK, answer),
+            )
+        )
+    return lessons
+
+
 def _lesson(
     shown: SemanticHistory,
-    first_line: int,
     chosen: Sequence[str],
     gold: Mapping[str, GoldTag],
     config: SFTStageConfig,
@@ -105,7 +128,7 @@ def _lesson(
     stated = stated_tags(known, teacher_silence, rng) if task == COMPOSITE_TASK else ()
     return Lesson(
         user_id=shown.user_id,
-        first_line=first_line,
+        first_line=shown.lines[0].number,
         lines=len(shown.lines),
         task=task,
         tags=tags,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from records.files import written_whole
+from records.history import SemanticHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,14 @@ class Lesson:
     task: str
     tags: tuple[str, ...]
     answer: str
+
+
+def stretch(history: SemanticHistory, most: int, rng: np.random.Generator) -> SemanticHistory:
+    """A random stretch of at most `most` lines; all of them where that is 0."""
+    count = len(history.lines)
+    if most:
+        count = int(rng.integers(min(count, most))) + 1
+    return history.window(int(rng.integers(len(history.lines) - count + 1)) + 1, count)
 
 
 LESSON_SCHEMA: dict[str, Any] = {

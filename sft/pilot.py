@@ -15,7 +15,7 @@ from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import GIVEN, GoldTag, known_tags
 from sft.bands import Gold
 from sft.demonstration import gold_answer
-from sft.lessons import Lesson
+from sft.lessons import Lesson, stretch
 
 PILOT = 0
 """The pilot's place among the stages."""
@@ -40,12 +40,7 @@ def pilot_lessons(
     lessons: list[Lesson] = []
     while users and len(lessons) < config.examples:
         for index in rng.permutation(len(users)):
-            whole = histories[users[int(index)]]
-            count = len(whole.lines)
-            if config.window_lines:
-                count = int(rng.integers(min(count, config.window_lines))) + 1
-            first = int(rng.integers(len(whole.lines) - count + 1)) + 1
-            shown = whole.window(first, count)
+            shown = stretch(histories[users[int(index)]], config.window_lines, rng)
             drawn = np.sort(rng.permutation(len(names))[: int(rng.integers(1, len(names) + 1))])
             tags = tuple(names[int(place)] for place in drawn)
             labels = {name: _somebody_elses(name, having[name], gold, shown, rng) for name in tags}
@@ -54,8 +49,8 @@ def pilot_lessons(
             lessons.append(
                 Lesson(
                     user_id=shown.user_id,
-                    first_line=first,
-                    lines=count,
+                    first_line=shown.lines[0].number,
+                    lines=len(shown.lines),
                     task=task,
                     tags=tags,
                     answer=gold_answer(shown, labels, tags, task, answer),

@@ -47,7 +47,7 @@ answer: {cite: false}
 sft:
   rl_users: 3
   probe_users: 2
-  stage1: {examples: 40, window_lines: 2}
+  stage1: {examples: 40, window_lines: 2, unlabelled: 8}
   stage3: {examples: 20, composite_share: 1.0}
 rl: {steps: 0, max_response_tokens: 60}
 bench: {models: [sft], users: 9, k: 2, max_response_tokens: 60}
@@ -156,8 +156,11 @@ def test_lessons_teach_known_tags_alone_and_all_labels_are_standard(run: Run) ->
         for stage in ("stage1", "stage3")
         for lesson in read_lessons(run.directory / "sft" / "data" / f"{stage}.parquet")
     ]
-    assert len(lessons) == 60
-    for lesson in lessons:
+    unasked = [lesson for lesson in lessons if not lesson.tags]
+    assert (len(lessons), len(unasked)) == (68, 8)
+    assert {lesson.user_id for lesson in unasked} <= set(load_splits(run.directory).unlabelled)
+    assert {lesson.answer for lesson in unasked} == {"<think></think><answer>{}</answer>"}
+    for lesson in [lesson for lesson in lessons if lesson.tags]:
         answer = parse_answer(
             lesson.answer, tags=lesson.tags, summary=lesson.task == "composite", history_lines=9
         )
@@ -251,6 +254,8 @@ def test_events_are_those_of_the_log(run: Run) -> None:
     assert events["user_id"].unique(maintain_order=True).to_list() == ["c01", "c07"]
     assert len(events) == 18
     assert len(load_events(run.directory)) == 360
+    assert load_events(run.directory, []).columns == events.columns
+    assert len(load_events(run.directory, [])) == 0
 
 
 def test_a_replaced_log_or_table_is_told_from_the_one_before(tmp_path: Path) -> None:

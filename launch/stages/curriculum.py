@@ -32,7 +32,7 @@ from records.strata import stratum_of
 from records.tags import in_order, known_tags
 from rl.seeds import derived_seed
 from sft.bands import KNOWN, Staff, ask_teachers, band_tags, base_certainty, without_known
-from sft.curriculum import build_stage
+from sft.curriculum import build_stage, unasked_lessons
 from sft.duplicates import near_duplicates
 from sft.endpoint_teacher import EndpointTeacher
 from sft.lessons import Lesson, write_lessons
@@ -122,6 +122,7 @@ def run_curriculum(run: Run) -> None:
     """What the base model knows, and the lessons of the three stages, into `sft/data/`."""
     recipe, directory = run.recipe, run.directory
     gold, histories = load_gold(directory), load_histories(directory)
+    unlabelled = load_splits(directory).unlabelled
     data = directory / "sft" / "data"
     bands = pl.read_parquet(directory / "sft" / "labels" / "bands.parquet")
     counts: dict[str, Any] = {}
@@ -154,8 +155,9 @@ def run_curriculum(run: Run) -> None:
             seed=recipe.seed,
         )
         lessons, faults = verified(built, histories, gold)
-        stages.append(lessons)
-        counts[f"stage{number}"] = _lessons(lessons) | {"left_out": dict(sorted(faults.items()))}
+        unasked = unasked_lessons(stage, unlabelled, histories, recipe.answer, seed=recipe.seed)
+        stages.append(_shuffled([lessons, unasked], recipe.seed) if unasked else lessons)
+        counts[f"stage{number}"] = _lessons(stages[-1]) | {"left_out": dict(sorted(faults.items()))}
     if recipe.sft.order == SHUFFLED:
         stages = [_shuffled(stages, recipe.seed), [], []]
     for number, lessons in enumerate(stages, start=1):
