@@ -14,7 +14,7 @@ Reference: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A response: what it was asked, how it reads, and the truth about the tags asked for."""
+    """A response: what it was asked, how it reads, and the truth about the tags asked for, and no others."""
 
     prompt: Prompt
     answer: Answer | Malformed

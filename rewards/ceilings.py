@@ -46,10 +46,14 @@ def ceilings(case: Case, tags: TagScorer) -> Ceilings:
     """
     answer = answer_of(case)
     texts = [sentence.text for sentence in answer.summary]
-    claims = read_claims(" ".join(text for text in texts if not _TURNED.search(text.lower())))
+    claims = [
+        claim
+        for claim in read_claims(" ".join(text for text in texts if not _TURNED.search(text.lower())))
+        if claim.tag in case.gold
+    ]
     tags.prepare((claim.tag, claim.values) for claim in claims)
     right = {
-        claim: tags.score(claim.tag, claim.values, case.gold.get(claim.tag, ())) * agrees(claim, answer, tags)
+        claim: tags.score(claim.tag, claim.values, case.gold[claim.tag]) * agrees(claim, answer, tags)
         for claim in claims
     }
     wrong = sum(1 - score for score in right.values())

@@ -19,7 +19,10 @@ _WORDS_PER_CLAIM = 10
 
 
 class RuleJudge:
-    """Judges by the clauses that a summary holds; values compare as `tags` does."""
+    """Judges by the clauses that a summary holds; values compare as `tags` does.
+
+    Of a tag that was not asked for nothing is known here: what is said of it neither earns nor costs.
+    """
 
     def __init__(self, tags: TagScorer) -> None:
         self.tags = tags
@@ -38,10 +41,11 @@ class RuleJudge:
 
     def _judgment(self, case: Case, claims: Sequence[Claim]) -> Judgment:
         answer, tags = answer_of(case), self.tags
-        false = sorted({c.tag for c in claims if not tags.score(c.tag, c.values, case.gold.get(c.tag, ()))})
+        asked = [claim for claim in claims if claim.tag in case.gold]
+        false = sorted({c.tag for c in asked if not tags.score(c.tag, c.values, case.gold[c.tag])})
         return Judgment(
-            completeness=completeness(claims, case.gold, answer, tags),
-            consistency=consistency(claims, case.gold, answer, tags),
+            completeness=completeness(asked, case.gold, answer, tags),
+            consistency=consistency(asked, case.gold, answer, tags),
             conciseness=conciseness(claims, answer.summary_text),
             aesthetics=aesthetics([sentence.text for sentence in answer.summary]),
             reasons=tuple(f"claim:{tag}" for tag in false),
@@ -58,7 +62,7 @@ def completeness(claims: Sequence[Claim], gold: Reference, answer: Answer, tags:
     if not known:
         return float(not claims)
     made = Counter(claim.tag for claim in claims)
-    stated = [c for c in claims if made[c.tag] == 1 and gold.get(c.tag) and agrees(c, answer, tags)]
+    stated = [c for c in claims if made[c.tag] == 1 and gold[c.tag] and agrees(c, answer, tags)]
     return sum(tags.score(c.tag, c.values, gold[c.tag]) for c in stated) / len(known)
 
 
@@ -78,7 +82,7 @@ def consistency(
     """
     if not claims:
         return 0.0
-    good = [tags.score(c.tag, c.values, gold.get(c.tag, ())) for c in claims if agrees(c, answer, tags)]
+    good = [tags.score(c.tag, c.values, gold[c.tag]) for c in claims if agrees(c, answer, tags)]
     return sum(good) / len(claims)
 
 

@@ -9,7 +9,7 @@ from records.tags import TAG, TAG_NAMES, TAGS
 from rewards.atomic import TagScorer
 from rewards.claims import Claim, read_claims
 from rewards.rule_judge import RuleJudge, aesthetics, completeness, conciseness, consistency
-from rewards.summary import SummaryScorer
+from rewards.summary import Judgment, SummaryScorer
 from tests.summaries import GAMES, HONEST, USER, Values, judged, written
 
 TAG_SCORES = TagScorer()
@@ -81,6 +81,22 @@ def test_completeness_of_a_user_nothing_is_known_of() -> None:
     answer = written(["The household has a cat."], {"pet": ()})
     assert completeness([], {"pet": ()}, answer, TAG_SCORES) == 1.0
     assert completeness([Claim(tag="pet", values=("cat",))], {"pet": ()}, answer, TAG_SCORES) == 0.0
+
+
+def test_what_was_not_asked_neither_earns_nor_costs() -> None:
+    gold = {"age_group": ("25-34",), "pet": ()}
+    answer = written(["The user is aged 25-34, married.", "The household has an owned home."], gold)
+    (found,) = RuleJudge(TAG_SCORES).judge([judged(answer, gold)])
+    assert found == Judgment(completeness=1.0, consistency=1.0, conciseness=1.0, aesthetics=1.0)
+    # NA is known: a pet is an invention. (1 + 0)/2
+    invented = written(["The user is aged 25-34, married.", "The household has a dog."], gold)
+    (found,) = RuleJudge(TAG_SCORES).judge([judged(invented, gold)])
+    assert (found.consistency, found.reasons) == (0.5, ("claim:pet",))
+    # And where nothing asked is known, other claims are no claims.
+    (found,) = RuleJudge(TAG_SCORES).judge(
+        [judged(written(["The user is married."], {"pet": ()}), {"pet": ()})]
+    )
+    assert (found.completeness, found.consistency) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -163,10 +163,10 @@ def test_reasons_say_what_cost_reward() -> None:
 
 
 def test_a_summary_answers_for_the_tags_asked_alone() -> None:
-    text = _text("female", "", "The user is a woman.")
-    known = {**GOLD, "home_city": ("Oslo",)}
-    asked = score_response(_prompt(COMPOSITE_TASK), text, GOLD)
-    assert score_response(_prompt(COMPOSITE_TASK), text, known) == asked
+    text = _text("female", "", "The user is a woman, single.", "The place is Oslo as home.")
+    for more in ({}, {"home_city": ("Oslo",)}, {"home_city": ("Rome",), "relationship": ()}):
+        score = score_response(_prompt(COMPOSITE_TASK), text, GOLD | more)
+        assert (score.reward, score.reasons) == (2.0, ())
 
 
 def test_a_failed_score_is_never_a_zero() -> None:
