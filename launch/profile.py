@@ -300,7 +300,7 @@ def read_answer(history: SemanticHistory, rollout: Rollout, tags: Sequence[str])
 def _value(name: str, values: tuple[str, ...]) -> str | list[str]:
     if not values:
         return NA
-    return list(values) if TAG[name].max_values > 1 else values[0]
+    return list(dict.fromkeys(values)) if TAG[name].max_values > 1 else values[0]
 
 
 def show(console: Console, profile: dict[str, Any] | None) -> None:

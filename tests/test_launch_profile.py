@@ -71,6 +71,16 @@ def test_a_claim_shows_the_lines_cited_and_exactly_the_events_behind_them() -> N
     assert profile["tags"]["pet"] == {"value": "NA", "evidence": []}
 
 
+def test_a_value_given_twice_is_shown_once() -> None:
+    tags = {name: TagAnswer(values=(), lines=()) for name in TAG_NAMES}
+    tags |= {"interests": TagAnswer(values=("chess", "golf", "chess"), lines=())}
+    text = render_answer(
+        Answer(think="", tags=tags, summary=(Sentence(text="So.", lines=()),), dropped_citations=0)
+    )
+    (profile,) = describe([HISTORY], [_rollout(text)], EVENTS)
+    assert profile["tags"]["interests"]["value"] == ["chess", "golf"]
+
+
 def test_a_line_that_does_not_exist_is_dropped_and_counted() -> None:
     (profile,) = describe([HISTORY], [_rollout(_answer(gender=(3, 9), sentence=()))], EVENTS)
     assert [line["line"] for line in profile["tags"]["gender"]["evidence"]] == [3]
