@@ -1,5 +1,6 @@
 """Scorer actors on a real Ray: one that dies, hangs or raises costs no score, and makes no zero."""
 
+import contextlib
 import json
 import math
 import socket
@@ -75,8 +76,13 @@ def group(name: str, texts: Sequence[str], task: str = TAGS_TASK, user: str = "u
 
 
 def scorer_processes() -> list[psutil.Process]:
-    running = [psutil.Process(pid) for pid in ray_processes()]
-    return [process for process in running if "ray::Scorer" in " ".join(process.cmdline())]
+    found = []
+    for pid in ray_processes():
+        with contextlib.suppress(psutil.Error):  # it may have ended since it was listed
+            process = psutil.Process(pid)
+            if "ray::Scorer" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def test_killed_scorers_lose_nothing(tmp_path: Path) -> None:
