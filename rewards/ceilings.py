@@ -11,18 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lm.phrases import CLAUSES, OPENINGS, clause
+from records.tags import TAG
 from rewards.atomic import TagScorer
 from rewards.case import Case, answer_of
-from rewards.claims import Claim, read_claims
-from rewards.rule_judge import aesthetics, agrees
+from rewards.claims import Claim, sure_claims
+from rewards.rule_judge import agrees
 
 _WORD = re.compile(r"\w[\w+'’-]*")
 _HISTORY = re.compile(r"\[[^\W\d][^\[\]:]*: [^\[\]]*\]")
 """A field of a history's line, such as [TIME: 2026-01-28]."""
-_TURNED = re.compile(
-    r"\b(?:not|never|neither|former|formerly|previously|used to|once|was|were|until|no longer)\b|n['’]t\b"
-)
-"""What turns a clause into another statement; sentences with it are left to the model."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +36,47 @@ class Ceilings:
 def ceilings(case: Case, tags: TagScorer) -> Ceilings:
     """What the summary of a well-formed composite answer can earn; values compare as `tags` does.
 
-    - completeness: known facts that are stated truly once or not readably at all (they may stand in other
+    - completeness: known facts that are stated truly once or not surely at all (they may stand in other
       words), but no more of them than there are different telling words;
     - consistency: every claim that is false, of a tag that is NA, or against the answer's own tags costs
       its share of the tags asked for;
-    - aesthetics: as the rule judge counts it, which asks for distinct sentences in good form.
+    - aesthetics: the share of sentences that are distinct and in good form.
     """
     answer = answer_of(case)
     texts = [sentence.text for sentence in answer.summary]
-    claims = [
-        claim
-        for claim in read_claims(" ".join(text for text in texts if not _TURNED.search(text.lower())))
-        if claim.tag in case.gold
-    ]
+    claims = [claim for claim in sure_claims(texts) if claim.tag in case.gold]
     tags.prepare((claim.tag, claim.values) for claim in claims)
     right = {
-        claim: tags.score(claim.tag, claim.values, case.gold[claim.tag]) * agrees(claim, answer, tags)
-        for claim in claims
+        claim: _right(claim, case.gold[claim.tag], tags) * agrees(claim, answer, tags) for claim in claims
     }
     wrong = sum(1 - score for score in right.values())
     return Ceilings(
         completeness=_completeness(right, case, _telling(texts)),
         consistency=max(0.0, 1 - wrong / len(case.prompt.tags)),
-        aesthetics=aesthetics(texts),
+        aesthetics=_aesthetics(texts),
         false=tuple(sorted({claim.tag for claim, score in right.items() if not score})),
     )
+
+
+def _right(claim: Claim, gold: Sequence[str], tags: TagScorer) -> float:
+    """How right a claim can be: what a list lacks may stand in other words."""
+    values = claim.values
+    if TAG[claim.tag].max_values > 1:
+        values += tuple(one for one in gold if not any(tags.score(claim.tag, [v], [one]) for v in values))
+    return tags.score(claim.tag, values, gold)
+
+
+def _aesthetics(texts: Sequence[str]) -> float:
+    """Share of sentences that are distinct, begin with no small letter, have an end and 3–40 words."""
+    sentences = [one for text in texts for one in _SENTENCE_END.split(text.strip())]
+    good = {
+        one
+        for one in sentences
+        if re.fullmatch(r"\w.*[^.][.!?]", one, re.DOTALL)
+        and not one[0].islower()
+        and 3 <= len(one.split()) <= 40
+    }
+    return len(good) / len(sentences) if sentences else 0.0
 
 
 def _completeness(right: Mapping[Claim, float], case: Case, telling: int) -> float:

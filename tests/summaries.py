@@ -41,10 +41,16 @@ def _dump() -> list[str]:
     return [f"The user may be {', '.join(clause(t.name, (value,)) for value in t.values)}." for t in closed]
 
 
+HEDGES = ", ".join(
+    " or ".join(clause(tag.name, (value,)) for value in tag.values[:2]) for tag in TAGS if not tag.is_open
+)
+
 GAMES = {
     "empty praise": ["This is a wonderful and very interesting user.", "Everything about them is great."],
     "dumping many values": HONEST + _dump(),
     "only the dump": _dump(),
+    "the dump as a past": [f"Once, {text}" for text in _dump()],
+    "alternatives as a past": [f"The user was {HEDGES}."],
     "repeating one sentence": HONEST[:1] * 6,
     "the honest one twice": HONEST * 2,
     "values for NA tags": [*HONEST, "Daily life means hard training.", "Behind it stand a bachelor degree."],

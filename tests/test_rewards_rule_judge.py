@@ -33,6 +33,9 @@ def test_open_clauses_are_read_back() -> None:
         Claim(tag="chronotype", values=("night",)),
         Claim(tag="interests", values=("chess", "hiking")),
     ]
+    assert read_claims("Now a liking for chess, a liking for chess. And a liking for opera and golf.") == [
+        Claim(tag="interests", values=("chess", "opera", "golf"))
+    ]
     assert read_claims("The place is New Haven as home.") == [Claim(tag="home_city", values=("New Haven",))]
 
 
