@@ -11,7 +11,7 @@ from records.tags import TAG_NAMES, TAGS
 from rewards.atomic import TagScorer
 from rewards.ceilings import COMMON, Ceilings, ceilings
 from rewards.rule_judge import RuleJudge
-from tests.summaries import USER, Values, judged, written
+from tests.summaries import GAMES, USER, Values, judged, written
 
 TAG_SCORES = TagScorer()
 GOLD: dict[str, tuple[str, ...]] = {
@@ -61,6 +61,14 @@ def test_a_text_that_names_two_values_of_many_tags_is_a_dump() -> None:
     assert most(two, tags=gold, gold=gold).false == ()  # an honest past may read so
     dump = most(f"{two} Once with a cat, once with a dog.", tags=gold, gold=gold)
     assert (dump.completeness, dump.consistency) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("game", ["the dump as a past", "alternatives as a past"])
+def test_a_dump_earns_nothing_as_a_past(game: str) -> None:
+    found = most(*GAMES[game], tags=USER, gold=USER)
+    # Of 15 known tags it leaves the two open ones to the model.
+    assert found.completeness == pytest.approx(2 / 15)
+    assert found.consistency == 0.0
 
 
 def test_an_entry_without_an_end_is_read() -> None:
