@@ -269,7 +269,9 @@ def _lessons(lessons: Sequence[Lesson]) -> dict[str, Any]:
 
 def _strata(lessons: Sequence[Lesson], gold: Gold) -> dict[str, int]:
     """Lessons by gender and age group of their users."""
-    return dict(sorted(Counter(" ".join(stratum_of(gold[lesson.user_id])) for lesson in lessons).items()))
+    return dict(
+        sorted(Counter(" ".join(stratum_of(gold.get(lesson.user_id, {}))) for lesson in lessons).items())
+    )
 
 
 def _write(path: Path, frame: pl.DataFrame) -> None:
