@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from sklearn.feature_extraction.text import CountVectorizer
@@ -27,8 +26,9 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from hprbench.aggregates import aggregates
 from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
+from hprbench.intervals import Interval, Tally, difference_of, share_of
 from hprbench.labels import label_table
-from hprbench.metrics import RESAMPLES, TagPredictions, Values, is_correct, value_set
+from hprbench.metrics import Gold, TagPredictions, Values, score_tags
 from hprbench.retention import out_of_fold
 from launch.pipeline import Run, open_run, run_stages
 from launch.progress import Reporter
@@ -40,14 +40,16 @@ from records.config import Recipe
 from records.files import read_json, write_json
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import TAGS_TASK
-from records.tags import GoldTag, known_tags
+from records.tags import known_tags
 
 RECIPE = Path("complete-journey")
 OURS, BALANCED = "SFT", "TF-IDF + balanced LR"
 FLOOR_COLUMNS = ("age", "marital_status", "income", "household_comp")
 FLOOR_REPEATS = 5
 
-Gold = Mapping[str, Mapping[str, GoldTag]]
+NUMBERS = {"accuracy": "avg_at_k", "macro_f1": "macro_f1"}
+"""Numbers of a tag, by the metric that they are."""
+
 Predictions = dict[str, dict[str, list[dict[str, Values] | None]]]
 """Reader → household → runs, each tag → values."""
 
@@ -120,63 +122,45 @@ def _tuples(said: Mapping[str, Any]) -> dict[str, list[dict[str, Values] | None]
     }
 
 
-def resampled(said: TagPredictions, gold: Gold, tag: str) -> NDArray[np.float64]:
-    """Accuracy and macro-F1 (over values that gold or the reader names) of a tag, over all its runs.
-
-    2 × (1 + RESAMPLES): first of the households as they are, then of households drawn with replacement, the
-    same ones for every reader.
-    """
-    users = sorted(user for user in said if tag in gold[user])
-    truth = {user: gold[user][tag].values for user in users}
-    given = {user: [(run or {}).get(tag) for run in said[user]] for user in users}
-    told = {
-        user: [frozenset[str]() if one is None else value_set(tag, one) for one in given[user]]
-        for user in users
-    }
-    held = {user: value_set(tag, truth[user]) for user in users}
-    names = sorted({name for user in users for one in (held[user], *told[user]) for name in one})
-    right_U = np.array(
-        [np.mean([one is not None and is_correct(tag, one, truth[u]) for one in given[u]]) for u in users]
-    )
-    both_UV, size_UV = (
-        np.array([[np.mean([weigh(name, one, held[u]) for one in told[u]]) for name in names] for u in users])
-        for weigh in (
-            lambda name, ours, theirs: float(name in ours and name in theirs),
-            lambda name, ours, theirs: float(name in ours) + (name in theirs),
-        )
-    )
-    drawn_BU = np.random.default_rng(0).multinomial(
-        len(users), np.full(len(users), 1 / len(users)), RESAMPLES
-    )
-    weight_BU = np.vstack([np.ones(len(users)), drawn_BU])
-    size_BV = weight_BU @ size_UV
-    f1_BV = 2 * (weight_BU @ both_UV) / np.maximum(size_BV, 1e-9)
-    counts_BV = size_BV > 0  # a value that no household drawn has, and none is said to have, has no F1
-    return np.stack(
-        [weight_BU @ right_U / len(users), (f1_BV * counts_BV).sum(axis=1) / counts_BV.sum(axis=1)]
-    )
-
-
 def measured(together: Predictions, gold: Gold) -> dict[str, Any]:
     """Tag → reader → accuracy and macro-F1 with intervals, and how ours differs from balanced LR."""
-    gold = {user: gold[user] for user in together[OURS]}
+    users = sorted(together[OURS])
     tags: dict[str, Any] = {}
-    for tag in known_tags(gold):
-        found = {reader: resampled(said, gold, tag) for reader, said in together.items()}
+    for tag in known_tags({user: gold[user] for user in users}):
+        # Of one tag alone Avg@k is its accuracy.
+        known = {user: {tag: gold[user][tag]} for user in users if tag in gold[user]}
+        found = {
+            reader: score_tags({user: said[user] for user in known}, known)
+            for reader, said in together.items()
+        }
         tags[tag] = {
-            "households": sum(tag in one for one in gold.values()),
-            "readers": {reader: _told(one) for reader, one in found.items()},
-            "ours_minus_lr": _told(found[OURS] - found[BALANCED]),
+            "households": len(known),
+            "readers": {
+                reader: {name: _share(tallies[metric]) for name, metric in NUMBERS.items()}
+                for reader, tallies in found.items()
+            },
+            "ours_minus_lr": {
+                name: _difference(found[OURS][metric], found[BALANCED][metric])
+                for name, metric in NUMBERS.items()
+            },
         }
     return tags
 
 
-def _told(found: NDArray[np.float64]) -> dict[str, Any]:
-    ends = np.percentile(found[:, 1:], [2.5, 97.5], axis=1).T
-    return {
-        name: {"value": round(float(row[0]), 4), "interval": [round(float(end), 4) for end in span]}
-        for name, row, span in zip(("accuracy", "macro_f1"), found, ends, strict=True)
-    }
+def _share(tally: Tally) -> dict[str, Any]:
+    found = share_of(tally, seed=0)
+    assert found is not None
+    return _told(found.value, found.interval)
+
+
+def _difference(a: Tally, b: Tally) -> dict[str, Any]:
+    found = difference_of(a, b, seed=0)
+    assert found is not None
+    return _told(found.mean, found.interval)
+
+
+def _told(value: float, interval: Interval) -> dict[str, Any]:
+    return {"value": round(value, 4), "interval": [round(end, 4) for end in interval]}
 
 
 def floor(recipe: Recipe, directory: Path) -> dict[str, Any]:

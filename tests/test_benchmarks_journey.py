@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from benchmarks.journey import BALANCED, OURS, measured, resampled
+from benchmarks.journey import BALANCED, OURS, measured
 from records.tags import GIVEN, GoldTag
 
 
@@ -27,13 +27,12 @@ SAID = {
 
 
 def test_accuracy_and_macro_f1_of_a_tag() -> None:
-    found = resampled(SAID, GOLD, "pet")
+    found = measured({OURS: SAID, BALANCED: SAID}, GOLD)["pet"]
     # Of d the pet is not known. a ½, b ½ (a malformed run is wrong), c 1.
-    assert found[0, 0] == pytest.approx(2 / 3)
+    assert found["households"] == 3
+    assert found["readers"][OURS]["accuracy"]["value"] == 0.6667
     # Over both runs: cat 2·2 / (4 + 2), dog 2·2 / (2 + 3).
-    assert found[1, 0] == pytest.approx((4 / 6 + 4 / 5) / 2)
-    assert found.shape == (2, 2001)
-    assert 0 <= found.min() <= found.max() <= 1
+    assert found["readers"][OURS]["macro_f1"]["value"] == round((4 / 6 + 4 / 5) / 2, 4)
 
 
 def test_with_one_run_each_the_f1_is_that_of_scikit_learn() -> None:
@@ -41,12 +40,16 @@ def test_with_one_run_each_the_f1_is_that_of_scikit_learn() -> None:
     truth, told = (choice.choice(["none", "cat", "dog"], 60).tolist() for _ in range(2))
     gold = {f"u{n:02}": {"pet": label(f"u{n:02}", "pet", one)} for n, one in enumerate(truth)}
     said = {f"u{n:02}": [{"pet": (one,)}] for n, one in enumerate(told)}
-    found = resampled(said, gold, "pet")
-    assert found[1, 0] == pytest.approx(f1_score(truth, told, average="macro"))
-    assert found[0, 0] == pytest.approx(np.mean(np.array(truth) == np.array(told)))
-    low, high = np.percentile(found[0, 1:], [2.5, 97.5])
+    right = {f"u{n:02}": [{"pet": (one,)}] for n, one in enumerate(truth)}
+    found = measured({OURS: said, BALANCED: right}, gold)["pet"]
+    ours, share = found["readers"][OURS], np.mean(np.array(truth) == np.array(told))
+    f1 = f1_score(truth, told, average="macro")
+    assert ours["macro_f1"]["value"] == round(f1, 4)
+    assert ours["accuracy"]["value"] == round(share, 4)
+    low, high = ours["accuracy"]["interval"]
     # As the normal approximation has it, about.
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(found[0, 0] * (1 - found[0, 0]) / 60), rel=0.1)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(share * (1 - share) / 60), rel=0.1)
+    assert found["ours_minus_lr"]["macro_f1"]["value"] == round(f1 - 1, 4)
 
 
 def test_readers_are_paired_over_the_same_households() -> None:
