@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -266,3 +267,18 @@ def test_a_replaced_log_or_table_is_told_from_the_one_before(tmp_path: Path) -> 
     assert log_state(recipe)[:-1] == before[:-1]
     assert log_state(recipe) != before
     assert log_state(Recipe()) == []
+
+
+def test_a_mended_mapping_and_a_replaced_side_table_are_told_too(tmp_path: Path) -> None:
+    recipe = load_recipe(write_log(tmp_path))
+    mapping = tmp_path / "log.yaml"
+    states = [log_state(recipe)]
+    mapping.write_text(mapping.read_text() + "join: {path: things.csv, on: title, columns: [aisle]}\n")
+    states.append(log_state(recipe))
+    (tmp_path / "things.csv").write_text("title,aisle\nMilk,3\n")
+    states.append(log_state(recipe))
+    (tmp_path / "things.csv").write_text("title,aisle\nMilk,12\n")
+    states.append(log_state(recipe))
+    assert all(one != other for one, other in combinations(states, 2))
+    mapping.touch()
+    assert log_state(recipe) == states[-1]

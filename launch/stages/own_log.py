@@ -1,6 +1,7 @@
 """A log of one's own in the place of a simulation: what is said of its users, and who of them does what."""
 
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from records.files import written_whole
 from records.tags import known_tags
 from semantize.folder import Job
 from semantize.reading.mapping import load_mapping
+from semantize.reading.readers import side_path
 from semantize.reading.tables import find_files
 
 
@@ -30,12 +32,14 @@ def log_job(recipe: Recipe) -> Job:
 
 
 def log_state(recipe: Recipe) -> list[Any]:
-    """What tells that the log or its labels were replaced; empty for a simulation."""
+    """What tells that the log, its mapping or its labels were replaced; empty for a simulation."""
     if not recipe.log.input:
         return []
     mapping = log_job(recipe).mapping
     files = find_files(recipe.log.input, mapping.log if mapping else "")
-    return [(str(path), file_state(str(path))) for path in (*files, Path(recipe.log.labels))]
+    side = [side_path(recipe.log.input, files, mapping.join)] if mapping and mapping.join else []
+    read = [str(path) for path in (*files, *side, recipe.log.labels)]
+    return [asdict(mapping) if mapping else {}, *[(path, file_state(path)) for path in read]]
 
 
 def write_labels(run: Run) -> None:

@@ -68,8 +68,7 @@ class LogReader:
         self._side: pl.DataFrame | None = None
         self.side_quarantine = pl.DataFrame(schema=QUARANTINE_SCHEMA)
         if self.mapping.join is not None:
-            folder = Path(source) if Path(source).is_dir() else files[0].parent
-            side = folder / self.mapping.join.path  # an absolute path, found beside the mapping, stays itself
+            side = side_path(source, files, self.mapping.join)
             files = [file for file in files if file.resolve() != side.resolve()] or files
             self._side, self.side_quarantine = _side_table(side, self.mapping.join)
         self._wanted = _wanted_columns(self.mapping)
@@ -159,6 +158,12 @@ def _check_columns(tables: Sequence[Table], wanted: Iterable[str], advice: str =
         for path, names in lacking:
             hint = advice.format(nearest(name, names)) if names else _NO_OBJECTS
             raise UserError(f"{path}: no column {name!r}{hint}")
+
+
+def side_path(source: str | Path, files: Sequence[Path], join: SideTable) -> Path:
+    """Where the side table of a log of these `files` is."""
+    folder = Path(source) if Path(source).is_dir() else files[0].parent
+    return folder / join.path  # an absolute path, found beside the mapping, stays itself
 
 
 def _side_table(path: Path, join: SideTable) -> tuple[pl.DataFrame, pl.DataFrame]:
