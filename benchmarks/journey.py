@@ -30,7 +30,7 @@ from hprbench.intervals import Interval, Tally, difference_of, share_of
 from hprbench.labels import label_table
 from hprbench.metrics import Gold, TagPredictions, Values, score_tags
 from hprbench.retention import out_of_fold
-from launch.pipeline import Run, open_run, run_stages
+from launch.pipeline import Run, Stage, open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.all import STAGES
@@ -90,13 +90,23 @@ def fold_predictions(run: Run) -> Predictions:
     }
 
 
+PREDICTIONS = Stage(
+    name="predictions",
+    work=lambda run: write_json(run.directory / "predictions.json", fold_predictions(run)),
+    reads=lambda recipe: [],
+    outputs=("predictions.json",),
+)
+FOLD_STAGES = (*(stage for stage in STAGES if stage.name != "report"), PREDICTIONS)
+"""Stages of a fold: what is said of its households is made anew with whatever it rests on."""
+
+
 def run_folds(
     recipe_words: Sequence[str], folds: int, out: Path, reporter: Reporter
 ) -> tuple[Recipe, Predictions]:
     """Run what is missing of each fold, and read the rest."""
-    stages = [stage for stage in STAGES if stage.name != "report"]
     together: Predictions = {}
     for fold in range(folds):
+        reporter.say(f"fold {fold}")
         words = [
             f"name=fold{fold}",
             f"runs_dir={out}",
@@ -105,12 +115,8 @@ def run_folds(
             *recipe_words,
         ]
         run = open_run(load_recipe(RECIPE, words), reporter)
-        done = run.directory / "predictions.json"
-        if not done.exists():
-            reporter.say(f"fold {fold}")
-            run_stages(run, stages)
-            write_json(done, fold_predictions(run))
-        for reader, said in read_json(done).items():
+        run_stages(run, FOLD_STAGES)
+        for reader, said in read_json(run.directory / "predictions.json").items():
             together.setdefault(reader, {}).update(_tuples(said))
     return run.recipe, together
 

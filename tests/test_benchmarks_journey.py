@@ -1,11 +1,19 @@
 """The numbers of the real track, worked by hand."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rich.console import Console
 from sklearn.metrics import f1_score
 
-from benchmarks.journey import BALANCED, OURS, measured
+from benchmarks.journey import BALANCED, FOLD_STAGES, OURS, PREDICTIONS, measured
+from launch.pipeline import open_run, run_stages
+from launch.progress import Reporter
+from launch.recipe import load_recipe
 from records.tags import GIVEN, GoldTag
+from tests.test_launch_own_log import answers, write_log
 
 
 def label(user: str, tag: str, *values: str) -> GoldTag:
@@ -58,3 +66,31 @@ def test_readers_are_paired_over_the_same_households() -> None:
     for one in found.values():
         assert one["ours_minus_lr"]["accuracy"] == {"value": 0.0, "interval": [0.0, 0.0]}
         assert one["readers"][OURS] == one["readers"][BALANCED]
+
+
+def test_predictions_are_made_anew_with_what_they_rest_on(tmp_path: Path) -> None:
+    recipe = load_recipe(write_log(tmp_path), [f"runs_dir={tmp_path}"])
+    # Training and asking are left out: the answers are written by hand.
+    stages = [stage for stage in FOLD_STAGES if stage.name in ("simulate", "semantize", "teachers")]
+
+    def told() -> str:
+        shown = io.StringIO()
+        run = open_run(recipe, Reporter(Console(file=shown, width=200)))
+        run_stages(run, stages)
+        answers(run, wrong=0)
+        run_stages(run, [*stages, PREDICTIONS])
+        return shown.getvalue()
+
+    assert "predictions: done" in told()
+    made = tmp_path / recipe.name / "predictions.json"
+    before = made.read_text()
+    assert "predictions: unchanged, skipped" in told()
+    labels = tmp_path / "labels.csv"
+    labels.write_text(labels.read_text().replace("cat", "dog"))
+    assert "predictions: done" in told()
+    assert "cat" in before
+    assert "cat" not in made.read_text()
+
+
+def test_a_fold_ends_with_its_predictions() -> None:
+    assert [stage.name for stage in FOLD_STAGES[-2:]] == ["bench", "predictions"]
