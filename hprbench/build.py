@@ -62,6 +62,18 @@ def draw_candidates(gold: Gold, count: int, seed: int, *, key: str = "bench.user
     return evenly(gold, np.random.default_rng(seed))[:count]
 
 
+def draw_apart(gold: Gold, sizes: Mapping[str, int], seed: int) -> tuple[list[list[str]], Gold]:
+    """Disjoint sets of users, each drawn as `draw_candidates` does, and those left; `sizes` is count by key.
+
+    A count of 0 is a set of nobody. Raises UserError, naming the key, when there are too few users for a set.
+    """
+    left, drawn = dict(gold), []
+    for key, count in sizes.items():
+        drawn.append(draw_candidates(left, count, seed, key=key) if count else [])
+        left = {user: tags for user, tags in left.items() if user not in set(drawn[-1])}
+    return drawn, left
+
+
 def deal_users(gold: Gold, count: int, seed: int) -> list[list[str]]:
     """All users of `gold` in disjoint parts of `count` or a few more, each with its share of every stratum.
 

@@ -43,7 +43,7 @@ def test_benchmark_probe_and_rl_are_even_over_gender_and_age() -> None:
 
 
 @settings(max_examples=25)
-@given(*[st.integers(1, 130)] * 3, st.integers(0, 9))
+@given(st.integers(1, 130), st.integers(0, 130), st.integers(0, 130), st.integers(0, 9))
 def test_nobody_has_two_purposes_and_nobody_is_lost(bench: int, probe: int, rl: int, seed: int) -> None:
     splits = split(GOLD, bench, probe, rl, seed)
     parts = astuple(splits)

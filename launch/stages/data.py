@@ -10,7 +10,7 @@ import polars as pl
 
 from actors.semantizers import semantize_folder
 from actors.simulators import simulate_sharded
-from hprbench.build import draw_candidates
+from hprbench.build import draw_apart
 from launch.pipeline import Run
 from launch.semantization import say_summary, title_client, told_titles
 from launch.stages.benchmark import build_benchmark, spare_candidates
@@ -86,11 +86,7 @@ def split_users(recipe: Recipe, gold: dict[str, dict[str, GoldTag]]) -> Splits:
         "sft.probe_users": probe,
         "sft.rl_users": rl,
     }
-    left, drawn = dict(gold), []
-    for key, count in sizes.items():
-        drawn.append(draw_candidates(left, count, recipe.seed, key=key))
-        left = {user: tags for user, tags in left.items() if user not in set(drawn[-1])}
-    bench, probe_users, rl_users = drawn
+    (bench, probe_users, rl_users), left = draw_apart(gold, sizes, recipe.seed)
     return Splits(
         bench=tuple(bench),
         probe=tuple(sorted(probe_users)),
