@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from launch.stages.benchmark import spare_candidates
 from launch.stages.data import split_users
+from launch.stages.own_log import split_log
 from launch.stages.splits import Splits
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
@@ -40,6 +41,16 @@ def test_benchmark_probe_and_rl_are_even_over_gender_and_age() -> None:
         assert Counter(stratum_of(GOLD[user]) for user in users) == {
             (gender, age): each for gender in GENDERS for age in AGES
         }
+
+
+def test_of_a_log_the_benchmark_is_proportional_and_probe_and_rl_are_even() -> None:
+    sft = SFTConfig(probe_users=20, rl_users=30)
+    splits = split_log(replace(Recipe(), bench=BenchConfig(users=100), sft=sft), GOLD, GOLD.keys())
+    everybody = Counter(stratum_of(tags) for tags in GOLD.values())
+    bench = Counter(stratum_of(GOLD[user]) for user in splits.bench)
+    assert all(abs(bench[stratum] - count / 4) < 1 for stratum, count in everybody.items())
+    for users, each in ((splits.probe, 2), (splits.rl, 3)):
+        assert Counter(stratum_of(GOLD[user]) for user in users) == dict.fromkeys(everybody, each)
 
 
 @settings(max_examples=25)

@@ -5,10 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from hprbench.build import deal_users
+from hprbench.build import deal_users, draw_apart
 from hprbench.labels import read_labels
 from hprbench.metrics import Gold
 from launch.pipeline import Run
@@ -65,8 +64,8 @@ def write_labels(run: Run) -> None:
 
 
 def split_log(recipe: Recipe, gold: Gold, users: Collection[str]) -> Splits:
-    """The users of a log by purpose: one part of the labelled ones is the benchmark, of the other parts some
-    are for probe and RL.
+    """The users of a log by purpose: one part of the labelled ones is the benchmark, with its share of every
+    gender × age group; of the others probe and RL are drawn evenly over these.
 
     Raises:
         UserError: there are too few labelled users, or no such part.
@@ -79,18 +78,18 @@ def split_log(recipe: Recipe, gold: Gold, users: Collection[str]) -> Splits:
             f"{len(labelled)} labelled users of the log; choose 0 to {len(parts) - 1}"
         )
     bench = parts[recipe.log.fold]
-    rest = sorted(labelled.keys() - set(bench))
-    order = [rest[int(i)] for i in np.random.default_rng([recipe.seed, 1]).permutation(len(rest))]
-    probe, rl = recipe.sft.probe_users, recipe.sft.probe_users + recipe.sft.rl_users
-    if rl >= len(order):
+    rest = {user: tags for user, tags in labelled.items() if user not in set(bench)}
+    sizes = {"sft.probe_users": recipe.sft.probe_users, "sft.rl_users": recipe.sft.rl_users}
+    if sum(sizes.values()) >= len(rest):
         raise UserError(
-            f"sft.probe_users + sft.rl_users = {rl} leave none of the {len(order)} labelled users outside "
-            "the benchmark to train on"
+            f"sft.probe_users + sft.rl_users = {sum(sizes.values())} leave none of the {len(rest)} labelled "
+            "users outside the benchmark to train on"
         )
+    (probe, rl), left = draw_apart(rest, sizes, recipe.seed)
     return Splits(
         bench=tuple(bench),
-        probe=tuple(sorted(order[:probe])),
-        rl=tuple(sorted(order[probe:rl])),
-        sft=tuple(sorted(order[rl:])),
+        probe=tuple(sorted(probe)),
+        rl=tuple(sorted(rl)),
+        sft=tuple(sorted(left)),
         unlabelled=tuple(sorted(set(users) - labelled.keys())),
     )
