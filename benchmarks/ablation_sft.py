@@ -32,6 +32,7 @@ from launch.stages.all import STAGES
 from launch.stages.bench import load_benchmark
 from launch.stages.data import load_gold, load_histories
 from launch.stages.scores import summary_tallies, tag_tallies
+from launch.stages.splits import load_taught
 from records.files import read_json, write_json
 
 RECIPE = Path("ablation-sft")
@@ -91,17 +92,17 @@ class Result:
 
 def measure(run: Run) -> Result:
     """Both tracks of an arm that was run."""
-    benchmark, _ = load_benchmark(run)
+    benchmark = load_benchmark(run)
     tallies = {**tag_tallies(run, "SFT", benchmark), **summary_tallies(run, "SFT", benchmark)}
     return _result(tallies, benchmark)
 
 
 def baselines(run: Run) -> dict[str, Result]:
     """Majority and TF-IDF + logistic regression on the same users."""
-    benchmark, splits = load_benchmark(run)
+    benchmark = load_benchmark(run)
     gold, histories, seed = load_gold(run.directory), load_histories(run.directory), run.recipe.seed
-    train = {user: gold[user] for user in splits.sft}
-    shown = [histories[user] for user in splits.sft], [benchmark.histories[user] for user in benchmark.users]
+    train = {user: gold[user] for user in load_taught(run.directory)}
+    shown = [histories[user] for user in train], [benchmark.histories[user] for user in benchmark.users]
     predictions = {
         "majority": majority(train, benchmark.users),
         "tfidf": tfidf_lr(shown[0], train, shown[1], seed),

@@ -36,6 +36,7 @@ from launch.recipe import load_recipe
 from launch.stages.all import STAGES
 from launch.stages.bench import load_benchmark, parse_generations
 from launch.stages.data import load_events, load_gold, load_histories
+from launch.stages.splits import load_taught
 from records.config import Recipe
 from records.files import read_json, write_json
 from records.history import HistoryLine, SemanticHistory
@@ -56,9 +57,9 @@ Predictions = dict[str, dict[str, list[dict[str, Values] | None]]]
 
 def fold_predictions(run: Run) -> Predictions:
     """What each reader says of the benchmark's households of a finished run."""
-    benchmark, splits = load_benchmark(run)
+    benchmark = load_benchmark(run)
     gold, histories, seed = load_gold(run.directory), load_histories(run.directory), run.recipe.seed
-    train, users = splits.sft, benchmark.users
+    train, users = load_taught(run.directory), benchmark.users
     golds = {user: gold[user] for user in train}
     events = load_events(run.directory, [*train, *users])
     train_x, bench_x = aggregates(events, train, users)

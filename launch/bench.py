@@ -136,7 +136,7 @@ def _pairs(a: Run, b: Run, models: tuple[str, str] | None) -> list[tuple[str, st
 
 
 def _same_benchmark(a: Run, b: Run) -> list[Benchmark]:
-    benchmarks = [load_benchmark(run)[0] for run in (a, b)]
+    benchmarks = [load_benchmark(run) for run in (a, b)]
     if len({(one.users, str(sorted(one.gold.items()))) for one in benchmarks}) > 1:
         raise UserError(
             f"{a.directory} and {b.directory} are of other benchmark users or labels; compare runs of one "

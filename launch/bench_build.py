@@ -52,7 +52,7 @@ def bench_review(directory: Path, file: Path) -> int:
     """
     run = _run(directory, ())
     with held(directory, "wait for it"):
-        benchmark, _ = load_benchmark(run)
+        benchmark = load_benchmark(run)
         review = apply_review(run, file, benchmark)
         run.reporter.say(
             f"bench: {review.looked_at:,} labels looked at, {review.corrected:,} corrected; "

@@ -62,7 +62,7 @@ def bench_model(directory: Path, overrides: Sequence[str]) -> int:
 
 
 def _asked(run: Run, client: ChatClient) -> pl.DataFrame:
-    benchmark, _ = load_benchmark(run)
+    benchmark = load_benchmark(run)
     config = run.recipe.bench
     places = [
         (user, task, number, derived_seed("bench", run.recipe.seed, index, number))

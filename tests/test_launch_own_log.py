@@ -3,6 +3,7 @@
 import io
 import json
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -25,7 +26,7 @@ from launch.stages.generations import GENERATIONS_SCHEMA
 from launch.stages.own_log import log_state, split_log
 from launch.stages.report import run_report
 from launch.stages.scores import tag_tallies
-from launch.stages.splits import load_splits
+from launch.stages.splits import load_splits, load_taught
 from lm.answers import parse_answer
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
@@ -55,14 +56,16 @@ bench: {models: [sft], users: 9, k: 2, max_response_tokens: 60}
 """
 
 
-def write_log(folder: Path, users: int = 40) -> Path:
-    """A log of so many users, of whom the last ten have no label; returns the recipe's file."""
+def write_log(folder: Path, users: int = 40, different: int = 40) -> Path:
+    """A log of so many users, of whom the last ten have no label, and `different` do different things; returns the
+    recipe's file."""
     start = datetime(2026, 1, 5, 9, tzinfo=UTC)
-    pets = [list(THINGS)[user % 3] for user in range(users)]
+    doing = [user % different for user in range(users)]
+    pets = [list(THINGS)[one % 3] for one in doing]
     rows = [
-        (f"c{user:02}", (start + timedelta(days=9 * event + user % 3)).isoformat(), title)
+        (f"c{user:02}", (start + timedelta(days=9 * event + doing[user] % 3)).isoformat(), title)
         for user in range(users)
-        for event, title in enumerate([THINGS[pets[user]], "Milk", f"Bread {user}"] * 3)
+        for event, title in enumerate([THINGS[pets[user]], "Milk", f"Bread {doing[user]}"] * 3)
     ]
     pl.DataFrame(rows, schema=["customer", "when", "title"], orient="row").write_csv(folder / "log.csv")
     (folder / "log.yaml").write_text(
@@ -177,7 +180,7 @@ def test_lessons_teach_known_tags_alone_and_all_labels_are_standard(run: Run) ->
 
 def answers(run: Run, wrong: int) -> None:
     """Responses as if a model had been asked: all true but for the `wrong` first users, who are all dogs'."""
-    benchmark, _ = load_benchmark(run)
+    benchmark = load_benchmark(run)
     rows = []
     for place, user in enumerate(benchmark.users):
         told = {tag: one.values[0] if one.values else "NA" for tag, one in benchmark.gold[user].items()}
@@ -195,7 +198,7 @@ def answers(run: Run, wrong: int) -> None:
 
 
 def test_what_is_not_known_is_neither_asked_nor_scored(run: Run) -> None:
-    benchmark, _ = load_benchmark(run)
+    benchmark = load_benchmark(run)
     assert benchmark.tags == ("age_group", "pet", "income_band")
     answers(run, wrong=0)
     parts = avg_parts(run, benchmark)
@@ -223,8 +226,8 @@ def avg_parts(run: Run, benchmark: Benchmark) -> dict[str, dict[str, float]]:
 
 
 def test_baselines_learn_each_tag_from_the_users_of_whom_it_is_known(run: Run) -> None:
-    benchmark, splits = load_benchmark(run)
-    rows = {row.model: row for row in baseline_rows(run, benchmark, splits)}
+    benchmark = load_benchmark(run)
+    rows = {row.model: row for row in baseline_rows(run, benchmark)}
     # There is no world whose shops rules could know.
     assert list(rows) == ["majority", "boosted aggregates", "TF-IDF + LR"]
     # What is bought says which pet it is.
@@ -282,3 +285,35 @@ def test_a_mended_mapping_and_a_replaced_side_table_are_told_too(tmp_path: Path)
     assert all(one != other for one, other in combinations(states, 2))
     mapping.touch()
     assert log_state(recipe) == states[-1]
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Run:
+    """The same of a log in which users twenty apart do the same."""
+    recipe = load_recipe(write_log(tmp_path, different=20), [f"runs_dir={tmp_path}"])
+    run = open_run(recipe, Reporter(Console(file=io.StringIO())))
+    run_stages(run, STAGES, until="curriculum")
+    return run
+
+
+def unlike(users: Sequence[str], others: Collection[str]) -> list[str]:
+    """Those of `users` whose twin is none of the `others`."""
+    return [user for user in users if f"c{(int(user[1:]) + 20) % 40:02}" not in others]
+
+
+def test_who_says_what_a_benchmark_user_says_is_not_learnt_from(twins: Run) -> None:
+    splits = load_splits(twins.directory)
+    taught = unlike(splits.sft, {*splits.bench, *splits.probe, *splits.rl})
+    assert 0 < len(taught) < len(splits.sft)
+    assert load_taught(twins.directory) == taught
+
+
+def test_baselines_learn_from_the_users_that_sft_teaches(twins: Run) -> None:
+    path = twins.directory / "sft" / "labels" / "labels.parquet"
+    labels = pl.read_parquet(path)
+    cats = labels.filter((pl.col("tag") == "pet") & (pl.col("values").list.first() == "cat"))
+    labels.join(cats, on="user_id", how="semi").write_parquet(path)
+    benchmark = load_benchmark(twins)
+    share = np.mean([benchmark.gold[user]["pet"].values == ("cat",) for user in benchmark.users])
+    for row in baseline_rows(twins, benchmark):
+        assert row.part("avg_at_k", "tag")["pet"].value == pytest.approx(share)

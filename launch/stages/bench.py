@@ -20,7 +20,7 @@ from launch.stages.benchmark import users_path
 from launch.stages.data import check_room, load_events, load_gold, load_histories
 from launch.stages.generations import generate
 from launch.stages.sft import STAGES
-from launch.stages.splits import Splits, load_splits
+from launch.stages.splits import load_splits, load_taught
 from lm.answers import Answer, Malformed, parse_answer
 from lm.tokenizer import ChatTokenizer
 from records.files import read_json
@@ -63,7 +63,7 @@ def endpoint_names(run: Run) -> list[str]:
 def run_bench(run: Run) -> None:
     """Generate what is not there yet, model by model, through the same engines if they take new weights."""
     recipe, timeout = run.recipe, run.recipe.cluster.timeout_s
-    benchmark, _ = load_benchmark(run)
+    benchmark = load_benchmark(run)
     tokenizer = ChatTokenizer.load(run.directory / "model")
     missing = {
         name: path
@@ -123,15 +123,14 @@ def generations_path(run: Run, model: str) -> Path:
     return folder / "endpoints" / f"{slug[:80]}-{digest}.parquet"
 
 
-def load_benchmark(run: Run) -> tuple[Benchmark, Splits]:
+def load_benchmark(run: Run) -> Benchmark:
     """The frozen benchmark, verified to share no user with any training."""
     splits = load_splits(run.directory)
-    benchmark = load(
+    return load(
         users_path(run),
         histories=load_histories(run.directory),
         training_users={*splits.sft, *splits.rl, *splits.probe, *splits.unlabelled},
     )
-    return benchmark, splits
 
 
 def parse_generations(
@@ -156,22 +155,23 @@ def parse_generations(
     return answers
 
 
-def baseline_rows(run: Run, benchmark: Benchmark, splits: Splits) -> list[Row]:
+def baseline_rows(run: Run, benchmark: Benchmark) -> list[Row]:
     """Majority, rules on the raw log (of a simulation), TF-IDF + logistic regression, gradient boosting on
-    aggregates; what is fitted is fitted on the SFT users."""
+    aggregates; what is fitted is fitted on the users that SFT teaches."""
+    taught = load_taught(run.directory)
     gold, histories = load_gold(run.directory), load_histories(run.directory)
-    train_gold = {user: gold[user] for user in splits.sft}
+    train_gold = {user: gold[user] for user in taught}
     seed = run.recipe.seed
-    events = load_events(run.directory, [*splits.sft, *benchmark.users])
-    train_x, bench_x = aggregates(events, splits.sft, benchmark.users)
+    events = load_events(run.directory, [*taught, *benchmark.users])
+    train_x, bench_x = aggregates(events, taught, benchmark.users)
     predictions = {
         "majority": majority(train_gold, benchmark.users),
         **({} if run.recipe.log.input else {"rules": _by_rules(run, events, benchmark)}),
         "boosted aggregates": boosted_aggregates(
-            train_x, [gold[user] for user in splits.sft], bench_x, benchmark.users, seed
+            train_x, [gold[user] for user in taught], bench_x, benchmark.users, seed
         ),
         "TF-IDF + LR": tfidf_lr(
-            [histories[user] for user in splits.sft],
+            [histories[user] for user in taught],
             train_gold,
             [benchmark.histories[user] for user in benchmark.users],
             seed,

@@ -19,7 +19,7 @@ from hprbench.metrics import Gold
 from launch.pipeline import Run
 from launch.stages.data import check_room, load_gold, load_histories
 from launch.stages.sft import PILOT, train_stages
-from launch.stages.splits import load_splits
+from launch.stages.splits import load_splits, load_taught
 from lm.answers import Answer, parse_answer
 from lm.client import ChatClient
 from lm.prompts import render_prompt
@@ -108,7 +108,7 @@ def run_pilot(run: Run) -> None:
         return
     lessons = pilot_lessons(
         recipe.sft.pilot,
-        _taught_users(directory),
+        load_taught(directory),
         load_histories(directory),
         load_gold(directory),
         recipe.answer,
@@ -127,7 +127,7 @@ def run_curriculum(run: Run) -> None:
     bands = pl.read_parquet(directory / "sft" / "labels" / "bands.parquet")
     counts: dict[str, Any] = {}
     if recipe.sft.base_samples:
-        told = _ask_base(run, histories, _taught_users(directory))
+        told = _ask_base(run, histories, load_taught(directory))
         base = base_certainty(told, gold)
         _write(data / "base.parquet", base)
         bands = without_known(bands, base)
@@ -166,11 +166,6 @@ def run_curriculum(run: Run) -> None:
     write_json(data / "counts.json", counts | {"strata": strata})
     for name, count in counts.items():
         run.reporter.say(f"curriculum: {name} {json.dumps(count)}")
-
-
-def _taught_users(directory: Path) -> list[str]:
-    labels = pl.read_parquet(directory / "sft" / "labels" / "labels.parquet", columns=["user_id"])
-    return sorted(labels["user_id"].unique().to_list())
 
 
 def _teacher(

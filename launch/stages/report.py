@@ -37,8 +37,8 @@ EXAMPLES = 5
 
 def run_report(run: Run) -> None:
     """Score everything, write report.json, report.md and report.html, and print the tables."""
-    benchmark, splits = load_benchmark(run)
-    rows = baseline_rows(run, benchmark, splits)
+    benchmark = load_benchmark(run)
+    rows = baseline_rows(run, benchmark)
     read = readers(run)
     rows += [model_row(run, model, benchmark, read) for model in table_models(run)]
     stages = stage_seconds(run.directory)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from records.files import read_json
 
 
@@ -21,3 +23,12 @@ class Splits:
 def load_splits(directory: Path) -> Splits:
     """The splits of a run."""
     return Splits(**{name: tuple(users) for name, users in read_json(directory / "splits.json").items()})
+
+
+def load_taught(directory: Path) -> list[str]:
+    """SFT users, less those whose history says the same as that of a benchmark, probe or RL user; sorted.
+
+    Whatever is fitted to be compared with the model is fitted on them.
+    """
+    labels = pl.read_parquet(directory / "sft" / "labels" / "labels.parquet", columns=["user_id"])
+    return sorted(labels["user_id"].unique().to_list())
