@@ -75,6 +75,7 @@ def build_stage(
 
 
 def unasked_lessons(
+    stage: int,
     config: SFTStageConfig,
     users: Sequence[str],
     histories: Mapping[str, SemanticHistory],
@@ -82,11 +83,11 @@ def unasked_lessons(
     *,
     seed: int,
 ) -> list[Lesson]:
-    """`config.unlabelled` lessons on `users` of whom nothing is known, none where there are no such users.
+    """A stage's `config.unlabelled` lessons on `users` of whom nothing is known, none where there are none.
 
     Nothing is asked: their histories are there to be learnt as text.
     """
-    rng = np.random.default_rng([seed, len(_BANDS) + 2])
+    rng = np.random.default_rng([seed, len(_BANDS) + 2, stage])
     lessons = []
     for place in rng.integers(len(users), size=config.unlabelled) if users else ():
         shown = stretch(histories[users[int(place)]], config.window_lines, rng)

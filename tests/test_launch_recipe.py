@@ -44,6 +44,12 @@ def test_stage_3_has_the_longer_context(name: str) -> None:
     assert not sft.stage3.window_lines  # whole histories
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_benchmarks_sample_as_those_of_the_paper(path: Path) -> None:
+    bench = load_recipe(path).bench
+    assert (bench.temperature, bench.top_p) == (0.7, 0.9)
+
+
 def test_there_are_shipped_recipes() -> None:
     assert "quickstart.yaml" in [path.name for path in SHIPPED]
 

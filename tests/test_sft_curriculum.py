@@ -14,7 +14,7 @@ from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
 from records.tags import TAG, TAG_NAMES, GoldTag
 from rewards.claims import read_claims
-from sft.curriculum import build_stage
+from sft.curriculum import build_stage, unasked_lessons
 from sft.lessons import Lesson, read_lessons, write_lessons
 
 USERS = tuple(f"u{number}" for number in range(6))
@@ -287,3 +287,13 @@ def test_lessons_survive_the_disk(tmp_path: Path) -> None:
     lessons = _build(3, examples=7, composite=0.5)
     write_lessons(tmp_path / "stage3.parquet", lessons)
     assert read_lessons(tmp_path / "stage3.parquet") == lessons
+
+
+def test_each_stage_shows_other_stretches_of_users_without_labels() -> None:
+    config = SFTStageConfig(unlabelled=20, window_lines=2)
+    first, again, second = (
+        unasked_lessons(stage, config, USERS, HISTORIES, AnswerConfig(), seed=0) for stage in (1, 1, 2)
+    )
+    assert first == again
+    assert len(first) == len(second) == 20
+    assert first != second

@@ -155,7 +155,7 @@ def run_curriculum(run: Run) -> None:
             seed=recipe.seed,
         )
         lessons, faults = verified(built, histories, gold)
-        unasked = unasked_lessons(stage, unlabelled, histories, recipe.answer, seed=recipe.seed)
+        unasked = unasked_lessons(number, stage, unlabelled, histories, recipe.answer, seed=recipe.seed)
         stages.append(_shuffled([lessons, unasked], recipe.seed) if unasked else lessons)
         counts[f"stage{number}"] = _lessons(stages[-1]) | {"left_out": dict(sorted(faults.items()))}
     if recipe.sft.order == SHUFFLED:
