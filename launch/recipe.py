@@ -237,6 +237,11 @@ def check_recipe(recipe: Recipe) -> None:
     for stage in (recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3):
         if recipe.sft.answer_weight == stage.history_weight == 0:
             raise UserError("sft.answer_weight and history_weight of a stage are both 0; nothing is learned")
+    if recipe.sft.pilot.unlabelled:
+        raise UserError("sft.pilot.unlabelled: a pilot learns the format alone; set it of stage1, say")
+    for name in () if recipe.log.input else ("stage1", "stage2", "stage3"):
+        if getattr(recipe.sft, name).unlabelled:
+            raise UserError(f"sft.{name}.unlabelled: all users of a simulation have labels; set it to 0")
     if recipe.sft.optimizer not in ("adamw", "muon"):
         raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
     if recipe.rl.init_from not in ("pilot", "stage1", "stage2", "stage3"):

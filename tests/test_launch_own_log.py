@@ -57,8 +57,8 @@ bench: {models: [sft], users: 9, k: 2, max_response_tokens: 60}
 
 
 def write_log(folder: Path, users: int = 40, different: int = 40) -> Path:
-    """A log of so many users, of whom the last ten have no label, and `different` do different things; returns the
-    recipe's file."""
+    """A log of so many users, so many of them doing `different` things, the last ten without a label; returns
+    the recipe's file."""
     start = datetime(2026, 1, 5, 9, tzinfo=UTC)
     doing = [user % different for user in range(users)]
     pets = [list(THINGS)[one % 3] for one in doing]
@@ -306,6 +306,13 @@ def test_who_says_what_a_benchmark_user_says_is_not_learnt_from(twins: Run) -> N
     taught = unlike(splits.sft, {*splits.bench, *splits.probe, *splits.rl})
     assert 0 < len(taught) < len(splits.sft)
     assert load_taught(twins.directory) == taught
+    as_text = unlike(splits.unlabelled, {*splits.bench, *splits.probe, *splits.rl})
+    assert 0 < len(as_text) < len(splits.unlabelled)
+    lessons = read_lessons(twins.directory / "sft" / "data" / "stage1.parquet")
+    assert {lesson.user_id for lesson in lessons if not lesson.tags} <= set(as_text)
+    counts = json.loads((twins.directory / "sft" / "labels" / "counts.json").read_text())
+    assert counts["duplicates"] == len(splits.sft) - len(taught)
+    assert counts["unlabelled_duplicates"] == len(splits.unlabelled) - len(as_text)
 
 
 def test_baselines_learn_from_the_users_that_sft_teaches(twins: Run) -> None:

@@ -212,6 +212,8 @@ LOG = "log: {input: shop.csv, labels: who.csv, tags: {pet: {column: pets}}}\n"
     ("text", "override", "named"),
     [
         ("", "log.labels=who.csv", "log.input is empty; name the log that mapping, labels and tags are of"),
+        ("", "sft.stage1.unlabelled=9", "sft.stage1.unlabelled: all users of a simulation have labels"),
+        (LOG, "sft.pilot.unlabelled=9", "sft.pilot.unlabelled: a pilot learns the format alone"),
         ("", "log.input=shop.csv", "log.labels is empty; name a table of what is true of the log's users"),
         (LOG, "log.tags.pets.column=x", "unknown key 'log.tags.pets'; the nearest known one is log.tags.pet"),
         (LOG, "log.tags.pet.values.yes=rat", "log.tags.pet.values: 'rat' is none of pet's none, cat, dog"),

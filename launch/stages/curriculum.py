@@ -67,7 +67,8 @@ def run_teachers(run: Run) -> None:
     recipe, directory = run.recipe, run.directory
     folder = directory / "sft" / "labels"
     gold, histories, splits = load_gold(directory), load_histories(directory), load_splits(directory)
-    duplicates = near_duplicates(splits.sft, [*splits.bench, *splits.probe, *splits.rl], histories)
+    learnt, apart = [*splits.sft, *splits.unlabelled], [*splits.bench, *splits.probe, *splits.rl]
+    duplicates = near_duplicates(learnt, apart, histories)
     users = [user for user in splits.sft if user not in duplicates]
     _write(folder / "labels.parquet", _labels(gold, users))
     _write(
@@ -89,7 +90,8 @@ def run_teachers(run: Run) -> None:
     _write(folder / "bands.parquet", bands)
     counts = {
         "users": len(users),
-        "duplicates": len(duplicates),
+        "duplicates": len(splits.sft) - len(users),
+        "unlabelled_duplicates": len(duplicates.keys() & set(splits.unlabelled)),
         "labels": dict(sorted(Counter(bands["difficulty"].to_list()).items())),
         "bands": _bands(bands),
         "teachers": {name: teacher.stats() for name, teacher in teachers.items()},
@@ -122,7 +124,8 @@ def run_curriculum(run: Run) -> None:
     """What the base model knows, and the lessons of the three stages, into `sft/data/`."""
     recipe, directory = run.recipe, run.directory
     gold, histories = load_gold(directory), load_histories(directory)
-    unlabelled = load_splits(directory).unlabelled
+    duplicates = pl.read_parquet(directory / "sft" / "labels" / "duplicates.parquet")["user_id"].to_list()
+    unlabelled = sorted(set(load_splits(directory).unlabelled).difference(duplicates))
     data = directory / "sft" / "data"
     bands = pl.read_parquet(directory / "sft" / "labels" / "bands.parquet")
     counts: dict[str, Any] = {}
