@@ -1,10 +1,12 @@
 """CSV files that people open: nothing in them is taken for a formula.
 
-A cell that begins as a formula does is written with an apostrophe before it, and read without.
+What begins as a formula does is written with an apostrophe before it, and read without: a cell, and what
+follows in it on a separator, as in half of the world a spreadsheet splits the line there whatever the quotes.
 """
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 from records.errors import UserError
 from records.files import write_text
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA = "=+-@\t\r'"
+_START = r"""((?:^|[;\t\r\n])[ "]*)"""
+"""Where a program that takes other separators may see a cell begin."""
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -47,7 +51,7 @@ def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
 
 def _safe(value: Any) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+    return text if _is_number(text) else re.sub(f"{_START}(?=[{re.escape(_FORMULA)}])", r"\1'", text)
 
 
 def _is_number(text: str) -> bool:
@@ -60,4 +64,4 @@ def _is_number(text: str) -> bool:
 
 def _plain(cell: str | list[str] | None) -> str:
     text = cell if isinstance(cell, str) else ""
-    return text.removeprefix("'").strip()
+    return re.sub(f"{_START}'", r"\1", text).strip()

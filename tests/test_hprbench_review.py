@@ -139,13 +139,30 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_csv(tmp_path / "other.csv", ("verdict",))
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")) | st.text("=+-@\t'; \"\n,1a")
+)
 def test_no_cell_is_a_formula_and_text_comes_back(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     path = tmp_path_factory.mktemp("cells") / "cells.csv"
-    write_csv(path, ["cell", "end"], [{"cell": text, "end": "x"}])
-    with path.open(encoding="utf-8", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert not row["cell"].startswith(("=", "@")) or not text
-    assert read_csv(path, ("cell",)) == [{"cell": text.strip(), "end": "x"}]
+    write_csv(path, ["start", "cell"], [{"start": "x", "cell": text}])
+    for separator in ",;\t":  # whatever the spreadsheet of whoever opens it splits at
+        with path.open(encoding="utf-8", newline="") as file:
+            cells = [cell.lstrip(' "') for row in csv.reader(file, delimiter=separator) for cell in row]
+        # The apostrophe marks what was a formula; a number is none.
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@")) and not number(cell)]
+    assert read_csv(path, ("cell",)) == [{"start": "x", "cell": text.strip()}]
+
+
+def number(text: str) -> bool:
+    try:
+        return float(text) is not None
+    except ValueError:
+        return False
+
+
+def test_a_formula_behind_a_separator_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "cells.csv"
+    write_csv(path, ["cell"], [{"cell": 'chess; =HYPERLINK("x")\n@SUM(1)'}])
+    assert path.read_text() == 'cell\n"chess; \'=HYPERLINK(""x"")\n\'@SUM(1)"\n'
