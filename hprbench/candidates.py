@@ -14,13 +14,15 @@ import numpy as np
 from hprbench.metrics import Gold, Values, is_correct
 from records.errors import UserError
 from records.history import SemanticHistory
+from records.strata import STRATA, stratum_of
 from records.tags import NA, TAG, TAG_NAMES
 
 KINDS = ("explicit", "implicit", "temporal", "trap")
 """Kinds of evidence."""
 
 LEVELS = ("easy", "middle", "hard")
-"""Thirds of the candidates, by the share of their known tags whose evidence is not explicit."""
+"""Thirds of the candidates, by the share of their known tags whose evidence is not explicit; "" is the level
+of those of whom no kind of evidence is known."""
 
 LENGTHS = 4
 """Classes of length, of about as many candidates each."""
@@ -113,27 +115,35 @@ def stratify(
     log_tokens: Mapping[str, int],
 ) -> dict[str, Stratum]:
     """Step 3: the strata of every candidate; levels and lengths are relative to all candidates."""
-    known = {user: [one for one in gold[user].values() if not one.is_na] for user in candidates}
-    hardness = [
-        sum(one.difficulty != "explicit" for one in known[user]) / max(1, len(known[user]))
+    kinds = {
+        user: [one.difficulty for one in gold[user].values() if not one.is_na and one.difficulty in KINDS]
         for user in candidates
-    ]
-    thirds = np.quantile(hardness, [1 / 3, 2 / 3])
+    }
+    levels = _levels({user: found for user, found in kinds.items() if found})
+    places = {user: stratum_of(gold[user]) for user in candidates}
     lengths = length_classes([log_tokens[user] for user in candidates])
     return {
         user: Stratum(
             user_id=user,
-            gender=_first(gold, user, "gender"),
-            age_group=_first(gold, user, "age_group"),
-            kinds={kind: sum(one.difficulty == kind for one in known[user]) for kind in KINDS},
+            **dict(zip(STRATA, places[user], strict=True)),
+            kinds={kind: kinds[user].count(kind) for kind in KINDS},
             unknown=sum(one.is_na for one in gold[user].values()),
-            level=LEVELS[int(np.searchsorted(thirds, share))],
+            level=levels.get(user, ""),
             lines=len(histories[user].lines),
             log_tokens=log_tokens[user],
             length=length,
         )
-        for user, share, length in zip(candidates, hardness, lengths, strict=True)
+        for user, length in zip(candidates, lengths, strict=True)
     }
+
+
+def _levels(kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The level of every user by the kinds of evidence of what is known of him, at least one."""
+    if not kinds:
+        return {}
+    shares = [1 - found.count("explicit") / len(found) for found in kinds.values()]
+    thirds = np.quantile(shares, [1 / 3, 2 / 3])
+    return dict(zip(kinds, (LEVELS[place] for place in np.searchsorted(thirds, shares)), strict=True))
 
 
 def length_classes(tokens: Sequence[int]) -> list[str]:
@@ -153,10 +163,6 @@ def length_classes(tokens: Sequence[int]) -> list[str]:
 def _two_digits(number: float) -> int:
     unit = int(10 ** max(0, len(str(int(number))) - 2))
     return round(number / unit) * unit
-
-
-def _first(gold: Gold, user: str, tag: str) -> str:
-    return (gold[user][tag].values or (NA,))[0] if tag in gold[user] else NA
 
 
 def inspect(
@@ -212,18 +218,32 @@ def _of_label(one: Annotation) -> list[Finding]:
 
 
 def choose(
-    candidates: Sequence[str], strata: Mapping[str, Stratum], findings: Sequence[Finding], count: int
+    candidates: Sequence[str], strata: Mapping[str, Stratum], findings: Sequence[Finding], count: int | None
 ) -> Choice:
     """The first `count` candidates; the place of one that failed a hard check goes to the next spare one of
-    the same gender and age, or else to the next.
+    the same gender and age, or else to the next. Without a count all that passed.
 
     Raises:
-        UserError: fewer than `count` candidates passed.
+        UserError: fewer than `count` candidates passed, or none.
     """
     failed: dict[str, list[str]] = {}
     for one in findings:
         if one.hard and one.check not in failed.setdefault(one.user_id, []):
             failed[one.user_id].append(one.check)
+    left_out = {user: tuple(checks) for user, checks in failed.items()}
+    passed = [user for user in candidates if user not in failed]
+    if count is None:
+        if not passed:
+            raise UserError(
+                f"none of the {len(candidates)} candidates passes the checks (bench/build/quality.csv says "
+                "why); label other users, or mend their logs or labels"
+            )
+        return Choice(users=tuple(sorted(passed)), left_out=left_out, replaced={})
+    if len(passed) < count:
+        raise UserError(
+            f"bench.users={count}: {len(passed)} of {len(candidates)} candidates pass the checks "
+            "(bench/build/quality.csv says why others do not); ask for fewer, or simulate more users"
+        )
     spare = [user for user in candidates[count:] if user not in failed]
     users, replaced = [], {}
     for user in candidates[:count]:
@@ -231,20 +251,10 @@ def choose(
             users.append(user)
             continue
         alike = [other for other in spare if _place(strata[other]) == _place(strata[user])]
-        if not spare:
-            passed = sum(one not in failed for one in candidates)
-            raise UserError(
-                f"bench.users={count}: {passed} of {len(candidates)} candidates pass the checks "
-                "(bench/build/quality.csv says why others do not); ask for fewer, or simulate more users"
-            )
         replaced[user] = (alike or spare)[0]
         spare.remove(replaced[user])
         users.append(replaced[user])
-    return Choice(
-        users=tuple(sorted(users)),
-        left_out={user: tuple(checks) for user, checks in failed.items()},
-        replaced=replaced,
-    )
+    return Choice(users=tuple(sorted(users)), left_out=left_out, replaced=replaced)
 
 
 def _place(stratum: Stratum) -> tuple[str, str]:

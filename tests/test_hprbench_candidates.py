@@ -1,8 +1,12 @@
 """Steps 2 to 4 of the benchmark's build, on candidates small enough to be worked out by hand."""
 
+import numpy as np
 import pytest
 
+from hprbench.breakdown import parts_of
 from hprbench.candidates import Finding, annotate, choose, inspect, length_classes, stratify
+from hprbench.intervals import Tally
+from launch.stages.benchmark import build_counts
 from records.errors import UserError
 from records.history import HistoryLine, SemanticHistory
 from records.tags import TAG_NAMES, GoldTag
@@ -53,6 +57,16 @@ def test_strata() -> None:
     assert (strata["c"].gender, strata["c"].age_group, strata["c"].unknown) == ("male", "NA", 16)
 
 
+def test_labels_without_a_kind_of_evidence_give_no_level() -> None:
+    gold = {"a": {"pet": label("a", "pet", "cat", kind="given")}, "b": labels("b")}
+    strata = stratify(["a", "b"], gold, {user: history(user) for user in "ab"}, {"a": 900, "b": 2100})
+    assert [one.level for one in strata.values()] == ["", ""]
+    # Nobody was asked for the one's gender, of the other it is not known.
+    assert [(one.gender, one.age_group) for one in strata.values()] == [("", ""), ("NA", "NA")]
+    tally = Tally(users=("a", "b"), hits_UG=np.ones((2, 1)), cases_UG=np.ones((2, 1)))
+    assert parts_of({"bleu": tally}, gold, strata, seed=0)["bleu"]["level"] == {}
+
+
 def test_classes_of_length_have_bounds_of_two_digits() -> None:
     # Quartiles of 900, 2100, 4300, 9900: 1800, 3200, 5700.
     classes = ["≤ 1,800", "1,800–3,200", "3,200–5,700", "> 5,700"]
@@ -96,3 +110,32 @@ def test_places_of_those_who_fail_go_to_others_of_their_stratum() -> None:
     assert choose(users, strata, fail, 2).users == ("f1", "f2")
     with pytest.raises(UserError, match=r"bench\.users=4: 3 of 5 candidates pass"):
         choose(users, strata, fail, 4)
+    with pytest.raises(UserError, match=r"bench\.users=6: 5 of 5 candidates pass"):
+        choose(users, strata, [], 6)
+
+
+def test_without_a_count_all_that_pass_are_in() -> None:
+    users = ["b", "a", "c"]
+    strata = stratify(
+        users, {u: labels(u) for u in users}, {u: history(u) for u in users}, dict.fromkeys(users, 9)
+    )
+    fail = [Finding(user_id="b", check="duplicate", hard=True)]
+    choice = choose(users, strata, fail, None)
+    assert (choice.users, choice.left_out, choice.replaced) == (("a", "c"), {"b": ("duplicate",)}, {})
+    fail += [Finding(user_id=user, check="short_history", hard=True) for user in "ac"]
+    with pytest.raises(UserError, match=r"none of the 3 candidates passes .* label other users"):
+        choose(users, strata, fail, None)
+
+
+@pytest.mark.parametrize("events", [("e2",), ()])
+def test_counts_say_nothing_of_rules_and_evidence_that_there_are_not(events: tuple[str, ...]) -> None:
+    gold = {"u": labels("u", label("u", "pet", "cat", events=events, kind="explicit" if events else "given"))}
+    histories = {"u": history("u")}
+    rules = {"u": dict.fromkeys(TAG_NAMES, ()) | {"pet": ("dog",)}} if events else None
+    notes, strata = annotate(["u"], gold, rules, histories), stratify(["u"], gold, histories, {"u": 9})
+    found = build_counts(["u"], notes, strata, [], choose(["u"], strata, [], None))
+    assert found["annotations"] == {
+        "labels": 18, "known": 1, "rules_agree": 17 if events else None, "seen": 1 if events else None,
+    }  # fmt: skip
+    assert found["strata"]["level"] == ({"easy": 1} if events else {})
+    assert found["strata"]["evidence"] == {"explicit" if events else "given": 1}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -115,6 +116,23 @@ def report() -> Report:
 @pytest.fixture(scope="module")
 def html(report) -> str:
     return render(report)
+
+
+def test_the_benchmark_of_a_real_log_claims_nothing_of_rules_and_evidence(report, html):
+    told = (
+        "drawn evenly",
+        "Rules on the raw log agree with 97.2 % of the 36 labels.",
+        "100.0 % of the known labels",
+    )
+    page = Page(html).text
+    assert all(text in page for text in told)
+    build = BUILD | {
+        "annotations": {"labels": 5, "known": 4, "rules_agree": None, "seen": None},
+        "strata": {"evidence": {"given": 4}, "level": {}, "length": {"≤ 1,200": 2}},
+    }
+    page = Page(render(replace(report, benchmark=report.benchmark | {"build": build}))).text
+    assert not any(text[:20] in page for text in (*told, "Users by level"))
+    assert re.search(r"Labels by kind of evidence\s*given\s*4\s*Users by tokens", page)
 
 
 def test_report_json_has_the_agreed_keys(report, tmp_path):

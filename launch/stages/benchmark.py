@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -78,11 +79,9 @@ def build_benchmark(
     duplicates = near_duplicates(candidates, others, histories)
     findings = inspect(annotations, candidates, histories, duplicates)
     _write_steps(folder, candidates, annotations, strata, findings)
-    failed = {one.user_id for one in findings if one.hard}
-    count = run.recipe.bench.users if simulated else max(1, len(candidates) - len(failed))
-    choice = choose(candidates, strata, findings, count)
+    choice = choose(candidates, strata, findings, run.recipe.bench.users if simulated else None)
     export_review(folder, choice.users, annotations, strata, findings, histories)
-    write_json(folder / "build.json", _counts(candidates, annotations, strata, findings, choice))
+    write_json(folder / "build.json", build_counts(candidates, annotations, strata, findings, choice))
     freeze(users_path(run), users=choice.users, gold=gold, strata=strata, histories=histories)
     return choice
 
@@ -114,16 +113,17 @@ def _write_steps(
     write_csv(folder / "quality.csv", list(Finding.__dataclass_fields__), [asdict(one) for one in findings])
 
 
-def _counts(
+def build_counts(
     candidates: list[str],
     annotations: list[Annotation],
     strata: dict[str, Stratum],
     findings: list[Finding],
     choice: Choice,
-) -> dict[str, object]:
-    """What every step came to, in numbers."""
+) -> dict[str, Any]:
+    """What every step came to, in numbers; None where there are no rules, or no label has evidence."""
     chosen = set(choice.users)
     mine = [one for one in annotations if one.user_id in chosen]
+    ruled, shown = any(one.rule is not None for one in mine), any(one.events for one in mine)
     of_users = [strata[user] for user in choice.users]
     kinds = Counter(one.difficulty for one in mine if one.gold)
     return {
@@ -131,12 +131,12 @@ def _counts(
         "annotations": {
             "labels": len(mine),
             "known": sum(bool(one.gold) for one in mine),
-            "rules_agree": sum(one.rule is not None and not one.disagrees for one in mine),
-            "seen": sum(bool(one.gold and one.lines) for one in mine),
+            "rules_agree": sum(not one.disagrees for one in mine) if ruled else None,
+            "seen": sum(bool(one.gold and one.lines) for one in mine) if shown else None,
         },
         "strata": {
             "gender × age": _counted(f"{one.gender} {one.age_group}" for one in of_users),
-            "level": _counted(one.level for one in of_users),
+            "level": _counted(one.level for one in of_users if one.level),
             "length": _counted(one.length for one in of_users),
             "evidence": dict(sorted(kinds.items())),
         },
