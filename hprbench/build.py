@@ -166,7 +166,10 @@ def load(
         users = tuple(content["users"])
         gold = {user: _labels(user, content["gold"][user]) for user in users}
         strata = {user: Stratum(**content["strata"][user]) for user in users}
-        reviews = tuple(Review(**review) for review in body["reviews"])
+        reviews = tuple(
+            Review(**{**review, "labels": tuple((user, tag) for user, tag in review.get("labels", ()))})
+            for review in body["reviews"]
+        )
         checksum, changed = body["histories_sha256"], _sha256(content) != body["content_sha256"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: no readable benchmark ({error!r}); {_AGAIN}") from error

@@ -40,12 +40,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """One review in numbers, as the frozen benchmark remembers it."""
+    """One review as the frozen benchmark remembers it.
+
+    `looked_at` counts the `labels` (user, tag) that no review before had looked at, `corrected` those that it
+    changed; so a file applied again with more rows adds these alone.
+    """
 
     sha256: str
     looked_at: int
     corrected: int
     corrected_by_tag: dict[str, int]
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def export_review(

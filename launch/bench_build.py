@@ -1,33 +1,36 @@
 """`usergpt bench build` and `bench review`: the benchmark of a run made anew, or corrected by people."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from launch.pipeline import Run
+from launch.pipeline import Run, forget
 from launch.progress import Reporter
 from launch.recipe import load_recipe
+from launch.stages.all import STAGES
 from launch.stages.bench import load_benchmark
-from launch.stages.benchmark import apply_review, build_benchmark, users_path
+from launch.stages.benchmark import apply_review, build_benchmark, refuse_reviewed, users_path
 from launch.stages.data import load_events, load_gold, load_histories
 from launch.stages.report import run_report
 from launch.stages.splits import load_splits
 from lm.tokenizer import ChatTokenizer
 from records.errors import UserError
-from records.files import read_json
+from records.files import read_json, write_json
 from records.locks import held
 
 
-def bench_build(directory: Path, overrides: Sequence[str]) -> int:
+def bench_build(directory: Path) -> int:
     """Make the benchmark of a run anew from the same candidates, as this version of the program does.
 
+    Where it asks other users or tags than before, models' answers and the report are removed.
+
     Raises:
-        UserError: no run is there, or its benchmark was reviewed.
+        UserError: no run is there, or people have reviewed its benchmark.
     """
-    run = _run(directory, overrides)
+    run = _run(directory)
     with held(directory, "wait for it"):
+        refuse_reviewed(directory)
         path = users_path(run)
-        if path.exists() and read_json(path).get("reviews"):
-            raise UserError(f"{path}: holds people's corrections; move it away to make the benchmark anew")
+        before = _asked(path)
         splits = load_splits(directory)
         choice = build_benchmark(
             run,
@@ -37,6 +40,8 @@ def bench_build(directory: Path, overrides: Sequence[str]) -> int:
             load_events(directory, splits.bench),
             ChatTokenizer.load(directory / "model"),
         )
+        if _asked(path) != before:
+            _forget_answers(run)
     run.reporter.say(
         f"bench: {len(choice.users)} of {len(splits.bench)} candidates, {len(choice.left_out)} left out; "
         f"what every step found is in {path.parent / 'build'}"
@@ -50,7 +55,7 @@ def bench_review(directory: Path, file: Path) -> int:
     Raises:
         UserError: no run is there, or the file cannot be used.
     """
-    run = _run(directory, ())
+    run = _run(directory)
     with held(directory, "wait for it"):
         benchmark = load_benchmark(run)
         review = apply_review(run, file, benchmark)
@@ -63,8 +68,24 @@ def bench_review(directory: Path, file: Path) -> int:
     return 0
 
 
-def _run(directory: Path, overrides: Sequence[str]) -> Run:
+def _asked(path: Path) -> tuple[list[str], set[str]] | None:
+    """Users and tags that the benchmark at `path`, of whatever version, asks; None where there is none."""
+    if not path.exists():
+        return None
+    body: dict[str, Any] = read_json(path)
+    return body["users"], {tag for tags in body["gold"].values() for tag in tags}
+
+
+def _forget_answers(run: Run) -> None:
+    manifest_path = run.directory / "manifest.json"
+    manifest = read_json(manifest_path)
+    forget(run.directory, manifest, [stage for stage in STAGES if stage.name in ("bench", "report")])
+    write_json(manifest_path, manifest)
+    run.reporter.say("bench: other users or tags than before; the next `usergpt run` asks the models anew")
+
+
+def _run(directory: Path) -> Run:
     config = directory / "config.yaml"
     if not config.is_file() or not (directory / "splits.json").is_file():
         raise UserError(f"{directory}: no run with histories there; make one with `usergpt run`")
-    return Run(recipe=load_recipe(config, overrides), directory=directory, reporter=Reporter())
+    return Run(recipe=load_recipe(config), directory=directory, reporter=Reporter())

@@ -118,13 +118,12 @@ def parser() -> argparse.ArgumentParser:
         "model", parents=[debug], help="ask a language model behind a server (llm.base_url=… llm.model=…)"
     )
     model.add_argument("run", type=Path, metavar="RUN", help="directory of a finished run")
-    model.add_argument("overrides", nargs="*", metavar="key=value", help="fields of llm, or bench.k")
+    model.add_argument("overrides", nargs="*", metavar="key=value", help="fields of llm")
 
     build = actions.add_parser(
         "build", parents=[debug], help="make a run's benchmark anew from the same candidates, step by step"
     )
     build.add_argument("run", type=Path, metavar="RUN", help="directory of a run")
-    build.add_argument("overrides", nargs="*", metavar="key=value", help="fields of bench to change")
     review = actions.add_parser(
         "review", parents=[debug], help="correct a run's benchmark by a filled-in bench/build/review.csv"
     )
@@ -328,7 +327,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.action == "build":
         from launch.bench_build import bench_build
 
-        return bench_build(arguments.run, arguments.overrides)
+        return bench_build(arguments.run)
     if arguments.action == "review":
         from launch.bench_build import bench_review
 

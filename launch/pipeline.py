@@ -30,7 +30,7 @@ class Stage:
 
     A stage that was interrupted finds what it wrote before and goes on; one whose inputs changed
     starts with its `outputs` and `traces`, and those of all stages after it, removed. Only `outputs` must be
-    there for a finished stage to be skipped.
+    there for a finished stage to be skipped. `spare` raises where a directory holds what must not be removed.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Stage:
     reads: Callable[[Recipe], Sequence[Any]]
     outputs: tuple[str, ...]
     traces: tuple[str, ...] = ()
+    spare: Callable[[Path], None] = lambda directory: None
 
 
 def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), until: str = "") -> None:
@@ -46,7 +47,8 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
     `force` names stages to redo (those after follow); `until` the last one to run.
 
     Raises:
-        UserError: an unknown stage is named, or another run is at work in the directory.
+        UserError: an unknown stage is named, another run is at work in the directory, or what people made
+            there would be lost.
     """
     names = [stage.name for stage in stages]
     for name in (*force, *((until,) if until else ())):
@@ -59,25 +61,37 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
 
 
 def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], force: Sequence[str]) -> None:
-    write_recipe(run.directory / "config.yaml", run.recipe)
     manifest_path = run.directory / "manifest.json"
     manifest = read_json(manifest_path) if manifest_path.exists() else {}
+    prints: dict[str, str] = {}
     before = ""
     for stage in wanted:
-        before = fingerprint(before, stage.name, *stage.reads(run.recipe))
+        prints[stage.name] = before = fingerprint(before, stage.name, *stage.reads(run.recipe))
+
+    def same(stage: Stage) -> bool:
         entry = manifest.get(stage.name, {})
-        same = entry.get("fingerprint") == before and stage.name not in force
-        if same and entry.get("done") and all((run.directory / out).exists() for out in stage.outputs):
+        return entry.get("fingerprint") == prints[stage.name] and stage.name not in force
+
+    def finished(stage: Stage) -> bool:
+        is_there = all((run.directory / output).exists() for output in stage.outputs)
+        return same(stage) and manifest[stage.name]["done"] and is_there
+
+    def starts_anew(stage: Stage) -> bool:
+        return not finished(stage) and (not same(stage) or manifest[stage.name]["done"])
+
+    # Before anything is written: a run that is refused stays as it was.
+    for later in stages[next((stages.index(one) for one in wanted if starts_anew(one)), len(stages)) :]:
+        later.spare(run.directory)
+    write_recipe(run.directory / "config.yaml", run.recipe)
+    for stage in wanted:
+        if finished(stage):
             run.reporter.say(f"{stage.name}: unchanged, skipped")
         else:
-            if not same or entry.get("done"):
+            if starts_anew(stage):
                 # What later stages made rests on what is about to be replaced.
-                for later in stages[stages.index(stage) :]:
-                    manifest.pop(later.name, None)
-                    for output in (*later.outputs, *later.traces):
-                        _remove(run.directory / output)
-                entry = {"fingerprint": before, "done": False, "seconds": 0.0}
-            manifest[stage.name] = entry
+                forget(run.directory, manifest, stages[stages.index(stage) :])
+                manifest[stage.name] = {"fingerprint": prints[stage.name], "done": False, "seconds": 0.0}
+            entry = manifest[stage.name]
             write_json(manifest_path, manifest)
             started = time.monotonic()
             try:
@@ -88,6 +102,14 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
                 entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
                 write_json(manifest_path, manifest)
             run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
+
+
+def forget(directory: Path, manifest: dict[str, Any], stages: Sequence[Stage]) -> None:
+    """Remove what `stages` own in `directory`, and their entries of `manifest`."""
+    for stage in stages:
+        manifest.pop(stage.name, None)
+        for output in (*stage.outputs, *stage.traces):
+            _remove(directory / output)
 
 
 def _remove(path: Path) -> None:

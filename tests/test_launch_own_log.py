@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
@@ -16,11 +17,14 @@ from rich.console import Console
 
 from hprbench.breakdown import parts_of
 from hprbench.build import Benchmark, deal_users
+from hprbench.spreadsheet import read_csv, write_csv
+from launch.bench_build import bench_build
 from launch.pipeline import Run, open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.all import STAGES
 from launch.stages.bench import baseline_rows, generations_path, load_benchmark
+from launch.stages.benchmark import apply_review, users_path
 from launch.stages.data import load_events, load_gold, load_histories
 from launch.stages.generations import GENERATIONS_SCHEMA
 from launch.stages.own_log import log_state, split_log
@@ -30,7 +34,8 @@ from launch.stages.splits import load_splits, load_taught
 from lm.answers import parse_answer
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
-from records.tags import GIVEN, GoldTag
+from records.files import read_json, write_json
+from records.tags import GIVEN, TAG, GoldTag
 from sft.lessons import read_lessons
 
 THINGS = {"cat": "Cat Litter", "dog": "Dog Biscuit", "NA": "Tea"}
@@ -251,6 +256,72 @@ def test_the_report_of_a_log(run: Run) -> None:
     assert ours["evidence_precision"] is None
     assert ours["acc_ex"] is not None
     assert "Cat Litter" in (run.directory / "report.html").read_text()
+
+
+@pytest.fixture
+def copied(run: Run, tmp_path: Path) -> Run:
+    """A copy of the run with a report, as `usergpt bench` finds it."""
+    directory = tmp_path / "mine"
+    shutil.copytree(run.directory, directory)
+    copy = replace(run, directory=directory, recipe=replace(run.recipe, runs_dir=str(tmp_path)))
+    answers(copy, wrong=0)
+    write_json(directory / "report.json", {})
+    return copy
+
+
+def fill_in(run: Run, verdicts: Sequence[dict[str, str]], name: str) -> Path:
+    """The first rows of review.csv with `verdicts`, saved as `name` beside it."""
+    sheet = run.directory / "bench" / "build" / "review.csv"
+    rows: list[dict[str, str]] = read_csv(sheet, ("verdict",))
+    write_csv(sheet.with_name(name), list(rows[0]), [a | b for a, b in zip(rows, verdicts, strict=False)])
+    return sheet.with_name(name)
+
+
+def test_the_benchmark_is_made_anew_and_answers_stay_while_the_questions_do(copied: Run) -> None:
+    assert bench_build(copied.directory) == 0
+    assert generations_path(copied, "SFT").exists()
+    # As if an older version had chosen one user less.
+    body = read_json(users_path(copied))
+    write_json(users_path(copied), body | {"users": body["users"][1:]})
+    manifest = read_json(copied.directory / "manifest.json")
+    write_json(copied.directory / "manifest.json", manifest | {"bench": {}, "report": {}})
+    assert bench_build(copied.directory) == 0
+    assert read_json(users_path(copied))["users"] == body["users"]
+    assert not generations_path(copied, "SFT").exists()
+    assert not (copied.directory / "report.json").exists()
+    assert read_json(copied.directory / "manifest.json") == manifest
+
+
+def test_what_people_said_is_not_thrown_away(copied: Run) -> None:
+    config = (copied.directory / "config.yaml").read_bytes()
+    other = replace(copied, recipe=replace(copied.recipe, bench=replace(copied.recipe.bench, users=8)))
+    fill_in(copied, [{"verdict": "ok"}], "review.csv")
+    with pytest.raises(UserError, match=r"review\.csv: holds people's verdicts; move it away"):
+        bench_build(copied.directory)
+    with pytest.raises(UserError, match=r"review\.csv: holds people's verdicts"):
+        run_stages(other, STAGES, until="semantize")
+    filled = (copied.directory / "bench" / "build" / "review.csv").rename(copied.directory / "filled.csv")
+    apply_review(copied, filled, load_benchmark(copied)[0])
+    with pytest.raises(UserError, match=r"users\.json: holds people's corrections; move it away"):
+        run_stages(other, STAGES, until="semantize")
+    assert (copied.directory / "config.yaml").read_bytes() == config
+    assert load_benchmark(copied)[0].version == 2
+
+
+def test_a_review_that_is_applied_again_with_more_rows_adds_these_alone(copied: Run) -> None:
+    first, *_ = load_benchmark(copied)[0].users
+    tags = list(load_benchmark(copied)[0].gold[first])
+    old = load_benchmark(copied)[0].gold[first][tags[0]].values
+    wrong = {"verdict": "wrong", "correction": TAG[tags[0]].values[old == TAG[tags[0]].values[:1]]}
+    reviews = [
+        apply_review(copied, fill_in(copied, verdicts, f"{len(verdicts)}.csv"), load_benchmark(copied)[0])
+        for verdicts in ([wrong], [wrong, {"verdict": "ok"}])
+    ]
+    assert [(one.looked_at, one.corrected, sum(one.corrected_by_tag.values())) for one in reviews] == [
+        (1, 1, 1), (1, 0, 0),
+    ]  # fmt: skip
+    assert load_benchmark(copied)[0].reviews == tuple(reviews)
+    assert len({label for one in reviews for label in one.labels}) == 2
 
 
 def test_events_are_those_of_the_log(run: Run) -> None:

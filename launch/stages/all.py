@@ -6,6 +6,7 @@ from typing import Any
 from launch.pipeline import Stage
 from launch.recipe import directory_state, file_state
 from launch.stages.bench import run_bench
+from launch.stages.benchmark import refuse_reviewed
 from launch.stages.curriculum import run_curriculum, run_pilot, run_teachers
 from launch.stages.data import run_semantize, run_simulate
 from launch.stages.own_log import log_state
@@ -58,6 +59,7 @@ STAGES: tuple[Stage, ...] = (
         ],
         outputs=("histories", "model", "splits.json", "bench/users.json"),
         traces=("bench/build",),
+        spare=refuse_reviewed,
     ),
     Stage(
         name="teachers",

@@ -27,12 +27,12 @@ from hprbench.candidates import (
 from hprbench.metrics import Gold
 from hprbench.retention import simulation_knowledge
 from hprbench.review import Review, corrected, export_review, read_review, words
-from hprbench.spreadsheet import write_csv
+from hprbench.spreadsheet import read_csv, write_csv
 from launch.pipeline import Run
 from launch.stages.splits import Splits
 from lm.tokenizer import ChatTokenizer
 from records.errors import UserError
-from records.files import write_json
+from records.files import read_json, write_json
 from records.history import SemanticHistory
 from semantize.raw import raw_lines
 from sft.duplicates import near_duplicates
@@ -152,6 +152,21 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
+def refuse_reviewed(directory: Path) -> None:
+    """Nothing, unless what people said of the benchmark of the run in `directory` would be lost with it.
+
+    Raises:
+        UserError: its users.json holds corrections, or its review.csv verdicts.
+    """
+    frozen, sheet = (directory / "bench" / name for name in ("users.json", "build/review.csv"))
+    if frozen.exists() and read_json(frozen).get("reviews"):
+        raise UserError(f"{frozen}: holds people's corrections; move it away to make the benchmark anew")
+    if sheet.exists():
+        rows = read_csv(sheet, ("verdict", "correction"))
+        if any(row["verdict"] or row["correction"] for row in rows):
+            raise UserError(f"{sheet}: holds people's verdicts; move it away to make the benchmark anew")
+
+
 def apply_review(run: Run, path: Path, benchmark: Benchmark) -> Review:
     """Freeze the run's benchmark again, with the labels that the reviewed file at `path` corrects.
 
@@ -159,19 +174,24 @@ def apply_review(run: Run, path: Path, benchmark: Benchmark) -> Review:
         UserError: the file cannot be read, or was applied before.
     """
     verdicts = read_review(path, benchmark.gold, benchmark.histories)
-    wrong = [one for one in verdicts if one.wrong]
+    gold = corrected(benchmark.gold, benchmark.histories, verdicts)
+    known = {label for earlier in benchmark.reviews for label in earlier.labels}
+    labels = [(one.user_id, one.tag) for one in verdicts]
+    fresh = tuple(sorted(set(labels) - known))
+    changed = [tag for user, tag in labels if gold[user][tag] != benchmark.gold[user][tag]]
     review = Review(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        looked_at=len(verdicts),
-        corrected=len(wrong),
-        corrected_by_tag=_counted(one.tag for one in wrong),
+        looked_at=len(fresh),
+        corrected=len(changed),
+        corrected_by_tag=_counted(changed),
+        labels=fresh,
     )
     if review.sha256 in [earlier.sha256 for earlier in benchmark.reviews]:
         raise UserError(f"{path}: this review was applied before; give another")
     freeze(
         users_path(run),
         users=benchmark.users,
-        gold=corrected(benchmark.gold, benchmark.histories, verdicts),
+        gold=gold,
         strata=benchmark.strata,
         histories=benchmark.histories,
         version=benchmark.version + 1,

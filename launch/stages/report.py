@@ -1,7 +1,7 @@
 """Stage report: the tables, report.json, report.md and report.html."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def benchmark_facts(run: Run, benchmark: Benchmark) -> dict[str, Any]:
     return {
         "users": len(benchmark.users),
         "version": benchmark.version,
-        "reviews": [asdict(review) for review in benchmark.reviews],
+        "reviews": [asdict(replace(review, labels=())) for review in benchmark.reviews],
         "build": read_json(run.directory / "bench" / "build" / "build.json"),
     }
 
