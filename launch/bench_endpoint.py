@@ -33,8 +33,12 @@ def bench_model(directory: Path, overrides: Sequence[str]) -> int:
     Replies stay on disk: a rerun asks for what is missing.
 
     Raises:
-        UserError: the directory is no finished run, or some questions were not answered.
+        UserError: the directory is no finished run, an override is of another section, as the other rows of
+            the report would not fit it, or some questions were not answered.
     """
+    foreign = [one for one in overrides if not one.startswith("llm.")]
+    if foreign:
+        raise UserError(f"{foreign[0]!r}: only fields of llm can be given; the rest is as in {directory}")
     config = directory / "config.yaml"
     if not config.is_file() or not (directory / "report.json").is_file():
         raise UserError(f"{directory}: no finished run there; finish one with `usergpt run`")

@@ -24,7 +24,7 @@ class ClientConfig:
     max_total_tokens: int = opt(
         2_000_000,
         "Prompt and completion tokens that may be used from start to end of a command, over all calls; 0: no "
-        "cap.",
+        "cap. The scorers of DF-GRPO share it over the whole run; the judge of each report has it anew.",
         low=0,
     )
     deadline_s: float = opt(

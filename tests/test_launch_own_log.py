@@ -19,6 +19,7 @@ from hprbench.breakdown import parts_of
 from hprbench.build import Benchmark, deal_users
 from hprbench.spreadsheet import read_csv, write_csv
 from launch.bench_build import bench_build
+from launch.bench_endpoint import bench_model
 from launch.pipeline import Run, open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
@@ -29,9 +30,10 @@ from launch.stages.data import load_events, load_gold, load_histories
 from launch.stages.generations import GENERATIONS_SCHEMA
 from launch.stages.own_log import log_state, split_log
 from launch.stages.report import run_report
-from launch.stages.scores import tag_tallies
+from launch.stages.scores import cities_of, readers, tag_tallies
 from launch.stages.splits import load_splits, load_taught
 from lm.answers import parse_answer
+from records.client import ClientConfig
 from records.config import BenchConfig, Recipe, SFTConfig
 from records.errors import UserError
 from records.files import read_json, write_json
@@ -322,6 +324,41 @@ def test_a_review_that_is_applied_again_with_more_rows_adds_these_alone(copied: 
     ]  # fmt: skip
     assert load_benchmark(copied)[0].reviews == tuple(reviews)
     assert len({label for one in reviews for label in one.labels}) == 2
+
+
+def test_the_judge_of_the_benchmark_has_the_deadline_of_the_recipe_and_its_failures_are_told(
+    copied: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = ClientConfig(model="judge", base_url="http://127.0.0.1:9/v1", max_retries=0, deadline_s=500.0)
+    scorer = replace(copied.recipe.scorer, judge="llm", llm=llm, timeout_s=1.0)
+    shown = io.StringIO()
+    run = replace(
+        copied,
+        recipe=replace(copied.recipe, scorer=scorer),
+        reporter=Reporter(Console(file=shown, width=300, force_terminal=False)),
+    )
+    read = readers(run)
+    assert read.llm is not None
+    assert read.llm.judge.client.config.deadline_s == 500.0  # type: ignore[attr-defined]
+    run_report(run)  # nobody listens at that port
+    report = read_json(run.directory / "report.json")
+    assert report["rows"][-1]["unjudged"] == report["llm_judge"]["unjudged"] == 10
+    assert report["rows"][-1]["llm_judge"] is None
+    assert "10 summaries could not be judged" in shown.getvalue()
+    assert f"20 {next(iter(report['llm_judge']['failed']))}" in shown.getvalue()
+
+
+def test_the_extractor_knows_cities_that_reviews_put_in() -> None:
+    def of(city: str) -> dict[str, dict[str, GoldTag]]:
+        one = GoldTag(user_id="u", tag="home_city", values=(city,), event_ids=(), difficulty=GIVEN)
+        return {"u": {"home_city": one}, "v": {}}
+
+    assert cities_of(of("Lyon"), of("Ghent")) == ["Ghent", "Lyon"]
+
+
+def test_a_model_behind_a_server_is_asked_as_the_others_were(copied: Run) -> None:
+    with pytest.raises(UserError, match=r"'bench\.k=1': only fields of llm can be given"):
+        bench_model(copied.directory, ["llm.model=big", "bench.k=1"])
 
 
 def test_events_are_those_of_the_log(run: Run) -> None:

@@ -24,7 +24,7 @@ from launch.stages.bench import (
     parse_generations,
     table_models,
 )
-from launch.stages.scores import model_row, readers
+from launch.stages.scores import judging, model_row, readers
 from launch.stages.sft import PILOT, STAGES
 from records.files import read_json
 from records.prompt import COMPOSITE_TASK
@@ -69,7 +69,11 @@ def run_report(run: Run) -> None:
         extractor=accuracy(),
         benchmark=benchmark_facts(run, benchmark),
         lengths=length_medians(benchmark.strata),
-        extra={"seed": run.recipe.seed, "probe_difference": comparison},
+        extra={
+            "seed": run.recipe.seed,
+            "probe_difference": comparison,
+            "llm_judge": judging(run, rows, read),
+        },
     )
     write_report(report, run.directory)
     run.reporter.console.print(tables(report))
