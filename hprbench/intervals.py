@@ -60,10 +60,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Difference of two models over the same users, and its 95 % interval."""
+    """Difference of two models over the same users, its 95 % interval, and of how many users it is."""
 
     mean: float
     interval: Interval
+    users: int
 
 
 def share_of(tally: Tally, *, seed: int) -> Share | None:
@@ -85,16 +86,19 @@ def share_of(tally: Tally, *, seed: int) -> Share | None:
 def difference_of(a: Tally, b: Tally, *, seed: int) -> Difference | None:
     """Share of `a` − share of `b`, with users drawn together: what makes a user hard for both falls out.
 
-    None where one of them has no case; ValueError when they are of other users.
+    Over users with a case on both sides; None where there are none. ValueError when they are of other users.
     """
     if a.users != b.users:
         raise ValueError(
             f"{len(set(a.users) ^ set(b.users))} users are on one side only, or in another order"
         )
-    if not (a.cases_UG.any() and b.cases_UG.any()):
+    both_U1 = np.logical_and(a.cases_UG.any(axis=1, keepdims=True), b.cases_UG.any(axis=1, keepdims=True))
+    if not both_U1.any():
         return None
-    difference_B = _ratios(a, seed) - _ratios(b, seed)
-    return Difference(mean=float(difference_B[0]), interval=_middle(difference_B[1:]))
+    difference_B = _ratios(a.where(both_U1), seed) - _ratios(b.where(both_U1), seed)
+    return Difference(
+        mean=float(difference_B[0]), interval=_middle(difference_B[1:]), users=int(both_U1.sum())
+    )
 
 
 def _ratios(tally: Tally, seed: int) -> NDArray[np.float64]:
@@ -144,4 +148,4 @@ def paired_interval(a: Mapping[str, float], b: Mapping[str, float], seed: int) -
     found = share_of(pooled(users, difference_U, np.ones(len(users))), seed=seed)
     if found is None:
         raise ValueError("no user has a score")
-    return Difference(mean=found.value, interval=found.interval)
+    return Difference(mean=found.value, interval=found.interval, users=found.users)

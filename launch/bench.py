@@ -26,7 +26,8 @@ SHOWN_PARTS = (("avg_at_k", "difficulty"), ("acc_ex", "difficulty"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One number of both sides, and B − A over the users of both; None where a side has none."""
+    """One number of both sides, each over its own users, and B − A over those of both; None where there are
+    none."""
 
     a: float | None
     b: float | None
@@ -40,6 +41,7 @@ class Pair:
             "b": self.b,
             "difference": None if found is None else found.mean,
             "interval": None if found is None else list(found.interval),
+            "users": 0 if found is None else found.users,
         }
 
 
@@ -100,7 +102,7 @@ def compare(run_a: Path, run_b: Path, models: tuple[str, str] | None, *, as_json
 def _table(row: Compared, run_a: Path, run_b: Path, k: int) -> Table:
     name = row.model_a if row.model_a == row.model_b else f"{row.model_b} − {row.model_a}"
     table = Table(title=Text(f"{name}: {run_b} − {run_a}, {row.users:,} users, 95 % intervals"))
-    for heading in ("", "A", "B", "B − A"):
+    for heading in ("", "A", "B", "B − A", "users"):
         table.add_column(heading, justify="right" if heading else "left")
     for column in columns(k):
         if column.key in row.metrics:
@@ -109,7 +111,8 @@ def _table(row: Compared, run_a: Path, run_b: Path, k: int) -> Table:
                 if metric == column.key:
                     lines += [(f"  {part}", pair) for part, pair in row.parts[metric][by].items()]
             for label, pair in lines:
-                table.add_row(label, _number(pair.a), _number(pair.b), _told(pair.difference))
+                users = str(pair.difference.users) if pair.difference else "-"
+                table.add_row(label, _number(pair.a), _number(pair.b), _told(pair.difference), users)
     return table
 
 

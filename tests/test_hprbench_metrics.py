@@ -268,6 +268,15 @@ def test_differences_are_paired():
         difference_of(a, pooled(("x",), [1], [1]), seed=0)
 
 
+def test_users_without_a_case_on_one_side_are_in_no_difference():
+    # User b is wrong on the one side and has no case on the other: of users a and c both sides are the same.
+    ours = pooled(("a", "b", "c"), [1, 0, 1], [1, 2, 2])
+    theirs = pooled(("a", "b", "c"), [1, 0, 1], [1, 0, 2])
+    found = difference_of(ours, theirs, seed=0)
+    assert (found.mean, found.interval, found.users) == (0.0, (0.0, 0.0), 2)
+    assert difference_of(ours.where([[1], [0], [0]]), theirs.where([[0], [0], [1]]), seed=0) is None
+
+
 def test_paired_interval_sees_a_difference_that_users_hide():
     # Users differ by up to 1, the models by .1 for every user: pairing leaves no doubt.
     sft = {f"u{n}": n / 50 for n in range(50)}
