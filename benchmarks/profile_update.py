@@ -22,6 +22,7 @@ from hprbench.metrics import Gold, is_correct
 from launch.profile import profile
 from launch.profile_update import Profile, agreement, known_values, read_profiles
 from launch.stages.data import load_gold
+from records.errors import UserError
 from records.files import read_json, written_whole
 from records.tags import TAG_NAMES
 from simulate.engine import scan
@@ -54,6 +55,11 @@ def accuracy(profiles: Mapping[str, Profile], gold: Gold) -> dict[str, float]:
     return {"mean": float(np.mean(list(by_tag.values()))), **by_tag}
 
 
+def unread(profiles: Mapping[str, Profile]) -> set[str]:
+    """Users whose answer could not be read; one whose update failed has the profile that was, and counts."""
+    return {user for user, one in profiles.items() if one["error"] or one.get("update_error")}
+
+
 def measure(run: Path, out: Path, users: int, share: float, overrides: Sequence[str]) -> dict[str, Any]:
     """Profile the parts of the logs of the first `users` benchmark users of `run`, and compare."""
     chosen = read_json(run / "bench" / "users.json")["users"][:users]
@@ -69,8 +75,10 @@ def measure(run: Path, out: Path, users: int, share: float, overrides: Sequence[
         previous=out / OLD, against=out / WHOLE, overrides=overrides,
     )  # fmt: skip
     made = {part: read_profiles(out / part) for part in parts}
-    malformed = {part: {user for user, one in told.items() if one["error"]} for part, told in made.items()}
+    malformed = {part: unread(told) for part, told in made.items()}
     read = [user for user in chosen if not any(user in users for users in malformed.values())]
+    if not read:
+        raise UserError(f"{run}: no user's answers could all be read; take a model with more training")
     made = {part: {user: told[user] for user in read} for part, told in made.items()}
     return {
         "users": len(chosen),

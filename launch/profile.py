@@ -101,7 +101,9 @@ def profile(
         found = agreement(profiles, others)
         write_json(out / "agreement.json", found)
         reporter.say(
-            f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users; by tag in "
+            f"agreement with {against}: none to tell, no user and tag could be read on both sides"
+            if found["mean"] is None
+            else f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users; by tag in "
             f"{out / 'agreement.json'}"
         )
     show(reporter.console, next((p for p in profiles.values() if p["error"] is None), None))

@@ -73,7 +73,7 @@ def updated(previous: Profile, new: Profile) -> Profile:
 def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[str, Any]:
     """Of the users whose answers could be read on both sides, the share of tags with the same values.
 
-    Tags are those that all were asked about.
+    Tags are those that all were asked about. Without such a user there is no mean (None).
     """
     users = [
         user
@@ -82,11 +82,12 @@ def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[
     ]
     by_tag = {
         name: sum(_folded(one[user]["tags"][name]) == _folded(other[user]["tags"][name]) for user in users)
-        / max(1, len(users))
+        / len(users)
         for name in TAG_NAMES
-        if all(name in side[user]["tags"] for user in users for side in (one, other))
+        if users and all(name in side[user]["tags"] for user in users for side in (one, other))
     }
-    return {"users": len(users), "by_tag": by_tag, "mean": sum(by_tag.values()) / max(1, len(by_tag))}
+    mean = sum(by_tag.values()) / len(by_tag) if by_tag else None
+    return {"users": len(users), "by_tag": by_tag, "mean": mean}
 
 
 def _newer(name: str, previous: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

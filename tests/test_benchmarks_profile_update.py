@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from benchmarks.profile_update import NEW, OLD, WHOLE, accuracy, cut
+from benchmarks.profile_update import NEW, OLD, WHOLE, accuracy, cut, unread
 from records.tags import NA, TAG_NAMES
 from tests.test_hprbench_build import gold_user
 
@@ -24,6 +24,15 @@ def test_each_log_is_cut_at_a_share_of_its_own_time() -> None:
     assert parts[OLD]["user_id"].to_list() == ["ann"] * 3 + ["bob"] * 2
     assert parts[NEW]["user_id"].to_list() == ["ann"] * 2 + ["bob"]
     assert parts[WHOLE].equals(events)
+
+
+def test_who_counts_as_read() -> None:
+    profiles = {
+        "read": {"error": None, "updated": []},
+        "failed": {"error": "truncated"},
+        "not updated": {"error": None, "update_error": "truncated"},
+    }
+    assert unread(profiles) == {"failed", "not updated"}
 
 
 def test_what_is_right_by_hand() -> None:

@@ -113,6 +113,8 @@ def test_agreement_by_hand() -> None:
     assert found["by_tag"]["pet"] == 0.5
     assert found["by_tag"]["interests"] == 1.0
     assert found["mean"] == pytest.approx(17.5 / 18)
+    # Where nobody could be read there is no agreement, which is not one of 0.
+    assert agreement({"c": ours["c"]}, theirs) == {"users": 0, "by_tag": {}, "mean": None}
 
 
 def test_files_that_hold_no_profiles_are_named(tmp_path: Path) -> None:
