@@ -252,7 +252,11 @@ def report_json(report: Report) -> dict[str, Any]:
         "benchmark": report.benchmark,
         "extractor": None
         if report.extractor is None
-        else {"version": report.extractor.version, "accuracy": trusted(report.extractor)},
+        else {
+            "version": report.extractor.version,
+            "accuracy": trusted(report.extractor),
+            "by_source": _by_source(report.extractor),
+        },
         "rows": [_row_json(row, columns(report.k)) for row in report.rows],
     }
     clean: dict[str, Any] = _without_nan(body)
@@ -269,11 +273,21 @@ def trusted(extractor: ExtractorAccuracy) -> dict[str, float | None]:
     }
 
 
+def _by_source(extractor: ExtractorAccuracy) -> dict[str, float | None]:
+    """Accuracy on the summaries read by hand, by the model that wrote them."""
+    return {source: found.accuracy for source, found in extractor.read_by_source.items()}
+
+
 def trust_told(report: Report) -> str:
     """The same in words; "" where there is nothing to tell."""
     names = {"plain": "plain paraphrases", "hard": "hard ones", "read_by_hand": "summaries read by hand"}
-    found = trusted(report.extractor) if report.extractor else {}
-    return ", ".join(f"{value:.3f} on {names[key]}" for key, value in found.items() if value is not None)
+    if report.extractor is None:
+        return ""
+    found = trusted(report.extractor)
+    told = ", ".join(f"{value:.3f} on {names[key]}" for key, value in found.items() if value is not None)
+    sources = _by_source(report.extractor).items()
+    by_source = "; ".join(f"{value:.3f} of {name}" for name, value in sources if value is not None)
+    return f"{told} ({by_source})" if by_source else told
 
 
 def _row_json(row: Row, all_columns: Sequence[Column]) -> dict[str, Any]:

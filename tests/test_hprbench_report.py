@@ -30,6 +30,7 @@ BUILD = {
     "strata": {"evidence": {"explicit": 4}, "level": {"easy": 2}, "length": {"≤ 1,200": 1, "> 1,800": 1}},
     "quality": {"left_out": {"duplicate": 1}, "replaced": {}, "remarks": {}},
 }
+BY_SOURCE = "0.800 on summaries read by hand (0.900 of ours; 0.700 of a chat model)"
 REVIEW = {"sha256": "0", "looked_at": 36, "corrected": 2, "corrected_by_tag": {"pet": 2}}
 
 
@@ -96,7 +97,11 @@ def report() -> Report:
             sft_loss={"stage1": [3.0, 2.0, 1.5], "stage2": []},
         ),
         extractor=ExtractorAccuracy(
-            version="7", plain=figures(98, 100), hard=figures(73, 80), read=figures(0, 0)
+            version="7",
+            plain=figures(98, 100),
+            hard=figures(73, 80),
+            read=figures(16, 20),
+            read_by_source={"ours": figures(9, 10), "a chat model": figures(7, 10)},
         ),
         benchmark={"users": 2, "version": 2, "reviews": [REVIEW], "build": BUILD},
         lengths=length_medians(strata),
@@ -169,7 +174,8 @@ def test_report_json_has_the_agreed_keys(report, tmp_path):
     assert {empty[key] for key in agreed - {"model"}} == {None}
     assert body["extractor"] == {
         "version": "7",
-        "accuracy": {"plain": 0.98, "hard": 0.9125, "read_by_hand": None},
+        "accuracy": {"plain": 0.98, "hard": 0.9125, "read_by_hand": 0.8},
+        "by_source": {"ours": 0.9, "a chat model": 0.7},
     }
     assert body["benchmark"]["version"] == 2
 
@@ -178,7 +184,8 @@ def test_markdown_has_tables_and_no_markup_of_others(report):
     text = markdown(report)
     lines = text.splitlines()
     assert "| SFT | **0.944** [0.944, 0.944] | 1.000 [1.000, 1.000] |" in text
-    assert "Accuracy of the extractor behind Acc_Ex: 0.980 on plain paraphrases, 0.912 on hard ones." in lines
+    trust = f"0.980 on plain paraphrases, 0.912 on hard ones, {BY_SOURCE}"
+    assert f"Accuracy of the extractor behind Acc_Ex: {trust}." in lines
     assert "| model | ≤ 1,200 (1 users) | > 1,800 (1 users) |" in lines
     assert "2 users (benchmark version 2)" in text
     assert "<script>" not in text
@@ -237,7 +244,7 @@ def test_page_shows_every_part(html):
         assert title in page.text
     assert "1 h 02 min" in page.text
     assert "17 of 18 tags correct" in page.text
-    assert "Its own accuracy: 0.980 on plain paraphrases, 0.912 on hard ones" in page.text
+    assert "Its own accuracy: 0.980 on plain paraphrases, 0.912 on hard ones, " + BY_SOURCE in page.text
     assert "The checks kept some out: 1 duplicate." in page.text
     assert "People looked at 36 labels and corrected 2." in page.text
     assert "badly formatted answer" in page.text
