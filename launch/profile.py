@@ -13,7 +13,7 @@ from actors.cluster import check_cpus, ray_cluster
 from actors.rollout import RolloutPool
 from launch.page import MAX_USERS, write_page
 from launch.preflight import check_engines
-from launch.profile_update import Profile, agreement, read_profiles, settled, updated
+from launch.profile_update import Profile, agreement, agreement_told, read_profiles, settled, updated
 from launch.progress import Reporter
 from launch.recipe import directory_state, load_recipe
 from launch.semantization import run_generation
@@ -100,12 +100,7 @@ def profile(
     if others is not None:
         found = agreement(profiles, others)
         write_json(out / "agreement.json", found)
-        reporter.say(
-            f"agreement with {against}: none to tell, no user and tag could be read on both sides"
-            if found["mean"] is None
-            else f"agreement with {against}: {found['mean']:.3f} of tags, {found['users']} users; by tag in "
-            f"{out / 'agreement.json'}"
-        )
+        reporter.say(f"agreement with {against}: {agreement_told(found)}; by tag in {out / 'agreement.json'}")
     show(reporter.console, next((p for p in profiles.values() if p["error"] is None), None))
     return 0
 

@@ -90,6 +90,13 @@ def agreement(one: Mapping[str, Profile], other: Mapping[str, Profile]) -> dict[
     return {"users": len(users), "by_tag": by_tag, "mean": mean}
 
 
+def agreement_told(found: Mapping[str, Any]) -> str:
+    """What `agreement` found, in words."""
+    if found["mean"] is None:
+        return f"none to tell ({found['users']} users could be read on both sides)"
+    return f"{found['mean']:.3f} of tags, {found['users']} users"
+
+
 def _newer(name: str, previous: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if not known_values(new) or not new["evidence"]:
         return previous

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from launch.profile_update import agreement, read_profiles, settled, updated
+from launch.profile_update import agreement, agreement_told, read_profiles, settled, updated
 from lm.phrases import sentences
 from records.errors import UserError
 from records.tags import NA, TAG, TAG_NAMES
@@ -114,7 +114,10 @@ def test_agreement_by_hand() -> None:
     assert found["by_tag"]["interests"] == 1.0
     assert found["mean"] == pytest.approx(17.5 / 18)
     # Where nobody could be read there is no agreement, which is not one of 0.
-    assert agreement({"c": ours["c"]}, theirs) == {"users": 0, "by_tag": {}, "mean": None}
+    nobody = agreement({"c": ours["c"]}, theirs)
+    assert nobody == {"users": 0, "by_tag": {}, "mean": None}
+    assert agreement_told(nobody) == "none to tell (0 users could be read on both sides)"
+    assert agreement_told(found) == "0.972 of tags, 2 users"
 
 
 def test_files_that_hold_no_profiles_are_named(tmp_path: Path) -> None:
