@@ -6,7 +6,7 @@
 Rules, not a model, so that every system is read by the same eyes and tomorrow's numbers compare
 with today's. A match counts unless its clause negates or doubts it ("not married", "unclear
 whether"), puts it in the past ("used to rent", "formerly a student"), wishes for it or gives it to
-somebody else ("her mother is retired"). How well that works is measured: `validation/accuracy.py`.
+somebody else ("her mother is retired"), or only names goods, services or numbers ("a dog walker"). How well that works is measured: `validation/accuracy.py`.
 A statement that contradicts itself ("a cat and a dog") is returned with both values, which is
 an assertion that no gold value equals: hedging with every value earns nothing.
 """
@@ -25,7 +25,7 @@ from hprbench.extractor_work import WORK
 from hprbench.metrics import Values
 from records.tags import TAG_NAMES
 
-EXTRACTOR_VERSION = "3"
+EXTRACTOR_VERSION = "4"
 """Scores of summaries compare only within one version."""
 
 

@@ -8,6 +8,8 @@ WINDOW characters at most, so that reading takes time in proportion to the text.
 
 import re
 
+from hprbench.extractor_things import about_things
+
 WINDOW = 240
 
 _PUNCTUATION = str.maketrans({"‘": "'", "’": "'", "–": "-", "—": ";", "‑": "-", "…": ".", "\u00a0": " "})
@@ -28,7 +30,7 @@ _PEOPLE = (
     r"(?:(?:step|half-)?(?:sister|brother)s?|siblings?|twin|friends?|neighbou?rs?"
     r"|colleagues?|co-?workers?|boss|cousins?|aunts?|uncles?|nieces?|nephews?|grand\w+|flat-?mates?"
     "|room-?mates?"
-    r"|house-?mates?|relatives?|acquaintances?|in-laws?|manager|landlord|family next door)"
+    r"|house-?mates?|relatives?|business partners?|acquaintances?|in-laws?|manager|landlord|family next door)"
 )
 _HOUSEHOLD = (
     r"(?:husband|wife|spouse|partner|boyfriend|girlfriend|fianc\w+|sons?|daughters?"
@@ -42,7 +44,6 @@ _DOES = (
 )
 _OTHERS = re.compile(
     rf"(?<!\w)(?:{_WHOSE} (?:[\w-]+ ){{0,2}}?{_PEOPLE}{_DOES}"
-    rf"|{_WHOSE} (?:[\w-]+ ){{0,2}}?{_PEOPLE}, (?:an?|who)(?!\w)"
     rf"|(?:her|his|their|the user's) (?:[\w-]+ )?{_PARENTS}(?:{_DOES}|,)"
     rf"|(?<!with ){_WHOSE} (?:[\w-]+ ){{0,2}}?{_PEOPLE} in(?!\w)|{_WHOSE} parents (?:are|were|have"
     r"|had|own|live|still)(?!\w)"
@@ -51,10 +52,30 @@ _OTHERS = re.compile(
     r" (?:an?|her|his|their|some(?:body|one)|friends|relatives|others|other people)(?! own(?!\w))(?!\w))",
     re.IGNORECASE,
 )
-_HOUSEHOLDS = re.compile(rf"(?<!\w)(?:her|his|their) {_HOUSEHOLD}{_DOES}", re.IGNORECASE)
+_HOUSEHOLDS = re.compile(
+    rf"(?<!\w)(?:(?:her|his|their|whose) {_HOUSEHOLD}{_DOES}"
+    r"|(?:husband|wife|spouse|partner|boyfriend|girlfriend|son|daughter|child|kid) who(?:se|'s)?(?!\w)"
+    r"|(?:sons|daughters|children|kids) who (?:are|have|both|all)(?!\w))",
+    re.IGNORECASE,
+)
+_APPOSITION = re.compile(
+    rf"(?<!\w)(?:{_WHOSE} (?:[\w-]+ ){{0,2}}?(?:{_PEOPLE}|{_HOUSEHOLD})|(?:her|his"
+    rf"|their) (?:[\w-]+ )?{_PARENTS}),"
+    r" (?:who(?:'s| is| was| has| works)(?: [\w-]+){0,3}|(?:also |now )?(?:an?|the)(?: [\w-]+){0,2}"
+    r"(?:,? (?:is|has|lives|works|was|had|owns|rents|studies)(?: [\w-]+){0,3}|,)?) ?$",
+    re.IGNORECASE,
+)
+"""Somebody with what directly follows the comma: "her mother, an accountant"."""
 _SHARED = frozenset(("relationship", "child_stage", "household_size", "housing_tenure", "pet"))
 """Tags of a household: what the husband has or the child does says something about the user."""
 _OTHERS_AFTER = re.compile(rf"^(?: [\w-]+)? (?:{_PEOPLE}|son|daughter)(?!\w)", re.IGNORECASE)
+_FAMILY_AFTER = re.compile(
+    rf"^(?: [\w-]+)? (?:{_HOUSEHOLD}|{_PARENTS}|parents|couples?)(?!\w)", re.IGNORECASE
+)
+_HAS = re.compile(
+    r"(?<!\w)(?:(?:her|his|their|user's)|(?:with|has|having|for)(?: an?)?)(?: [\w-]+){0,2} ?$", re.IGNORECASE
+)
+"""Before a state of the family: "with a retired husband"; "a retired mother of two" is the user."""
 
 _NEGATION = re.compile(
     r"(?<!\w)(?:no|not|\w+n't|never|without|neither|nor|lacks?|rarely|seldom|hardly|cannot|nobody)(?!\w)"
@@ -62,12 +83,19 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
-    r"(?<!\w)(?:whether|unclear|unknown|undetermined|not (?:known|clear|stated|evident)"
+    r"(?<!\w)(?:whether|(?:un|not )likely|doubtful|uncertain|not sure|unclear|unknown|undetermined"
+    r"|not (?:known|clear|stated|evident)"
     "|may or may not|impossible to"
     r"|hard to (?:say|tell)|no (?:\w+ )?(?:evidence|indications?|signs?|information|hints?|data|proof)"
     r"|nothing (?:\w+ )?(?:shows|suggests|indicates|points)|cannot be|if (?:she|he|they|the user))(?!\w)",
     re.IGNORECASE,
 )
+_MAYBE = re.compile(
+    r"(?<!\w)(?:might|(?<!in )(?<!of )(?<!since )may(?! \d)|could|(?:possibly|perhaps"
+    r"|maybe)(?! because))(?!\w)",
+    re.IGNORECASE,
+)
+"""Doubt that goes no further than its clause: "might own a dog, and lives in Lyon"."""
 _DOUBT_AFTER = re.compile(
     r"^[^.;:!?]{0,60}? (?:is|are|remains?) (?:unclear|unknown|uncertain|not (?:known|clear|stated"
     r"|certain))(?!\w)"
@@ -93,6 +121,11 @@ _PAST_AFTER = re.compile(
     r"|at the time|(?:are|is) over)(?!\w)|^(?: [\w'-]+){0,3} once(?=[.,;]|$)",
     re.IGNORECASE,
 )
+
+_SINCE = re.compile(
+    r"(?<!\w)since [^.;,]{1,60}? (?=(?:she|he|they|the user) (?:has|have)(?!\w))", re.IGNORECASE
+)
+"""A past that still lasts: "since she was young she has owned a dog"."""
 
 SENTENCE_END = re.compile(r"[.;:!?()]")
 _DOING = (
@@ -129,7 +162,7 @@ def plain_text(text: str) -> str:
 def holds(text: str, start: int, end: int, tag: str) -> bool:
     """Whether the statement of `tag` at `start:end` of a plain text is the user's, of today, and asserted."""
     after = text[end : end + WINDOW]
-    clause = since_last(_CLAUSE_END, text, start)
+    clause = _SINCE.sub("", since_last(_CLAUSE_END, text, start))
     if (
         _NEGATION.search(since_last(_AND, clause, len(clause)))
         or _PAST.search(clause)
@@ -137,15 +170,27 @@ def holds(text: str, start: int, end: int, tag: str) -> bool:
     ):
         return False
     sentence = since_last(SENTENCE_END, text, start)
-    if _WISHED.search(clause) or _DOUBT.search(sentence) or _DOUBT_AFTER.search(after):
+    if _WISHED.search(clause) or _MAYBE.search(clause):
         return False
-    return not _OTHERS_AFTER.search(after) and is_users(text, start, tag)
+    if _DOUBT.search(sentence) or _DOUBT_AFTER.search(after):
+        return False
+    if _OTHERS_AFTER.search(after) or (
+        tag not in _SHARED and _FAMILY_AFTER.search(after) and _HAS.search(clause)
+    ):
+        return False
+    return is_users(text, start, tag) and not about_things(
+        text[start:end], tag=tag, clause=clause, after=after
+    )
 
 
 def is_users(text: str, start: int, tag: str) -> bool:
     """Whether what is said of `tag` from `start` on is said of the user: of no sister, friend or receiver."""
     subject = since_last(_SUBJECT_END, text, start)
-    return not (_OTHERS.search(subject) or (tag not in _SHARED and _HOUSEHOLDS.search(subject)))
+    if _OTHERS.search(subject):
+        return False
+    if tag in _SHARED:
+        return True
+    return not (_HOUSEHOLDS.search(subject) or _APPOSITION.search(since_last(SENTENCE_END, text, start)))
 
 
 def since_last(boundary: re.Pattern[str], text: str, start: int) -> str:

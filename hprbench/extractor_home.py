@@ -5,6 +5,11 @@ Expressions as in `extractor_person.py`.
 
 _OWN = r"(?:an?|the|her|his|their)"
 _HOME = r"(?:home|house|flat|apartment|place|condo|property|accommodation)"
+_HIRED = (
+    r"(?:(?:an?|the|some) )?(?:\w+ )?(?:cars?|vans?|bikes?|scooters?|boats?|skis?|tools?|equipment"
+    r"|movies?|films?"
+    r"|games?|books?|dress(?:es)?|suits?|holiday|villas?|cottages?|campervans?)(?!\w)"
+)
 _ONE = r"(?:an?|one|1|a single)"
 _TWO_OR_THREE = r"(?:two|2|three|3)"
 _MANY = r"(?:five|5|six|6|seven|7|eight|8|nine|9|ten|10)"
@@ -18,11 +23,6 @@ _MATES = (
     r"|people|persons?)"
 )
 _HOUSEHOLD = r"(?:[- ]?(?:strong )?(?:household|family|home))"
-_BABY_GOODS = r"(?! (?:clothes|food|products?|goods|items|shower|gear|care|supplies|wipes|stuff|toys))"
-_PET_GOODS = (
-    r"(?!['-]?s? ?(?:foods?|litter|caf\w+|toys?|treats?|supplies|shows?|videos?|person|flaps?"
-    "|lovers?|products|accessories))"
-)
 
 
 def _at_school(years: str) -> str:
@@ -69,8 +69,8 @@ HOME: dict[str, dict[str, list[str]]] = {
         ],
         "infant": [
             r"(?:an?|one|her|his|their|the|young|small|newborn|new) (?:[\w-]+ )?(?:baby"
-            rf"|infant){_BABY_GOODS}(?! shower)",
-            rf"(?:baby|babies) (?:at|in) (?:home|the (?:home|house|household|family)){_BABY_GOODS}",
+            r"|infant)",
+            r"(?:baby|babies) (?:at|in) (?:home|the (?:home|house|household|family))",
             "infants?(?! (?:formula|clothes|care|products?|school))",
             "newborns?(?! that is due)",
             "baby (?:son|daughter|boy|girl|at home)",
@@ -155,7 +155,7 @@ HOME: dict[str, dict[str, list[str]]] = {
     },
     "housing_tenure": {
         "owner": [
-            rf"(?:(?:self-)?owned|own) {_HOME}",
+            rf"(?<!comfort of her )(?<!comfort of his )(?<!comfort of their )(?:(?:self-)?owned|own) {_HOME}",
             "(?:home|house|flat|property)[- ]?owners?",
             rf"own(?:s|ed|ing)? {_OWN} (?:own )?(?:\w+ )?{_HOME}",
             rf"(?:bought|purchased|buying) {_OWN} (?:own )?{_HOME}",
@@ -168,10 +168,10 @@ HOME: dict[str, dict[str, list[str]]] = {
         ],
         "renter": [
             rf"rented (?:\w+ )?(?:{_HOME}|room|studio|home)",
-            r"rents(?! out| (?:an? )?(?:cars?|bikes?|holiday))(?: one| (?:her|his|their|an?) \w+)?",
+            rf"rents(?! out| {_HIRED})(?: one| (?:her|his|their|an?) \w+)?",
             r"rent(?= [.,;]|[.,;])",
             r"pays? rent",
-            r"renting(?! out| (?:an? )?cars?)",
+            rf"renting(?! out| {_HIRED})",
             "renters?",
             "tenants?",
             rf"(?:in|lives in) (?:an? |private )?rentals?(?: {_HOME})?(?! car)",
@@ -208,8 +208,8 @@ HOME: dict[str, dict[str, list[str]]] = {
             "(?:neither )?(?:no |a )?dogs? n?or (?:a |no )?cats?",
             "no (?:dogs?|cats?)(?: (?:or|and)|,) (?:no )?(?:cats?|dogs?)",
         ],
-        "cat": [rf"(?<!\w)cats?{_PET_GOODS}(?! person)", "kittens?", "tabby"],
-        "dog": [rf"(?<!hot )dogs?{_PET_GOODS}", "pupp(?:y|ies)", "labrador"],
+        "cat": [r"(?<!\w)cats?(?! person)", "kittens?", "tabby"],
+        "dog": [r"(?<!hot )dogs?(?! person)", "pupp(?:y|ies)", "labrador"],
     },
 }
 """Tag → value → expressions of a statement of it."""

@@ -22,7 +22,8 @@ _USUALLY = (
     r"|always|largely)"
 )
 _GOODS = (
-    r"(?:goods|products?|brands?|items?|buyers?|shoppers?|customers?|consumers?|quality|segment|oriented|fashion|purchases"
+    r"(?:goods|products?|brands?|items?|buyers?|shoppers?|customers?|consumers?|quality|segment"
+    r"|oriented|fashion|purchases"
     r"|labels?|lifestyle|options|price range)"
 )
 _MEALS = (
@@ -31,6 +32,14 @@ _MEALS = (
 )
 _JOIN = r"(?:,? and|,|,? with|,? or) (?:home |restaurant )?"
 _PRICE = r"(?:prices?|costs?|affordability|cheapness)"
+
+_NOT_ONLINE = (
+    r"(?! ?(?:(?:online|buy|shop|social|web|site|app|loyal)\w*|users?|customers?|browsers?|consumers?"
+    r"|accounts?|in|at|on|during"
+    r"|between|around|from|late|early|after|before|across|when|until|through\w*|towards?|and (?:loyal"
+    r"|engaged)|seasons?)(?!\w))"
+)
+"""Behind "active": a very active shopper is not thereby fit."""
 
 LIFE: dict[str, dict[str, list[str]]] = {
     "dining_style": {
@@ -45,11 +54,15 @@ LIFE: dict[str, dict[str, list[str]]] = {
             rf"{_USUALLY} cooks?(?! for)",
         ],
         "takeaway": [
-            r"take-?aways?(?: (?:food|meals|customer|habit|dishes))?",
+            r"(?<!key )(?<!main )take-?aways?(?: (?:food|meals|customer|habit|dishes))?",
             r"take-?outs?(?: (?:food|meals))?",
-            r"(?:food|meal|home|restaurant) deliver(?:y|ies)",
+            r"(?:food|meal|restaurant) deliver(?:y|ies)",
+            r"home deliver(?:y|ies) of (?:\w+ )?(?:food|meals?|dinners?)",
             r"(?:delivered|delivery) (?:food|meals|services|apps?)",
-            r"order(?:s|ing|ed)? (?:\w+ )?(?:food )?in(?! (?:bulk|advance|restaurants?))",
+            r"order(?:s|ing|ed)? (?:food |meals |dinner |often |mostly "
+            r"|usually )?in(?= ?(?:[.,;:!?()]|$)| (?:and|or|but|rather|more"
+            r"|most|often|several|every|regularly|frequently|a lot|almost|food|meals|on \w+days"
+            r"|instead|not)(?!\w))",
             r"orders? (?:\w+ )?delivery",
             r"(?:meals?|dinners?|food)(?: [\w']+){0,4} (?:delivered|by delivery|ordered in)",
             r"(?:gets?|has|have) (?:\w+ )?(?:meals?|food|dinner) delivered",
@@ -81,13 +94,13 @@ LIFE: dict[str, dict[str, list[str]]] = {
             rf"(?:little|minimal|hardly any|barely any|very little|no) (?:or no )?(?:{_EXERCISE}"
             "|interest in (?:fitness|sports?|exercise))",
             "sedentary",
-            r"(?:physically )?inactive",
+            rf"(?:physically )?inactive{_NOT_ONLINE}",
             "unfit",
             rf"{_LITTLE} (?:does )?(?:{_EXERCISE}|goes to the gym|plays? sports?|moves?)",
             r"exercises? (?:rarely|little|seldom|hardly)",
             r"(?:not|\w+n't) (?:exercise|work out|train|do sports?)(?: much| often| a lot| at all)?",
             r"(?:not|\w+n't) (?:very |particularly |that |especially )?(?:physically )?(?:active|fit"
-            "|sporty|athletic)(?: physically)?",
+            "|sporty|athletic)(?: physically)?" + _NOT_ONLINE,
             r"low (?:level of |levels of )?(?:fitness|physical activity|exercise|activity)(?: level)?",
             r"exercise plays? (?:little|no|hardly any|a small|a minor)(?: \w+)? (?:role|part)",
             "couch potato",
@@ -100,7 +113,7 @@ LIFE: dict[str, dict[str, list[str]]] = {
             rf"{_NOW_AND_THEN} (?:{_EXERCISE}|gym-?goer|goes to the gym|plays sports?|exerciser|athlete)",
             rf"{_EXERCISE}(?: \w+){{0,2}} {_NOW_AND_THEN}",
             r"(?:moderate(?:ly)?|reasonabl[ye]|fairly|somewhat|average|medium)(?: (?:level|amount"
-            r"|degree))?(?: of)? (?:exercis\w+|active(?: person)?|fit|fitness"
+            rf"|degree))?(?: of)? (?:exercis\w+|active(?: person)?{_NOT_ONLINE}|fit|fitness"
             r"|physical(?:ly)? activ\w+|workouts?|sport\w*|activity level)(?: level)?",
             r"(?:keep|stay)s? (?:moderately|reasonably|fairly) (?:fit|active)",
             r"neither (?:\w+ )?(?:sedentary|inactive|unfit) nor (?:\w+ )?(?:sporty|active|fit"
@@ -113,9 +126,9 @@ LIFE: dict[str, dict[str, list[str]]] = {
             r"intens(?:e|ive)(?:ly)? (?:train\w*|work\w*outs?|exercis\w+)",
             r"(?:exercises?|trains?|works? out) regularly and intensely",
             r"(?:very|highly|extremely|physically very) (?:physically )?(?:active|fit|sporty"
-            "|athletic)(?: physically| lifestyle| person)?",
+            rf"|athletic)(?: physically| lifestyle| person)?{_NOT_ONLINE}",
             "athlet(?:e|ic)",
-            "marathons?",
+            "(?<!movie )(?<!film )(?<!tv )(?<!series )(?<!gaming )marathons?",
             r"(?:daily|frequent|rigorous|intense|hard|regular daily) (?:workouts?|training|exercise"
             r"|gym)(?: \w+)?",
             rf"(?:works? out|trains?|training|exercises?|exercising|goes to the gym|gym) {_DAILY}",

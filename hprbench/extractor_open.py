@@ -48,7 +48,7 @@ _LIST_END = re.compile(
     rf"|pastimes?|interests?)|in (?:her|his|their) {_SPARE}|(?:at|on|every) weekends?|the most|most"
     "|above all|to relax"
     r"|still|living|with|who|aged|based|from|in (?:her|his|their)"
-    r"|(?:and )?(?:has|have|is|are|lives|works|rents|owns))(?!\w)",
+    r"|(?:and )?(?:has|have|is|are|lives|works|rents|owns|suggests?|indicates?|shows?|implies))(?!\w)",
     re.IGNORECASE,
 )
 _FILLER = re.compile(

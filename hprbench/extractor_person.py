@@ -12,6 +12,24 @@ from collections.abc import Iterable
 _UNITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _TENS = {20: "twenty", 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 70: "seventy", 80: "eighty"}
 _TEENS = {18: "eighteen", 19: "nineteen"}
+_SOMEBODY = (
+    r"(?:m[ae]n|wom[ae]n|lady|gentleman|guy|person|adult|individual|someone|somebody|users?|customer"
+    r"|shopper|buyer"
+    r"|consumer|mother|father|mum|mom|dad|parent|student|professional|(?:her|him)self|retiree"
+    r"|pensioner|female|male|nurse|clerk|resident|\w+(?:er|or|ist|ian|ant))"
+)
+_SUBJECT = (
+    r"she|he|they|this \w+|the (?:user|customer|shopper|person|consumer|client|buyer)"
+    "|is|has|lives|works|rents|owns"
+)
+_UNIT = (
+    r"(?:[€$£%]|(?:euros?|eur|usd|dollars?|pounds?|percent|per cent|cents?|minutes?|hours?|days?"
+    r"|weeks?|months?"
+    r"|o'clock|[ap]m|items?|products?|orders?|purchases?|pieces|visits?|sessions?|clicks?|km|kg|cm|inch\w*"
+    r"|times|points|events|reviews|ratings|films|movies|episodes|games|people|stars|messages|litres"
+    r"|books|shops|stores|brands|pages)(?!\w))"
+)
+"""What a number of something other than years stands before."""
 
 
 def _spelt(age: int) -> str:
@@ -30,29 +48,36 @@ def _ages(first: int, last: int) -> list[str]:
         r"|likely)"
     )
     end = (
-        r"(?= ?(?:[.,;:!?()]|$)| (?:and|but|or so|this|last|with|who|in|from|living|years)(?!\w))"
+        r"(?= ?(?:[.,;:!?()]|$)(?!\d)| (?:and|but|or so|this|last|with|who|in|from|living|years)(?!\w))"
         r"(?! years? (?!old|of age))"
     )
     return [
-        rf"aged?:? (?:{about} )?(?:{both})(?! ?(?:-|to|\+) ?\d)(?! ?\+)",
+        rf"aged?:?(?: of)? (?:{about} )?(?:{both})(?! ?(?:-|to|\+) ?\d)(?! ?\+)",
         rf"(?:{both})[- ]years?(?:[- ]olds?| of age)",
-        rf"(?:is|are|turn(?:s|ed)|turning)(?: {about})? (?:{both}){end}(?:(?: this| last)? (?:year"
-        "|month|week|summer|birthday))?",
-        rf"(?:{about}|at|of)(?: {about})? (?:{both}){end}",
+        r"(?:is|are|turn(?:s|ed)|turning|(?:looks|seems|appears)(?: to be)?)"
+        rf"(?: {about})? (?:{both}){end}(?:(?: this| last)? (?:year|month|week|summer|birthday))?",
+        rf"{_SOMEBODY},? (?:of|{about})(?: {about})? (?:{both}){end}",
+        rf"(?:(?<![\w,] )|(?<=who )|(?<=who, ))at (?:{about} )?(?:{both})(?=,? (?:{_SUBJECT})(?!\w))",
+        rf"(?:(?<=but )|(?<=\d, )|(?<=[.;:] )|(?<![\w,.;:·] )){about} (?:{both}){end}",
     ]
 
 
 def _band(first: int, last: int, decades: Iterable[str]) -> list[str]:
     """Expressions of an age band: its ages, the band itself, and decades ("late thirties")."""
-    band = rf"(?:aged?:? |between )?{first} ?(?:-|to|and) ?{last}(?:[- ]years?(?:[- ]olds?)?)?"
+    band = (
+        rf"(?<![€$£])(?:aged?:? |between )?{first} ?(?:-|to|and) ?{last}(?:[- ]years?(?:[- ]olds?)?)?"
+        rf"(?! ?{_UNIT})"
+    )
     return [*_ages(first, last), band, *decades]
 
 
 _OWN = r"(?:an?|the|her|his|their)"
 STUDENT = (
     r"(?:(?:university|college|full-time|part-time|graduate|doctoral|medical|law) )*students?"
-    r"(?! (?:discounts?|loans?|days|years|life|housing|flat))"
+    r"(?! (?:discounts?|loans?|cards?|offers?|prices?|deals?|budgets?|days|years|life|housing|flat))"
 )
+
+_MATES = r"(?:business|dance|dancing|training|gym|running|tennis|travel|hiking|study|trading|sparring) "
 
 PERSON: dict[str, dict[str, list[str]]] = {
     "gender": {
@@ -86,7 +111,7 @@ PERSON: dict[str, dict[str, list[str]]] = {
             24,
             [
                 "(?:early|mid)[- ](?:twenties|20s)",
-                "(?:late )?teens",
+                "(?:late|(?:her|his|their)) teens",
                 "under (?:the age of )?25",
                 "younger than 25",
             ],
@@ -98,10 +123,12 @@ PERSON: dict[str, dict[str, list[str]]] = {
             *_ages(55, 99),
             r"(?:aged?:? )?(?:55|fifty-five) ?(?:\+|plus)",
             r"(?:over|older than|above|past|beyond|at least|more than)(?: the age of)? (?:5[5-9]"
-            r"|[6-9]\d|sixty|seventy|fifty-five)",
-            r"(?:aged? )?(?:5[5-9]|[6-9]\d) (?:or|and|years or) (?:older|over|above|more|up)",
+            rf"|[6-9]\d|sixty|seventy|fifty-five)(?![.:,]?\d|s| ?{_UNIT}| (?:of|different)(?!\w))",
+            r"(?:aged? )?(?:5[5-9]|[6-9]\d) (?:or|and|years or) (?:older|over|above|more|up)"
+            r"(?! (?!years|and|with|who|but)\w)",
             r"late[- ](?:fifties|50s)",
-            r"(?:early|mid|late)?[- ]?(?<!\d)(?:sixties|seventies|eighties|60s|70s|80s)",
+            r"(?:early|mid|late|her|his|their)[- ](?:early |mid |late )?(?:sixties|seventies|eighties"
+            r"|60s|70s|80s)",
             "elderly",
             "senior citizen",
         ],
@@ -165,10 +192,12 @@ PERSON: dict[str, dict[str, list[str]]] = {
     },
     "relationship": {
         "single": [
-            r"single(?![- ](?:persons?(?! with)|family|room|child|household|occup\w+"
-            r"|parent household|member|dining|\w+ style|one))",
-            r"(?:still |is |an? )?(?:a )?single (?:person|adult|man|woman|mother|father"
-            "|parent)(?!'s)(?![- ]household)",
+            r"(?<!every )(?<!each )(?<!in a )(?<!with a )(?<!of a )(?<!on a )single(?= ?(?:[.,;:!?()]|$)"
+            r"| (?:and|but|yet|with|without|who|at (?:the moment|present)|now|today|nowadays"
+            r"|these days|life|status|for|since|again|by choice|living|lives|in (?:her|his|their))(?!\w))",
+            r"(?:still |is |an? )?(?:a )?single,? (?:(?:\d\d-year-old|[\w-]+) )?(?:person|adult|man"
+            r"|woman|mother|father|mum|mom|dad"
+            "|parent|lady|guy|male|female|professional|student|life)(?!'s)(?![- ]household)",
             "singleton",
             "unmarried",
             "unattached",
@@ -183,22 +212,24 @@ PERSON: dict[str, dict[str, list[str]]] = {
         ],
         "partnered": [
             r"(?:with|has|have|having|is|there is|lives with"
-            r"|had found) an? (?!no )(?:[\w-]+ ){0,2}?(?:partner|boyfriend|girlfriend"
+            rf"|had found) an? (?!no |{_MATES})(?:[\w-]+ ){{0,2}}?(?:partner|boyfriend|girlfriend"
             "|companion)(?! program)",
             r"(?<!not )in an? (?:[\w-]+,? ){0,3}(?:relationship|partnership)",
-            r"(?:her|his|their) (?:[\w-]+ )?(?:partner|boyfriend|girlfriend|fianc\w+|companion)",
+            rf"(?:her|his|their) (?!{_MATES})(?:[\w-]+ )?(?:partner|boyfriend|girlfriend|fianc\w+|companion)",
             r"cohabit\w*(?: with (?:an? )?partner)?",
             r"(?:live|lives|living) (?:together )?as an? (?:\w+ )?couple(?! household)",
             r"(?:unmarried|not married)(?:[ ,]+(?:but|and|yet))?(?: [\w']+){0,4} (?:partner|couple)",
             "unmarried couple",
             "partnered",
             r"dating (?:someone|somebody|a \w+)",
-            "engaged(?! (?:in|with|by))",
+            r"(?:is|are|got|recently|newly|now|been) engaged(?= ?(?:[.,;!?)]|$)| to (?:be married|an?"
+            r"|her|his|their|someone)(?!\w))",
             "(?:has|is) (?:a )?steady (?:partner|girlfriend|boyfriend)",
         ],
         "married": [
             r"(?:happily |newly |recently )?married",
-            "(?:her|his|their|a) (?:husband|wife|spouse)",
+            r"(?:her|his|their|an?) (?:(?!ex |late |former |future |business )[\w-]+ )?(?:husband"
+            r"|wife|spouse)",
             "with (?:husband|wife|spouse)",
             "newlyweds?",
             "(?:as|is) (?:an? )?(?:husband|wife|spouse)",

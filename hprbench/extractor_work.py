@@ -128,7 +128,7 @@ WORK: dict[str, dict[str, list[str]]] = {
             "physiotherapist",
             r"health(?: ?-?care)? (?:workers?|professional|jobs?|staff|sector|employee)",
             "medical (?:workers?|professional|jobs?|staff|doctor|profession)",
-            r"(?<!visits )(?<!sees )(?<!see )an? (?:\w+ )?doctor(?!\w|'s| who)",
+            "an? (?:\\w+ )?doctor(?!'s| who)",
             "hospital (?:worker|staff|job|employee)",
             "pharmacist",
         ],
@@ -164,7 +164,7 @@ WORK: dict[str, dict[str, list[str]]] = {
             "joiner",
             "mechanic",
             "welder",
-            "builder",
+            "(?<!body )(?<!muscle )(?<!set )builder",
             "bricklayer",
             "roofer",
             "craftsman",
@@ -239,7 +239,9 @@ WORK: dict[str, dict[str, list[str]]] = {
             "wealthy",
             "well[- ]off",
             "prosperous",
-            "earns? (?:well|a lot|much|handsomely|above|more than)(?: (?:above )?average)?",
+            "earns? (?:well|a lot(?! of)|much(?! \\w)|handsomely|above"
+            "|more than(?= (?:the )?(?:average|most|many)))"
+            "(?: (?:above )?average)?",
             "high one",
         ],
     },
@@ -284,8 +286,9 @@ WORK: dict[str, dict[str, list[str]]] = {
             "|regular) (?:flights|planes)",
             r"books? flights (?:all the time|often|frequently|regularly)",
             r"(?:frequent|regular)(?:ly)?[- ](?:fl(?:y|i)ers?|flights?|flying|air travel\w*)(?:[- ]\w+)?",
-            r"frequent (?:business |long-haul |international )?(?:travel\w*|trips)(?! (?:in|within"
-            "|around|across|to nearby))",
+            r"frequent (?:business |long-haul |international )?(?:travel\w*|trips)(?!-| (?:in|within"
+            "|around|across|to (?:an?|the|her|his|their|local|nearby|town)|for (?:groceries|food"
+            "|errands|shopping)))",
             r"jet-?set\w*",
             r"flights? (?:every|each) (?:week|month)",
             r"flights? (?:is|are) (?:very )?(?:frequent|common|regular)",

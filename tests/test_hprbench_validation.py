@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import extractor as benchmark
 from hprbench.extractor import EXTRACTOR_VERSION
-from hprbench.validation.accuracy import Figures, Pair, accuracy, compare, measure
+from hprbench.validation.accuracy import SEED, SUMMARIES, Figures, Pair, accuracy, compare, held_out, measure
 from hprbench.validation.grammar import LEVELS, PARTS, UNSAID, Summary, load_grammar, write_summaries
 from hprbench.validation.readings import read_by_hand
 from records.tags import TAG, TAGS
@@ -151,4 +151,21 @@ def test_the_benchmark_prints_levels_tags_and_mistakes(capsys):
 
 def test_the_benchmark_shows_texts_of_the_development_part_alone(capsys):
     benchmark.main(["--development"])
-    assert "all tags" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    benchmark.main([])
+    figures_alone = capsys.readouterr().out
+    assert "all tags" in shown
+    assert "all tags" in figures_alone
+    development = {
+        summary.text
+        for level in LEVELS
+        for summary in write_summaries(load_grammar(level, "development"), SUMMARIES, seed=SEED)
+    }
+    assert any(repr(text) in shown for text in development)
+    others = [*(summary.text for level in LEVELS for summary in held_out(level)[0])]
+    others += [summary.text for summary in read_by_hand()[0]]
+    # Whole or in part: a line is long enough to tell the text it is of, unless the parts share it.
+    lines = {line for text in others for line in text.splitlines() if len(line) > 30}
+    assert len(lines) > 1000
+    assert not [line for line in lines if line in figures_alone]
+    assert not [line for line in lines if line in shown and not any(line in text for text in development)]
