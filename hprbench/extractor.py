@@ -5,8 +5,9 @@
 
 Rules, not a model, so that every system is read by the same eyes and tomorrow's numbers compare
 with today's. A match counts unless its clause negates or doubts it ("not married", "unclear
-whether"), puts it in the past ("used to rent", "formerly a student"), wishes for it or gives it to
-somebody else ("her mother is retired"), or only names goods, services or numbers ("a dog walker"). How well that works is measured: `validation/accuracy.py`.
+whether"), puts it in the past ("used to rent", "formerly a student"), wishes for it, gives it to
+somebody else ("her mother is retired") or only names goods, services or numbers ("a dog walker").
+How well that works is measured: `validation/accuracy.py`.
 A statement that contradicts itself ("a cat and a dog") is returned with both values, which is
 an assertion that no gold value equals: hedging with every value earns nothing.
 """

@@ -66,6 +66,7 @@ _APPOSITION = re.compile(
     re.IGNORECASE,
 )
 """Somebody with what directly follows the comma: "her mother, an accountant"."""
+_ARTICLE = re.compile(r"(?:an?|the) ", re.IGNORECASE)
 _SHARED = frozenset(("relationship", "child_stage", "household_size", "housing_tenure", "pet"))
 """Tags of a household: what the husband has or the child does says something about the user."""
 _OTHERS_AFTER = re.compile(rf"^(?: [\w-]+)? (?:{_PEOPLE}|son|daughter)(?!\w)", re.IGNORECASE)
@@ -190,7 +191,10 @@ def is_users(text: str, start: int, tag: str) -> bool:
         return False
     if tag in _SHARED:
         return True
-    return not (_HOUSEHOLDS.search(subject) or _APPOSITION.search(since_last(SENTENCE_END, text, start)))
+    # The article is part of some statements: "her wife, a doctor".
+    article = _ARTICLE.match(text, start)
+    told = since_last(SENTENCE_END, text, article.end() if article else start)
+    return not (_HOUSEHOLDS.search(subject) or _APPOSITION.search(told))
 
 
 def since_last(boundary: re.Pattern[str], text: str, start: int) -> str:

@@ -103,6 +103,7 @@ def test_engaged_and_single_of_the_user(text, value):
         ("Shops with his retired wife.", MARRIED | MALE),
         ("Shops with her elderly parents.", FEMALE),
         ("Her husband, a nurse, is 40.", FEMALE | MARRIED),
+        ("With her wife, a doctor, she owns a flat.", FEMALE | MARRIED | {"housing_tenure": ("owner",)}),
         ("Has a son who is a student.", {}),
         ("A customer whose son is a student.", {}),
         ("Visits her mother, an accountant.", FEMALE),
