@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from hprbench.extractor import EXTRACTOR_VERSION
 from launch.pipeline import Stage
 from launch.recipe import directory_state, file_state
 from launch.stages.bench import run_bench
@@ -118,7 +119,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="report",
         work=run_report,
-        reads=lambda recipe: [recipe.name, *_scoring(recipe.scorer)],
+        reads=lambda recipe: [recipe.name, EXTRACTOR_VERSION, *_scoring(recipe.scorer)],
         outputs=("report.json", "report.md", "report.html"),
     ),
 )
