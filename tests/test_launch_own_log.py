@@ -303,26 +303,26 @@ def test_what_people_said_is_not_thrown_away(copied: Run) -> None:
     with pytest.raises(UserError, match=r"review\.csv: holds people's verdicts"):
         run_stages(other, STAGES, until="semantize")
     filled = (copied.directory / "bench" / "build" / "review.csv").rename(copied.directory / "filled.csv")
-    apply_review(copied, filled, load_benchmark(copied)[0])
+    apply_review(copied, filled, load_benchmark(copied))
     with pytest.raises(UserError, match=r"users\.json: holds people's corrections; move it away"):
         run_stages(other, STAGES, until="semantize")
     assert (copied.directory / "config.yaml").read_bytes() == config
-    assert load_benchmark(copied)[0].version == 2
+    assert load_benchmark(copied).version == 2
 
 
 def test_a_review_that_is_applied_again_with_more_rows_adds_these_alone(copied: Run) -> None:
-    first, *_ = load_benchmark(copied)[0].users
-    tags = list(load_benchmark(copied)[0].gold[first])
-    old = load_benchmark(copied)[0].gold[first][tags[0]].values
+    first, *_ = load_benchmark(copied).users
+    tags = list(load_benchmark(copied).gold[first])
+    old = load_benchmark(copied).gold[first][tags[0]].values
     wrong = {"verdict": "wrong", "correction": TAG[tags[0]].values[old == TAG[tags[0]].values[:1]]}
     reviews = [
-        apply_review(copied, fill_in(copied, verdicts, f"{len(verdicts)}.csv"), load_benchmark(copied)[0])
+        apply_review(copied, fill_in(copied, verdicts, f"{len(verdicts)}.csv"), load_benchmark(copied))
         for verdicts in ([wrong], [wrong, {"verdict": "ok"}])
     ]
     assert [(one.looked_at, one.corrected, sum(one.corrected_by_tag.values())) for one in reviews] == [
         (1, 1, 1), (1, 0, 0),
     ]  # fmt: skip
-    assert load_benchmark(copied)[0].reviews == tuple(reviews)
+    assert load_benchmark(copied).reviews == tuple(reviews)
     assert len({label for one in reviews for label in one.labels}) == 2
 
 
