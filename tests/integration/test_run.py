@@ -355,8 +355,9 @@ def test_a_profile_goes_on_and_is_brought_up_to_date(tiny_run: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert "6 users, " in done.stdout
     assert "2 users with new events" in done.stdout
-    assert re.search(rf"agreement with {first}: [01]\.\d+ of tags", done.stdout)
-    assert set(json.loads((second / "agreement.json").read_text())["by_tag"]) == {tag.name for tag in TAGS}
+    # So small a model writes nothing that could agree.
+    assert f"agreement with {first}: none to tell (0 users could be read on both sides)" in done.stdout
+    assert json.loads((second / "agreement.json").read_text()) == {"users": 0, "by_tag": {}, "mean": None}
     users = [json.loads(line)["user_id"] for line in (second / "profiles.jsonl").read_text().splitlines()]
     assert sorted(users) == ["u0", "u1", "u2", "u3", "u4", "u9"]
 
