@@ -133,7 +133,7 @@ def _rows(teacher: Teacher, gold: Gold, users: Sequence[str], samples: int) -> l
             teacher.name,
             number,
             None if answer is None else list(answer[tag]),
-            answer is not None and _folded(tag, answer[tag]) == _folded(tag, gold[user][tag].values),
+            answer is not None and same_values(tag, answer[tag], gold[user][tag].values),
         )
         for user, answers in zip(users, teacher.ask(users, samples), strict=True)
         for number, answer in enumerate(answers)
@@ -145,7 +145,11 @@ def _is_torn(agree: int) -> bool:
     return 1 <= agree <= sum(SAMPLES) - 2
 
 
+def same_values(tag: str, ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether two sets of values of a tag are the same: open ones without regard to case, lists to order."""
+    return _folded(tag, ours) == _folded(tag, theirs)
+
+
 def _folded(tag: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Values to compare: open ones without regard to case, lists without regard to order."""
     folded = [value.casefold() for value in values] if TAG[tag].is_open else list(values)
     return tuple(sorted(folded))

@@ -1,4 +1,4 @@
-"""Stages teachers, pilot and curriculum: from labels to lessons, each step a file with counts.
+"""Stages teachers, pilot and curriculum: from labels by rules to lessons, each step a file with counts.
 
 labels ── teachers' answers ── agreement ──┐
                     pilot (format alone) ──┴─ what the base knows ── bands ── stages 1, 2, 3 ── verified
@@ -7,6 +7,7 @@ labels ── teachers' answers ── agreement ──┐
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import polars as pl
 from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
 from hprbench.metrics import Gold
+from hprbench.retention import simulation_knowledge
 from launch.pipeline import Run
-from launch.stages.data import check_room, load_gold, load_histories
+from launch.stages.data import check_room, load_events, load_gold, load_histories
 from launch.stages.sft import PILOT, train_stages
 from launch.stages.splits import load_splits, load_taught
 from lm.answers import Answer, parse_answer
@@ -25,11 +27,12 @@ from lm.client import ChatClient
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
 from records.client import ClientConfig
+from records.events import GOLD_SCHEMA
 from records.files import write_json, written_whole
-from records.history import SemanticHistory
+from records.history import SemanticHistory, read_gold
 from records.prompt import TAGS_TASK, Request, Sampling
 from records.strata import stratum_of
-from records.tags import in_order, known_tags
+from records.tags import GoldTag, in_order, known_tags
 from rl.seeds import derived_seed
 from sft.bands import KNOWN, Staff, ask_teachers, band_tags, base_certainty, without_known
 from sft.curriculum import build_stage, unasked_lessons
@@ -37,8 +40,10 @@ from sft.duplicates import near_duplicates
 from sft.endpoint_teacher import EndpointTeacher
 from sft.lessons import Lesson, write_lessons
 from sft.pilot import pilot_lessons
+from sft.rule_labels import rule_labels, true_shares
 from sft.teachers import OfflineTeacher, ProgramTeacher, TagValues, Teacher, open_values_of
 from sft.verification import verified
+from simulate.measure.oracle import read_tags
 
 CURRICULUM, SHUFFLED = ORDERS = ("curriculum", "shuffled")
 """Orders of lessons (`sft.order`)."""
@@ -48,15 +53,6 @@ TEMPERATURE, BASE_TOP_P = 0.7, 1.0
 
 BATCH = 256
 """Users that the base model is asked about at once; progress is shown in between."""
-
-LABEL_SCHEMA: dict[str, Any] = {
-    "user_id": pl.String,
-    "tag": pl.String,
-    "values": pl.List(pl.String),
-    "event_ids": pl.List(pl.String),
-    "difficulty": pl.String,
-}
-"""Columns of `sft/labels/labels.parquet`, a row a user and tag; `values` is empty for NA."""
 
 PROGRAM_ERRORS = {"first": 1.0, "second": 0.7, "stronger": 0.3}
 """A program teacher's error rate over sft.teacher_error."""
@@ -70,7 +66,8 @@ def run_teachers(run: Run) -> None:
     learnt, apart = [*splits.sft, *splits.unlabelled], [*splits.bench, *splits.probe, *splits.rl]
     duplicates = near_duplicates(learnt, apart, histories)
     users = [user for user in splits.sft if user not in duplicates]
-    _write(folder / "labels.parquet", _labels(gold, users))
+    labels = gold if recipe.log.input else _rule_labels(directory, gold, users)
+    _write(folder / "labels.parquet", _labels(labels, users))
     _write(
         folder / "duplicates.parquet",
         pl.DataFrame(
@@ -84,9 +81,9 @@ def run_teachers(run: Run) -> None:
     }
     teachers = {name: _teacher(run, name, config, gold, histories, users) for name, config in configs.items()}
     staff = Staff(**teachers)
-    answers = ask_teachers(gold, users, staff)
+    answers = ask_teachers(labels, users, staff)
     _write(folder / "teachers.parquet", answers)
-    bands = band_tags(answers, gold, users, staff.stronger.name)
+    bands = band_tags(answers, labels, users, staff.stronger.name)
     _write(folder / "bands.parquet", bands)
     counts = {
         "users": len(users),
@@ -94,11 +91,24 @@ def run_teachers(run: Run) -> None:
         "unlabelled_duplicates": len(duplicates.keys() & set(splits.unlabelled)),
         "labels": dict(sorted(Counter(bands["difficulty"].to_list()).items())),
         "bands": _bands(bands),
+        "true": true_shares(labels, gold, bands),
         "teachers": {name: teacher.stats() for name, teacher in teachers.items()},
     }
     write_json(folder / "counts.json", counts)
     run.reporter.say(f"teachers: {len(users)} users, {len(duplicates)} left out as duplicates of others")
     run.reporter.say(f"teachers: user-tags {json.dumps(counts['bands'])}")
+    run.reporter.say(f"teachers: labels that are true, by band {json.dumps(counts['true'])}")
+
+
+def _rule_labels(directory: Path, gold: Gold, users: Sequence[str]) -> dict[str, dict[str, GoldTag]]:
+    """What rules that know the shops of the simulation read off the raw logs of `users`."""
+    rules = read_tags(load_events(directory, users), simulation_knowledge(directory / "events"))
+    return rule_labels(gold, rules, users)
+
+
+def load_labels(directory: Path) -> dict[str, dict[str, GoldTag]]:
+    """The labels that SFT teaches, by user and tag."""
+    return read_gold(directory / "sft" / "labels" / "labels.parquet")
 
 
 def run_pilot(run: Run) -> None:
@@ -123,7 +133,7 @@ def run_pilot(run: Run) -> None:
 def run_curriculum(run: Run) -> None:
     """What the base model knows, and the lessons of the three stages, into `sft/data/`."""
     recipe, directory = run.recipe, run.directory
-    gold, histories = load_gold(directory), load_histories(directory)
+    gold, histories = load_labels(directory), load_histories(directory)
     duplicates = pl.read_parquet(directory / "sft" / "labels" / "duplicates.parquet")["user_id"].to_list()
     unlabelled = sorted(set(load_splits(directory).unlabelled).difference(duplicates))
     data = directory / "sft" / "data"
@@ -237,13 +247,13 @@ def _read(text: str, tags: Sequence[str], history_lines: int) -> TagValues | Non
     return {name: tag.values for name, tag in answer.tags.items()} if isinstance(answer, Answer) else None
 
 
-def _labels(gold: Gold, users: Sequence[str]) -> pl.DataFrame:
+def _labels(labels: Gold, users: Sequence[str]) -> pl.DataFrame:
     rows = [
-        (user, tag, list(gold[user][tag].values), list(gold[user][tag].event_ids), gold[user][tag].difficulty)
+        {**asdict(labels[user][tag]), "user_id": user, "tag": tag}
         for user in users
-        for tag in in_order(gold[user])
+        for tag in in_order(labels[user])
     ]
-    return pl.DataFrame(rows, schema=LABEL_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=GOLD_SCHEMA)
 
 
 def _bands(bands: pl.DataFrame) -> dict[str, int]:
