@@ -29,34 +29,14 @@ LEVELS = ("plain", "hard")
 PARTS = ("development", "held_out")
 UNSAID = "unsaid"
 
+_PLACES = ("they", "their", "them", "themself", "mother", "wife", "girlfriend")
 _WORDS = {
-    "female": dict(
-        they="she",
-        their="her",
-        them="her",
-        themself="herself",
-        mother="mother",
-        wife="husband",
-        girlfriend="boyfriend",
-    ),
-    "male": dict(
-        they="he",
-        their="his",
-        them="him",
-        themself="himself",
-        mother="father",
-        wife="wife",
-        girlfriend="girlfriend",
-    ),
-    UNSAID: dict(
-        they="they",
-        their="their",
-        them="them",
-        themself="themselves",
-        mother="parent",
-        wife="spouse",
-        girlfriend="companion",
-    ),
+    person: dict(zip(_PLACES, words.split(), strict=True))
+    for person, words in {
+        "female": "she her her herself mother husband boyfriend",
+        "male": "he his him himself father wife girlfriend",
+        UNSAID: "they their them themselves parent spouse companion",
+    }.items()
 }
 _SHOWS_GENDER = re.compile(r"\{(?:they|their|them|themself|mother)\}", re.IGNORECASE)
 _IMPLIED = {

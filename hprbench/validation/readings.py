@@ -1,7 +1,8 @@
 """Summaries that models wrote, each read by one reader of the project before the extractor was run on it.
 
 The reader noted for every tag the values that a text gives to the user, those of garbled sentences where
-their sense is plain; of values that exclude each other, both. No rule was written or changed by these texts.
+their sense is plain; of values that exclude each other, both. No rule was written by a text of these; their
+figures by tag and commonest mistakes, as values, were seen while rules were mended.
 
 A line of `readings.jsonl` is `{"arm", "text", "stated"}`. Half of the texts are of a small model trained on
 the project's own sentences, drawn by a seed; half are the first 50 that a pretrained chat model wrote about

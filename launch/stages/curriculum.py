@@ -91,13 +91,14 @@ def run_teachers(run: Run) -> None:
         "unlabelled_duplicates": len(duplicates.keys() & set(splits.unlabelled)),
         "labels": dict(sorted(Counter(bands["difficulty"].to_list()).items())),
         "bands": _bands(bands),
-        "true": true_shares(labels, gold, bands),
+        "true": None if recipe.log.input else true_shares(labels, gold, bands),
         "teachers": {name: teacher.stats() for name, teacher in teachers.items()},
     }
     write_json(folder / "counts.json", counts)
     run.reporter.say(f"teachers: {len(users)} users, {len(duplicates)} left out as duplicates of others")
     run.reporter.say(f"teachers: user-tags {json.dumps(counts['bands'])}")
-    run.reporter.say(f"teachers: labels that are true, by band {json.dumps(counts['true'])}")
+    if counts["true"]:
+        run.reporter.say(f"teachers: labels that are true, by band {json.dumps(counts['true'])}")
 
 
 def _rule_labels(directory: Path, gold: Gold, users: Sequence[str]) -> dict[str, dict[str, GoldTag]]:
