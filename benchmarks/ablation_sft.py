@@ -68,7 +68,9 @@ QUESTIONS = {
 
 NUMBERS = {
     "avg_at_k": "avg_at_k",
+    "maj_at_k": "maj_at_k",
     "macro_f1": "macro_f1",
+    "maj_macro_f1": "maj_macro_f1",
     "format": "format_rate",
     "acc_ex": "acc_ex",
     "cov_ex": "cov_ex",
@@ -76,17 +78,21 @@ NUMBERS = {
 }
 """Numbers of an arm, by the metric that they are."""
 
+TRACKS = {"tags": "Avg@k", "votes": "Maj@k", "summaries": "Acc_Ex"}
+"""What users are compared in, by field of `Result`."""
+
 SHARED = "teachers"
 """Last stage that all arms of a seed share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was measured of one arm with one seed; `tags` and `summaries` are shares by user."""
+    """What was measured of one arm with one seed; `tags`, `votes` and `summaries` are shares by user."""
 
     numbers: dict[str, float | None]
     by_difficulty: dict[str, float]
     tags: dict[str, float]
+    votes: dict[str, float]
     summaries: dict[str, float]
 
 
@@ -122,6 +128,7 @@ def _result(tallies: Tallies, benchmark: Benchmark) -> Result:
         numbers={name: None if found is None else found.value for name, found in shares.items()},
         by_difficulty={kind: found.value for kind, found in kinds["avg_at_k"]["difficulty"].items()},
         tags=tallies["avg_at_k"].per_user(),
+        votes=tallies["maj_at_k"].per_user(),
         summaries=tallies["acc_ex"].per_user() if "acc_ex" in tallies else {},
     )
 
@@ -163,7 +170,7 @@ def compare(seeds: Mapping[int, Mapping[str, Result]]) -> dict[str, Any]:
                 {seed: getattr(results[better], track) for seed, results in both.items()},
                 {seed: getattr(results[worse], track) for seed, results in both.items()},
             )
-            for track in ("tags", "summaries")
+            for track in TRACKS
         }
     return {"seeds": sorted(seeds), "arms": table, "questions": answers}
 
@@ -200,7 +207,7 @@ def _difference(
 
 def show(found: Mapping[str, Any], console: Console) -> None:
     """Print both tables."""
-    columns = ["avg_at_k", "macro_f1", "acc_ex", "cov_ex", "halluc_ex", "format"]
+    columns = ["avg_at_k", "maj_at_k", "macro_f1", "maj_macro_f1", "acc_ex", "cov_ex", "halluc_ex", "format"]
     columns += ["explicit", "implicit", "temporal", "trap"]
     table = Table(title=f"means over seeds {', '.join(map(str, found['seeds']))}")
     for heading in ("arm", *columns):
@@ -210,10 +217,10 @@ def show(found: Mapping[str, Any], console: Console) -> None:
         table.add_row(arm, *["-" if value is None else f"{value:.3f}" for value in values])
     console.print(table)
     table = Table(title="differences, paired by user, with 95 % intervals; in brackets seed by seed")
-    for heading in ("", "Avg@k", "Acc_Ex"):
+    for heading in ("", *TRACKS.values()):
         table.add_column(heading)
     for question, tracks in found["questions"].items():
-        table.add_row(question, *[_told(tracks[track]) for track in ("tags", "summaries")])
+        table.add_row(question, *[_told(tracks[track]) for track in TRACKS])
     console.print(table)
 
 

@@ -12,6 +12,7 @@ Halluc_Ex, evidence scores and all intervals are our own and defined here. Nothi
 Array suffixes: U users, T tags (all of the tag table), G groups.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -70,34 +71,48 @@ def is_correct(tag: str, predicted: Values, gold: Values) -> bool:
 
 
 def score_tags(predictions: TagPredictions, gold: Gold) -> Tallies:
-    """The tag track for the users of `predictions`: avg_at_k, non_na, macro_f1, format_rate.
+    """The tag track for the users of `predictions`: avg_at_k, non_na, macro_f1, their votes, format_rate.
 
     avg_at_k is the mean correctness over runs and users, macro over the tags that are known; non_na the same
-    over the cases whose gold has a value; format_rate the share of well-formed runs. Raises ValueError when
-    there are no users, k differs between users, or gold knows no tag of a user.
+    over the cases whose gold has a value; maj_at_k and maj_macro_f1 are avg_at_k and macro_f1 of each user's
+    `vote`; format_rate the share of well-formed runs. Raises ValueError when there are no users, k differs
+    between users, or gold knows no tag of a user.
 
     Example:
         share_of(score_tags({"u1": [{"gender": ("female",), …}, None]}, gold)["avg_at_k"], seed=0).value
     """
     k = runs_each(predictions)
     users = _known_users(predictions, gold)
-    correct_UT, known_UT, valued_UT = (np.zeros((len(users), len(TAG_NAMES))) for _ in range(3))
-    for row, user in enumerate(users):
-        for column, tag in enumerate(TAG_NAMES):
-            if tag in gold[user]:
-                truth = gold[user][tag]
-                known_UT[row, column] = 1
-                valued_UT[row, column] = not truth.is_na
-                correct_UT[row, column] = _share_correct(predictions[user], tag, truth.values)
-    equal_T = np.ones(len(TAG_NAMES))
-    avg_at_k = Tally(users=users, hits_UG=correct_UT, cases_UG=known_UT, weights_G=equal_T)
+    valued_UT = np.array(
+        [[tag in gold[user] and not gold[user][tag].is_na for tag in TAG_NAMES] for user in users], float
+    )
+    avg_at_k = _correct(predictions, gold, users)
+    votes = {user: [vote(predictions[user])] for user in users}
     well_U = [sum(run is not None for run in predictions[user]) for user in users]
     return {
         "avg_at_k": avg_at_k,
         "non_na": avg_at_k.where(valued_UT),
+        "maj_at_k": _correct(votes, gold, users),
         "macro_f1": _macro_f1(predictions, gold, users),
+        "maj_macro_f1": _macro_f1(votes, gold, users),
         "format_rate": pooled(users, well_U, [k] * len(users)),
     }
+
+
+def vote(runs: Sequence[Mapping[str, Values] | None]) -> Mapping[str, Values] | None:
+    """One answer out of a user's runs: of every tag what most well-formed runs say.
+
+    Of equals what was said first; None when no run is well formed. This is self-consistency
+    (Wang et al., arXiv 2203.11171), a tag at a time.
+    """
+    read = [run for run in runs if run is not None]
+    voted: dict[str, Values] = {}
+    for tag in dict.fromkeys(tag for run in read for tag in run):
+        said = [run[tag] for run in read if tag in run]
+        counts = Counter(value_set(tag, values) for values in said)
+        # `max` keeps the first of equals.
+        voted[tag] = max(said, key=lambda values: counts[value_set(tag, values)])
+    return voted if read else None
 
 
 def runs_each(predictions: Mapping[str, Sequence[object]]) -> int:
@@ -113,6 +128,16 @@ def _known_users(users: Mapping[str, object], gold: Gold) -> tuple[str, ...]:
         if not gold.get(user):
             raise ValueError(f"gold knows nothing of user {user}")
     return tuple(users)
+
+
+def _correct(predictions: TagPredictions, gold: Gold, users: tuple[str, ...]) -> Tally:
+    correct_UT, known_UT = np.zeros((len(users), len(TAG_NAMES))), np.zeros((len(users), len(TAG_NAMES)))
+    for row, user in enumerate(users):
+        for column, tag in enumerate(TAG_NAMES):
+            if tag in gold[user]:
+                known_UT[row, column] = 1
+                correct_UT[row, column] = _share_correct(predictions[user], tag, gold[user][tag].values)
+    return Tally(users=users, hits_UG=correct_UT, cases_UG=known_UT, weights_G=np.ones(len(TAG_NAMES)))
 
 
 def _share_correct(runs: Sequence[Mapping[str, Values] | None], tag: str, gold: Values) -> float:

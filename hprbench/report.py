@@ -127,10 +127,20 @@ def columns(k: int) -> tuple[Column, ...]:
             meaning=f"Avg@{k} over users whose history shows the tag, so that answering NA earns nothing.",
         ),
         Column(
+            key="maj_at_k",
+            heading=f"Maj@{k}",
+            meaning=f"Avg@{k} of one answer a user: of every tag what most of the {k} runs say.",
+        ),
+        Column(
             key="macro_f1",
             heading="Macro-F1",
             meaning="F1 averaged over the values of a tag and then over tags: rare values weigh as much as "
             "frequent ones.",
+        ),
+        Column(
+            key="maj_macro_f1",
+            heading="Maj. F1",
+            meaning=f"Macro-F1 of what most of the {k} runs say.",
         ),
         Column(
             key="format_rate",

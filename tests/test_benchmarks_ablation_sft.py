@@ -17,6 +17,7 @@ def result(shift: float, users: str = "abcd") -> Result:
         numbers={"avg_at_k": shift, "macro_f1": shift, "format": 1.0, "acc_ex": shift, "cov_ex": None},
         by_difficulty={"trap": shift},
         tags=tags,
+        votes={user: value + shift for user, value in tags.items()},
         summaries=dict(tags),
     )
 
@@ -38,6 +39,9 @@ def test_means_and_differences_by_hand() -> None:
     assert answer["mean"] == pytest.approx(0.4)
     assert answer["by_seed"] == [pytest.approx(0.3), pytest.approx(0.5)]
     assert 0.3 <= answer["interval"][0] < 0.4 < answer["interval"][1] <= 0.5
+    # Votes are made twice as different.
+    votes = found["questions"]["stage 1 over format alone"]["votes"]
+    assert votes["by_seed"] == [pytest.approx(0.6), pytest.approx(1.0)]
     # Nothing was measured of the whole curriculum.
     assert found["questions"]["whole over TF-IDF + LR"]["tags"] is None
 

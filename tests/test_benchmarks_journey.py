@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import f1_score
 
-from benchmarks.journey import BALANCED, FOLD_STAGES, OURS, PREDICTIONS, measured
+from benchmarks.journey import BALANCED, FOLD_STAGES, OURS, PREDICTIONS, VOTED, measured
 from launch.pipeline import open_run, run_stages
 from launch.progress import Reporter
 from launch.recipe import load_recipe
@@ -41,6 +41,9 @@ def test_accuracy_and_macro_f1_of_a_tag() -> None:
     assert found["readers"][OURS]["accuracy"]["value"] == 0.6667
     # Over both runs: cat 2·2 / (4 + 2), dog 2·2 / (2 + 3).
     assert found["readers"][OURS]["macro_f1"]["value"] == round((4 / 6 + 4 / 5) / 2, 4)
+    # By vote: of a's two answers the first, of b's the one that can be read.
+    assert found["readers"][VOTED]["accuracy"]["value"] == 1.0
+    assert found["minus_lr"][VOTED]["accuracy"]["value"] == 0.3333
 
 
 def test_with_one_run_each_the_f1_is_that_of_scikit_learn() -> None:
@@ -57,14 +60,14 @@ def test_with_one_run_each_the_f1_is_that_of_scikit_learn() -> None:
     low, high = ours["accuracy"]["interval"]
     # As the normal approximation has it, about.
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(share * (1 - share) / 60), rel=0.1)
-    assert found["ours_minus_lr"]["macro_f1"]["value"] == round(f1 - 1, 4)
+    assert found["minus_lr"][OURS]["macro_f1"]["value"] == round(f1 - 1, 4)
 
 
 def test_readers_are_paired_over_the_same_households() -> None:
     found = measured({OURS: SAID, BALANCED: SAID}, GOLD)
     assert {tag: one["households"] for tag, one in found.items()} == {"gender": 2, "pet": 3}
     for one in found.values():
-        assert one["ours_minus_lr"]["accuracy"] == {"value": 0.0, "interval": [0.0, 0.0]}
+        assert one["minus_lr"][OURS]["accuracy"] == {"value": 0.0, "interval": [0.0, 0.0]}
         assert one["readers"][OURS] == one["readers"][BALANCED]
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 from hprbench.breakdown import length_medians, parts_of
 from hprbench.candidates import stratify
 from hprbench.intervals import Tally, difference_of, paired_interval, pooled, share_of
-from hprbench.metrics import compression, is_correct, score_evidence, score_summaries, score_tags
+from hprbench.metrics import compression, is_correct, score_evidence, score_summaries, score_tags, vote
 from records.history import HistoryLine, SemanticHistory
 from records.tags import GIVEN, TAG, TAG_NAMES, GoldTag
 
@@ -99,6 +99,33 @@ def test_tag_track():
     assert value(tallies["non_na"]) == pytest.approx((0.25 + 0.5 + 0.5) / 3)
     # 3 of 4 responses are well formatted.
     assert value(tallies["format_rate"]) == 0.75
+
+
+def test_the_vote_is_what_most_runs_say_of_each_tag():
+    cat, dog, none = {"pet": ("cat",)}, {"pet": ("dog",)}, {"pet": ()}
+    assert vote([dog, cat, None, cat]) == cat
+    assert vote([none, cat, none]) == none
+    # Of equals, what was said first.
+    assert vote([dog, cat]) == dog
+    # Values are compared as they are scored: order and case of open tags do not matter.
+    assert vote([{"interests": ("Tea",)}, {"interests": ("Go", "tea")}, {"interests": ("tea", "go")}]) == {
+        "interests": ("Go", "tea")
+    }
+    # A tag that few runs name is still voted on among them.
+    assert vote([cat, {"gender": ("male",)}]) == {"pet": ("cat",), "gender": ("male",)}
+    assert vote([None, None]) is None
+
+
+def test_scores_of_the_vote_by_hand():
+    gold = {"u1": {"pet": gold_user("u1", {"pet": ("cat",)})["pet"]}}
+    cat, dog = {"pet": ("cat",)}, {"pet": ("dog",)}
+    tallies = score_tags({"u1": [cat, cat, dog, None]}, gold)
+    assert value(tallies["avg_at_k"]) == 0.5
+    assert value(tallies["maj_at_k"]) == value(tallies["maj_macro_f1"]) == 1.0
+    # Of one run the vote is that run; of none that can be read, it is wrong.
+    for runs, right in (([dog], 0.0), ([None], 0.0), ([cat], 1.0)):
+        tallies = score_tags({"u1": runs}, gold)
+        assert value(tallies["avg_at_k"]) == value(tallies["maj_at_k"]) == right
 
 
 def test_parts_by_difficulty_and_length():

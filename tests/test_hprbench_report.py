@@ -150,6 +150,8 @@ def test_report_json_has_the_agreed_keys(report, tmp_path):
     agreed |= {
         "compression",
         "non_na",
+        "maj_at_k",
+        "maj_macro_f1",
         "evidence_precision",
         "evidence_recall",
         "bleu",
