@@ -1,5 +1,7 @@
 """What each part of the SFT curriculum is worth: arms of equal token budgets, on the same users.
 
+    python -m benchmarks.ablation_sft --seeds 0 --out runs/ablation &
+    python -m benchmarks.ablation_sft --seeds 1 --out runs/ablation
     python -m benchmarks.ablation_sft --seeds 0 1 2 --out runs/ablation
 
 Arms of a seed share its users, histories, tokenizer and teachers' answers (`OUT/seedN/base`); each is a run
