@@ -20,8 +20,10 @@ from torch import nn
 
 from actors.supervision import wait_for, wait_for_all
 from actors.weights import buckets
+from lm.attention import ATTENTION, AttentionPlan, packed_attention
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport
-from lm.packing import ATTENTION, Segment, Tree, first_fit, pack, packed_attention, position_ids
+from lm.packing import Segment, Tree, first_fit, pack, position_ids
+from lm.scoring import Ask, ScoringHead, TokenScores, token_scores
 from records.config import LearnerConfig
 
 MUON_LR_SCALE, EMBEDDING_LR_SCALE = 7.0, 100.0
@@ -38,33 +40,47 @@ CPU_ENVIRONMENT = {
 }
 
 
-class TokenLogits(nn.Module):
-    """A causal language model that computes logits only where a batch asks for them."""
+class TokenScorer(nn.Module):
+    """A causal language model that scores the tokens that a batch asks for."""
 
     network: Any
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
+        network.lm_head = ScoringHead.of(network.lm_head)
 
     def forward(
-        self, input_ids_T: torch.Tensor, segments: Sequence[Segment], positions_N: torch.Tensor
-    ) -> torch.Tensor:
-        """Logits_NV in float32 at `positions_N` of a row of packed segments."""
+        self,
+        input_ids_T: torch.Tensor,
+        segments: Sequence[Segment],
+        positions_N: torch.Tensor,
+        targets_N: torch.Tensor,
+        ask: Ask,
+    ) -> tuple[torch.Tensor, ...]:
+        """What a `ScoringHead` finds at `positions_N` of a row of packed segments."""
         hidden_1TD = self.network.model(
             input_ids=input_ids_T[None],
             position_ids=torch.from_numpy(position_ids(segments)).to(input_ids_T.device)[None],
-            segments=segments,
+            plan=AttentionPlan.of(segments, input_ids_T.device),
             use_cache=False,
         ).last_hidden_state
         # A shared prompt's last position occurs several times. Unlike indexing, `embedding` adds up the
         # gradients of equal positions in a fixed order, whatever the number of threads.
         hidden_ND = torch.nn.functional.embedding(positions_N, hidden_1TD[0])
-        logits_NV: torch.Tensor = self.network.lm_head(hidden_ND).float()
-        return logits_NV
+        return self.network.lm_head(hidden_ND, targets_N, ask)  # type: ignore[no-any-return]
 
 
-def load_network(model_dir: Path, dtype: torch.dtype) -> TokenLogits:
+def run_scorer(scorer: nn.Module, batch: TokenBatch, ask: Ask, device: torch.device) -> TokenScores:
+    """The scores of a batch by a `TokenScorer`, or by DeepSpeed's engine around one."""
+    ids_T, positions_N, targets_N = (
+        torch.from_numpy(array).to(device)
+        for array in (batch.input_ids_T, batch.positions_N, batch.targets_N)
+    )
+    return token_scores(scorer(ids_T, batch.segments, positions_N, targets_N, ask), ask)
+
+
+def load_network(model_dir: Path, dtype: torch.dtype) -> TokenScorer:
     """The causal language model in `model_dir`, reading packed rows."""
     from transformers import AttentionInterface, AutoModelForCausalLM
 
@@ -72,16 +88,16 @@ def load_network(model_dir: Path, dtype: torch.dtype) -> TokenLogits:
     network = AutoModelForCausalLM.from_pretrained(
         model_dir, dtype=dtype, attn_implementation=ATTENTION, local_files_only=True
     )
-    return TokenLogits(network)
+    return TokenScorer(network)
 
 
-def recompute_activations(module: TokenLogits) -> None:
+def recompute_activations(module: TokenScorer) -> None:
     """Have the backward pass compute the activations of every layer again instead of keeping them."""
     module.network.gradient_checkpointing_enable({"use_reentrant": False})
     module.train()  # what is loaded is in evaluation mode, in which they are kept all the same
 
 
-def _parameter_groups(module: TokenLogits, optimizer: str) -> list[Any]:
+def _parameter_groups(module: TokenScorer, optimizer: str) -> list[Any]:
     if optimizer != "muon":
         return list(module.parameters())
     embeddings = list(module.network.get_input_embeddings().parameters())
@@ -102,7 +118,7 @@ class LearnerRank:
         self.model_dir = model_dir
         self.config = config
         self.rank = rank
-        self._reference: TokenLogits | None = None
+        self._reference: TokenScorer | None = None
 
     def address(self) -> str:
         """HOST:PORT on this rank's machine that is free for the others to meet at."""
@@ -165,21 +181,14 @@ class LearnerRank:
             backend, store=rendezvous, rank=rank, world_size=world, timeout=timeout
         )
 
-    def _policy(self, batch: TokenBatch) -> torch.Tensor:
-        return self.engine(*self._tensors(batch))  # type: ignore[no-any-return]
+    def _policy(self, batch: TokenBatch, ask: Ask) -> TokenScores:
+        return run_scorer(self.engine, batch, ask, self.device)
 
-    def _tensors(self, batch: TokenBatch) -> tuple[torch.Tensor, Sequence[Segment], torch.Tensor]:
-        return (
-            torch.from_numpy(batch.input_ids_T).to(self.device),
-            batch.segments,
-            torch.from_numpy(batch.positions_N).to(self.device),
-        )
-
-    def _reference_policy(self, batch: TokenBatch) -> torch.Tensor:
+    def _reference_policy(self, batch: TokenBatch, ask: Ask) -> TokenScores:
         if self._reference is None:
             reference = load_network(self.model_dir, self.dtype)
             self._reference = reference.to(self.device).eval().requires_grad_(False)
-        return self._reference(*self._tensors(batch))  # type: ignore[no-any-return]
+        return run_scorer(self._reference, batch, ask, self.device)
 
     def update(
         self, minibatches: list[list[Any]], normalisers: list[float], objective: Objective, lr: float
@@ -249,8 +258,7 @@ class LearnerRank:
                 input_ids_T=ids_T, segments=segments, positions_N=positions_N, targets_N=targets_N
             )
             with torch.no_grad():
-                logprobs_NV = torch.log_softmax(self._policy(batch), dim=-1)
-            picked_N = logprobs_NV.gather(1, torch.from_numpy(targets_N).to(self.device)[:, None])[:, 0]
+                picked_N = self._policy(batch, Ask()).logprobs_N
             cuts = np.cumsum([len(span) for span in spans])[:-1]
             for i, values in zip(indices, np.split(picked_N.double().cpu().numpy(), cuts), strict=True):
                 results[i] = values

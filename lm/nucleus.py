@@ -15,6 +15,15 @@ def nucleus(logits_NV: torch.Tensor, top_p: float) -> torch.Tensor:
     return mask_NV
 
 
+def nucleus_mask(logits_NV: torch.Tensor, targets_N: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The nucleus of each position, and the target.
+
+    The sampled token belongs to it by construction: the sampler chose it, so rounding on this side must
+    not exclude it.
+    """
+    return nucleus(logits_NV, top_p).scatter(1, targets_N[:, None], True)
+
+
 def _among(logits_NV: torch.Tensor, top_p: float, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The nucleus as far as it lies among the `count` likeliest tokens, and whether that is all of it."""
     top_NC, order_NC = logits_NV.topk(count, dim=-1)

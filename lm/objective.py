@@ -10,13 +10,14 @@ import numpy.typing as npt
 import torch
 
 from lm.packing import Segment
+from lm.scoring import Ask, TokenScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBatch:
     """One row of packed sequences and the token predictions in it that count.
 
-    `input_ids_T` (int64) consists of `segments`; the logits at `positions_N` predict `targets_N`. Several
+    `input_ids_T` (int64) consists of `segments`; what stands at `positions_N` predicts `targets_N`. Several
     positions may be the same: where a prompt is shared, its last token predicts each response's first.
     """
 
@@ -35,9 +36,9 @@ def empty_tokens() -> TokenBatch:
 
 
 class Policy(Protocol):
-    """A network as objectives see it: logits_NV (float32) at the batch's positions."""
+    """A network as objectives see it: what it says of the batch's targets."""
 
-    def __call__(self, batch: TokenBatch) -> torch.Tensor: ...
+    def __call__(self, batch: TokenBatch, ask: Ask) -> TokenScores: ...
 
 
 Metrics = dict[str, float]

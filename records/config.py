@@ -308,6 +308,9 @@ class LossConfig:
     )
     kl_beta: float = opt(0.0, "Weight of the KL to the reference model; 0 keeps no reference.", low=0)
     kl_bias_correction: bool = opt(False, "Multiply the k3 estimate by the ratio current / proximal.")
+    entropy: bool = opt(
+        False, "Tell the policy's entropy as well: another pass over the logits of every position."
+    )
     scale_by_std: bool = opt(True, "Divide advantages by the deviation of the group; off is Dr.GRPO.")
 
 

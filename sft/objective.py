@@ -14,6 +14,7 @@ import torch
 
 from lm.objective import Metrics, Policy, TokenBatch, empty_tokens
 from lm.packing import Tree, first_fit, pack
+from lm.scoring import Ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +140,8 @@ class SFTObjective:
 
     def loss(self, policy: Policy, batch: SFTMicroBatch, prepared: None) -> tuple[torch.Tensor, Metrics]:
         """Sum over positions of weight × −log p(target)."""
-        logits_NV = policy(batch.tokens)
-        device = logits_NV.device
-        targets_N = torch.from_numpy(batch.tokens.targets_N).to(device)
-        losses_N = torch.nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
+        losses_N = -policy(batch.tokens, Ask()).logprobs_N
+        device = losses_N.device
         is_answer_N = torch.from_numpy(batch.is_answer_N).to(device)
         metrics = {
             "answer_loss": float(losses_N.detach()[is_answer_N].sum()),

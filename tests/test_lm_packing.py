@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AttentionInterface, Qwen3Config, Qwen3ForCausalLM
 
-from actors.learner import TokenLogits
-from lm.packing import ATTENTION, Segment, Tree, first_fit, pack, packed_attention, position_ids
+from actors.learner import TokenScorer, run_scorer
+from lm.attention import ATTENTION, AttentionPlan, packed_attention
+from lm.objective import TokenBatch
+from lm.packing import Segment, Tree, first_fit, pack, position_ids
+from lm.scoring import Ask
 
 torch.set_num_threads(1)
 
@@ -112,9 +115,9 @@ def test_log_probs_and_gradients_are_those_of_the_sequences_one_by_one(
     network.zero_grad()
     ids_T, segments, places = pack(trees)
     positions_N = np.concatenate([positions for place in places for positions in place.positions])
-    logits_NV = TokenLogits(network)(torch.from_numpy(ids_T), segments, torch.from_numpy(positions_N))
-    targets_N = torch.tensor([token for tree in trees for response in tree.responses for token in response])
-    packed_N = torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]
+    targets_N = np.array([token for tree in trees for response in tree.responses for token in response])
+    batch = TokenBatch(input_ids_T=ids_T, segments=segments, positions_N=positions_N, targets_N=targets_N)
+    packed_N = run_scorer(TokenScorer(network), batch, Ask(), torch.device("cpu")).logprobs_N
     (packed_N * weights).sum().backward()
 
     assert (packed_N - torch.cat(apart)).abs().max() < 1e-5
@@ -131,15 +134,21 @@ def test_gradients_are_the_same_bits_whatever_the_threads_do() -> None:
     network.set_attn_implementation(ATTENTION)
     tree = Tree(prompt_ids=[1, 2, 3], responses=[[4 + i % 40] for i in range(1200)])
     ids_T, segments, (place,) = pack([tree])
-    positions_N = torch.from_numpy(np.concatenate(place.positions))
-    weights_NV = torch.randn(len(positions_N), VOCABULARY, generator=torch.Generator().manual_seed(0))
+    positions_N = np.concatenate(place.positions)
+    batch = TokenBatch(
+        input_ids_T=ids_T,
+        segments=segments,
+        positions_N=positions_N,
+        targets_N=np.concatenate(tree.responses),
+    )
+    scorer = TokenScorer(network)
+    weights_N = torch.randn(len(positions_N), generator=torch.Generator().manual_seed(0))
     torch.set_num_threads(2)
     try:
         gradients = set()
         for _ in range(4):
             network.zero_grad()
-            logits_NV = TokenLogits(network)(torch.from_numpy(ids_T), segments, positions_N)
-            (logits_NV * weights_NV).sum().backward()
+            (run_scorer(scorer, batch, Ask(), torch.device("cpu")).logprobs_N * weights_N).sum().backward()
             embedding = network.get_input_embeddings().weight.grad
             assert embedding is not None
             gradients.add(embedding.numpy().tobytes())
@@ -156,9 +165,9 @@ def test_nothing_to_predict_is_refused(trees: tuple[list[int], list[list[int]]])
 
 def test_attention_that_is_more_than_causal_is_refused() -> None:
     heads = torch.zeros(1, 1, 2, 4)
-    segments = (Segment(length=2),)
+    plan = AttentionPlan.of((Segment(length=2),), heads.device)
     layer = torch.nn.Identity()
     for feature in ({"sliding_window": 2}, {"dropout": 0.1}, {"softcap": 30.0}):
         with pytest.raises(ValueError, match=f"knows no {next(iter(feature))}"):
-            packed_attention(layer, heads, heads, heads, None, segments=segments, **feature)
-    assert packed_attention(layer, heads, heads, heads, None, segments=segments)[0].shape == (1, 2, 1, 4)
+            packed_attention(layer, heads, heads, heads, None, plan=plan, **feature)
+    assert packed_attention(layer, heads, heads, heads, None, plan=plan)[0].shape == (1, 2, 1, 4)

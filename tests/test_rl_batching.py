@@ -5,7 +5,6 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lm.objective import TokenBatch
 from lm.packing import Segment
 from records.config import FilterConfig, LossConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
@@ -13,6 +12,7 @@ from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
 from rl.filters import judge
 from rl.loss import DFGRPOObjective, Prepared, RLMicroBatch
+from tests.policies import CausalSum
 
 torch.set_num_threads(1)
 VOCABULARY = 60
@@ -146,27 +146,8 @@ def test_under_a_prompt_beyond_the_limit_responses_are_counted_without_it() -> N
     assert [micro.tokens.input_ids_T.tolist() for micro in micros] == [[1, 2, 3, 11, 12, 13]]
 
 
-class CausalSum(torch.nn.Module):
-    """Logits from the running sum of embeddings: causal, and blind to what follows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        weights = 0.3 * torch.randn(VOCABULARY, VOCABULARY, generator=generator, dtype=torch.float64)
-        self.table = torch.nn.Parameter(weights)
-
-    def forward(self, batch: TokenBatch) -> torch.Tensor:
-        sums: list[torch.Tensor] = []
-        lengths = [segment.length for segment in batch.segments]
-        rows = self.table[torch.from_numpy(batch.input_ids_T)].split(lengths)
-        for segment, row in zip(batch.segments, rows, strict=True):
-            before = 0.0 if segment.parent is None else sums[segment.parent][-1]
-            sums.append(row.cumsum(dim=0) + before)
-        return torch.cat(sums)[torch.from_numpy(batch.positions_N)]
-
-
 def _loss_and_gradient(micros: tuple[RLMicroBatch, ...]) -> tuple[float, npt.NDArray[np.float64]]:
-    model = CausalSum()
+    model = CausalSum(VOCABULARY, 0.3)
     objective = DFGRPOObjective(LossConfig(), temperature=0.8, top_p=0.95)
     total = torch.zeros((), dtype=torch.float64)
     for micro in micros:

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from lm.nucleus import nucleus_mask
 from lm.objective import TokenBatch
 from lm.packing import Segment
+from lm.scoring import Ask, TokenScores
 from records.config import LossConfig
-from rl.loss import Behaviour, DFGRPOObjective, Prepared, RLMicroBatch, nucleus_mask
+from rl.loss import DFGRPOObjective, Prepared, RLMicroBatch
+from tests.policies import scores_of
 
 torch.set_num_threads(1)
 LN2 = math.log(2)
@@ -27,8 +30,8 @@ class Table:
         logits = power * torch.tensor(probabilities, dtype=torch.float64).log()
         self.logits_NV = logits.requires_grad_()
 
-    def __call__(self, batch: TokenBatch) -> torch.Tensor:
-        return self.logits_NV
+    def __call__(self, batch: TokenBatch, ask: Ask) -> TokenScores:
+        return scores_of(self.logits_NV, batch, ask)
 
     @property
     def gradient(self) -> list[list[float]]:
@@ -57,12 +60,12 @@ def _batch(
 
 
 def _objective(temperature: float = 1.0, top_p: float = 1.0, **loss: Any) -> DFGRPOObjective:
-    return DFGRPOObjective(replace(LossConfig(), **loss), temperature=temperature, top_p=top_p)
+    return DFGRPOObjective(replace(LossConfig(entropy=True), **loss), temperature=temperature, top_p=top_p)
 
 
 def _prepared(proximal: list[float], reference: list[float] | None = None) -> Prepared:
     return Prepared(
-        behaviour=Behaviour(logprobs_N=torch.tensor(proximal, dtype=torch.float64).log(), nucleus_NV=None),
+        behaviour=TokenScores(logprobs_N=torch.tensor(proximal, dtype=torch.float64).log()),
         reference_logprobs_N=torch.tensor(reference, dtype=torch.float64).log() if reference else None,
     )
 

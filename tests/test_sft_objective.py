@@ -1,6 +1,7 @@
 """The SFT objective: positions and weights by hand, and a loss that does not see the grouping."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,30 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm.objective import TokenBatch
 from sft.objective import SFTExample, SFTMicroBatch, SFTObjective, empty_micro_batch, sft_micro_batches
+from tests.policies import CausalSum, scores_of
 
 torch.set_num_threads(1)
 VOCABULARY = 7
-
-
-class CausalSum(torch.nn.Module):
-    """Logits from the running sum of embeddings: causal, and blind to what follows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        weights = torch.randn(VOCABULARY, VOCABULARY, generator=generator, dtype=torch.float64)
-        self.table = torch.nn.Parameter(weights)
-
-    def forward(self, batch: TokenBatch) -> torch.Tensor:
-        lengths = [segment.length for segment in batch.segments]
-        sums: list[torch.Tensor] = []
-        rows = self.table[torch.from_numpy(batch.input_ids_T)].split(lengths)
-        for segment, row in zip(batch.segments, rows, strict=True):
-            before = 0.0 if segment.parent is None else sums[segment.parent][-1]
-            sums.append(row.cumsum(dim=0) + before)
-        return torch.cat(sums)[torch.from_numpy(batch.positions_N)]
 
 
 def _example(prompt: tuple[int, ...], response: tuple[int, ...], shared_id: str = "") -> SFTExample:
@@ -76,7 +58,7 @@ def test_loss_by_hand() -> None:
     (micro,), _ = _micros([_example((1, 2), (3,))], 100)
     # The two predictions give their targets (2 and 3) the probabilities 1/2 and 1/4.
     probabilities = torch.tensor([[0.1, 0.1, 0.5, 0.3], [0.25, 0.25, 0.25, 0.25]])
-    loss, metrics = SFTObjective().loss(lambda batch: probabilities.log(), micro, None)
+    loss, metrics = SFTObjective().loss(partial(scores_of, probabilities.log()), micro, None)
     # .5 · ln 2 + 4 · ln 4 = 8.5 ln 2
     assert float(loss) == pytest.approx(8.5 * math.log(2))
     # The metric is the answer's loss without weight.
@@ -86,7 +68,7 @@ def test_loss_by_hand() -> None:
 def _total(
     examples: list[SFTExample], max_tokens: int, history_weight: float = 0.5
 ) -> tuple[float, np.ndarray[Any, Any], dict[str, float]]:
-    model, objective = CausalSum(), SFTObjective()
+    model, objective = CausalSum(VOCABULARY), SFTObjective()
     micros, normaliser = _micros(examples, max_tokens, history_weight)
     total = torch.zeros((), dtype=torch.float64)
     sums = {"normaliser": normaliser}
@@ -165,7 +147,7 @@ def test_sharing_does_not_show(
 
 
 def test_an_empty_micro_batch_adds_nothing() -> None:
-    model = CausalSum()
+    model = CausalSum(VOCABULARY)
     loss, metrics = SFTObjective().loss(model, empty_micro_batch(), None)
     loss.backward()
     assert model.table.grad is not None
@@ -182,5 +164,5 @@ def test_answers_that_weigh_nothing_are_told_all_the_same() -> None:
     (micro,), normaliser = sft_micro_batches(EXAMPLES, history_weight=0.5, answer_weight=0.0, max_tokens=100)
     assert micro.is_answer_N.sum() == 4
     assert normaliser == 1.5
-    _, metrics = SFTObjective().loss(CausalSum(), micro, None)
+    _, metrics = SFTObjective().loss(CausalSum(VOCABULARY), micro, None)
     assert metrics["answer_tokens"] == 4.0

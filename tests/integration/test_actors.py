@@ -14,7 +14,7 @@ import pytest
 import ray
 
 from actors.cluster import check_cpus, ray_cluster
-from actors.learner import LearnerGroup, load_network, recompute_activations
+from actors.learner import LearnerGroup, load_network, recompute_activations, run_scorer
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
@@ -23,6 +23,7 @@ from launch.stages.rl import CheckedPublisher
 from lm.model import create_model
 from lm.objective import TokenBatch, UpdateReport
 from lm.packing import Tree, pack
+from lm.scoring import Ask, TokenScores
 from lm.tokenizer import ChatTokenizer
 from records.config import (
     ClusterConfig,
@@ -48,6 +49,7 @@ from rl.refill import Collected, collect
 from sft.loop import train_stage
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
+from tests.policies import scores_of
 
 SEQUENCES = [tuple(np.random.default_rng(i).integers(5, 250, 40 + i).tolist()) for i in range(4)]
 EXAMPLES = [SFTExample(prompt_ids=s[:20], response_ids=s[20:]) for s in SEQUENCES]
@@ -181,7 +183,7 @@ def test_sampled_logprobs_are_those_of_the_tempered_nucleus(cluster: bool, model
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rl.loss import nucleus_mask
+    from lm.nucleus import nucleus_mask
 
     pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
     prompt = Prompt(
@@ -269,7 +271,10 @@ def test_activations_are_computed_again(model_dir: Path) -> None:
         for layer in module.network.model.layers:
             layer.mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
         ids_T, segments, _ = pack([Tree(prompt_ids=SEQUENCES[0])])
-        module(torch.from_numpy(ids_T), segments, torch.arange(3)).sum().backward()
+        batch = TokenBatch(
+            input_ids_T=ids_T, segments=segments, positions_N=np.arange(3), targets_N=ids_T[1:4]
+        )
+        run_scorer(module, batch, Ask(), torch.device("cpu")).logprobs_N.sum().backward()  # type: ignore[no-untyped-call]
         counts.append(len(calls))
     assert counts == [2, 4]
 
@@ -363,16 +368,19 @@ def test_df_grpo_on_the_learner_is_what_plain_torch_does(
         for (prompt, samples), micro in zip(part, row, strict=True)
     }
 
-    def policy(micro: RLMicroBatch, batch: TokenBatch, of: Any = network) -> torch.Tensor:
+    def logits(micro: RLMicroBatch, of: Any = network) -> torch.Tensor:
         rows = [
             of(torch.tensor([[*prompt, *response]])).logits[0, len(prompt) - 1 : -1]
             for prompt, response in sequences[id(micro)]
         ]
         return torch.cat(rows)
 
+    def policy(micro: RLMicroBatch, batch: TokenBatch, ask: Ask, of: Any = network) -> TokenScores:
+        return scores_of(logits(micro, of), batch, ask)
+
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.0)
     with torch.no_grad():
-        before = torch.log_softmax(policy(micros[0][0], micros[0][0].tokens), -1)
+        before = torch.log_softmax(logits(micros[0][0]), -1)
         prepared = [
             [objective.prepare(partial(policy, m), partial(policy, m, of=frozen), m) for m in part]
             for part in micros
@@ -397,7 +405,7 @@ def test_df_grpo_on_the_learner_is_what_plain_torch_does(
     assert report.metrics["kl"] == pytest.approx(kl, rel=1e-3, abs=1e-6)
     assert (kl > 1e-3) == (minibatches > 1)
     with torch.no_grad():
-        after = torch.log_softmax(policy(micros[0][0], micros[0][0].tokens), -1)
+        after = torch.log_softmax(logits(micros[0][0]), -1)
         assert (after - before).abs().max() > 0.1
         for sequence, logprobs in zip(SEQUENCES, ours, strict=False):
             ids = torch.tensor([sequence])
