@@ -174,19 +174,19 @@ def _cpu_forward(
     q_HTD: torch.Tensor, k_KTD: torch.Tensor, v_KTD: torch.Tensor, call: Call, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """out_HND and lse_HN of a call."""
+    fold = _Fold(len(q_HTD) // len(k_KTD), causal=call.causal)
     outs, lses = [], []
-    for (q0, q1), (k0, k1) in zip(call.queries, call.keys, strict=True):
-        fold = _Fold(q_HTD.shape[0] // k_KTD.shape[0], causal=call.causal)
-        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            fold.queries(q_HTD[:, q0:q1]),
-            fold.keys(k_KTD[:, k0:k1]),
-            fold.keys(v_KTD[:, k0:k1]),
+    for (first, end), (key, key_end) in zip(call.queries, call.keys, strict=True):
+        out_1XND, lse_1XN = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            fold.queries(q_HTD[:, first:end]),
+            fold.keys(k_KTD[:, key:key_end]),
+            fold.keys(v_KTD[:, key:key_end]),
             0.0,
             call.causal,
             scale=scale,
         )
-        outs.append(fold.unfolded(out[0], q1 - q0))
-        lses.append(fold.unfolded(lse[0][..., None], q1 - q0)[..., 0])
+        outs.append(fold.unfolded(out_1XND[0], end - first))
+        lses.append(fold.unfolded(lse_1XN[0, ..., None], end - first)[..., 0])
     return torch.cat(outs, dim=1), torch.cat(lses, dim=1)
 
 
@@ -201,53 +201,49 @@ def _cpu_backward(
     scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of the call's queries, keys and values."""
+    fold = _Fold(len(q_HTD) // len(k_KTD), causal=call.causal)
     found: list[tuple[torch.Tensor, ...]] = []
-    for (q0, q1), (k0, k1) in zip(call.queries, call.keys, strict=True):
-        fold = _Fold(q_HTD.shape[0] // k_KTD.shape[0], causal=call.causal)
-        dq, dk, dv = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-            fold.queries(grad_HTD[:, q0:q1]),
-            fold.queries(q_HTD[:, q0:q1]),
-            fold.keys(k_KTD[:, k0:k1]),
-            fold.keys(v_KTD[:, k0:k1]),
-            fold.queries(out_HTD[:, q0:q1]),
-            fold.queries(lse_HT[:, q0:q1, None])[..., 0],
+    for (first, end), (key, key_end) in zip(call.queries, call.keys, strict=True):
+        dq_1XND, dk_1XND, dv_1XND = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
+            fold.queries(grad_HTD[:, first:end]),
+            fold.queries(q_HTD[:, first:end]),
+            fold.keys(k_KTD[:, key:key_end]),
+            fold.keys(v_KTD[:, key:key_end]),
+            fold.queries(out_HTD[:, first:end]),
+            fold.queries(lse_HT[:, first:end, None])[..., 0],
             0.0,
             call.causal,
             scale=scale,
         )
-        found.append((fold.unfolded(dq[0], q1 - q0), fold.summed(dk[0]), fold.summed(dv[0])))
-    dq, dk, dv = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
-    return dq, dk, dv
+        found.append(
+            (fold.unfolded(dq_1XND[0], end - first), fold.summed(dk_1XND[0]), fold.summed(dv_1XND[0]))
+        )
+    dq_HND, dk_KND, dv_KND = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+    return dq_HND, dk_KND, dv_KND
 
 
 class _Fold:
     """How CPU kernels, which know equal numbers of heads only, are given several query heads a key head.
 
     Without causality the order of queries does not matter: heads of one key head stand behind each other as
-    more queries of it. With it, keys are repeated.
+    more queries of it. With it, keys are repeated. X is the number of heads that the kernel sees.
     """
 
     def __init__(self, heads_per_key: int, *, causal: bool) -> None:
-        self.heads = heads_per_key
-        self.causal = causal
+        self.queries_of_key = 1 if causal else heads_per_key
+        self.copies = heads_per_key if causal else 1
 
     def queries(self, x_HND: torch.Tensor) -> torch.Tensor:
-        if not self.causal and self.heads > 1:
-            x_HND = x_HND.reshape(x_HND.shape[0] // self.heads, -1, x_HND.shape[-1])
-        return x_HND[None]
+        return x_HND.reshape(1, len(x_HND) // self.queries_of_key, -1, x_HND.shape[-1])
 
     def keys(self, x_KND: torch.Tensor) -> torch.Tensor:
-        if self.causal and self.heads > 1:
-            x_KND = x_KND.repeat_interleave(self.heads, dim=0)
-        return x_KND[None]
+        return x_KND[None] if self.copies == 1 else x_KND.repeat_interleave(self.copies, dim=0)[None]
 
     def unfolded(self, x_XND: torch.Tensor, tokens: int) -> torch.Tensor:
         return x_XND.reshape(-1, tokens, x_XND.shape[-1])
 
     def summed(self, x_XND: torch.Tensor) -> torch.Tensor:
-        if self.causal and self.heads > 1:
-            return x_XND.reshape(-1, self.heads, *x_XND.shape[1:]).sum(dim=1)
-        return x_XND
+        return x_XND.reshape(-1, self.copies, *x_XND.shape[1:]).sum(dim=1)
 
 
 def _cuda_forward(
