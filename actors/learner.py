@@ -348,15 +348,20 @@ class LearnerGroup:
                 }
             },
         )
-        self.ranks = [actor.remote(model_dir.absolute(), config, rank) for rank in range(config.ranks)]
+        self.actors = [actor.remote(model_dir.absolute(), config, rank) for rank in range(config.ranks)]
         store = f"file:{self._store}/store"
         if not local:
-            store = wait_for(self.ranks[0].address.remote(), "learner rank 0", timeout_s)
-        self._starting = [rank.start.remote(optimizer, store, timeout_s) for rank in self.ranks]
+            store = wait_for(self.actors[0].address.remote(), "learner rank 0", timeout_s)
+        self._starting = [rank.start.remote(optimizer, store, timeout_s) for rank in self.actors]
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks there are."""
+        return self.config.ranks
 
     def _all(self, method: str, *args: Any) -> list[Any]:
         """Call `method` on every rank and wait for all of them."""
-        return self._wait([getattr(rank, method).remote(*args) for rank in self.ranks])
+        return self._wait([getattr(rank, method).remote(*args) for rank in self.actors])
 
     def _wait(self, pending: list[ray.ObjectRef]) -> list[Any]:
         # What a rank cannot do because it never started is not the failure to tell.
@@ -391,7 +396,7 @@ class LearnerGroup:
                 dealt[rank].append(mine + [empty] * (rounds - len(mine)))
         pending = [
             actor.update.remote(dealt[rank], list(normalisers), objective, lr)
-            for rank, actor in enumerate(self.ranks)
+            for rank, actor in enumerate(self.actors)
         ]
         return self._wait(pending)[0]  # type: ignore[no-any-return]
 
@@ -418,7 +423,7 @@ class LearnerGroup:
 
     def close(self) -> None:
         """End the ranks' processes."""
-        for rank in self.ranks:
+        for rank in self.actors:
             ray.kill(rank)
         if self._store:
             shutil.rmtree(self._store, ignore_errors=True)

@@ -71,11 +71,14 @@ class UpdateReport:
 
 
 class Learner(Protocol):
-    """What applies objectives; all ranks answer as one.
+    """What applies objectives; all `ranks` answer as one.
 
     `update` takes one optimiser step a mini-batch (a list of micro-batches) and divides each
     mini-batch's loss by its normaliser; `empty` is a micro-batch in which nothing counts.
     """
+
+    @property
+    def ranks(self) -> int: ...
 
     def update(
         self,

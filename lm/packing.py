@@ -5,6 +5,7 @@ prompts would hold G·(P + R). A response attends to its prompt and to itself, a
 after the prompt, so that log-probabilities and gradients are those of the sequences one by one.
 """
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,6 +85,25 @@ def first_fit(sizes: Sequence[int], limit: int) -> list[list[int]]:
             bins.append([index])
             room.append(limit - sizes[index])
     return bins
+
+
+def balanced(sizes: Sequence[int], limit: int, ranks: int) -> list[list[int]]:
+    """Indices into `sizes` in bins of at most `limit`, as even as can be, for `ranks` that work side by side.
+
+    There are as few bins as `first_fit` needs, and then as many as give every rank the same number. Largest
+    bins come first: ranks that take every so-manieth bin are at work equally long in each round.
+    """
+    bins = first_fit(sizes, limit)
+    wanted = min(len(sizes), -(-len(bins) // ranks) * ranks)
+    spread: list[list[int]] = [[] for _ in range(wanted)]
+    heap = [(0, number) for number in range(wanted)]
+    for index in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        filled, number = heap[0]
+        spread[number].append(index)
+        heapq.heapreplace(heap, (filled + sizes[index], number))
+    if all(len(one) == 1 or sum(sizes[i] for i in one) <= limit for one in spread):
+        bins = spread
+    return sorted(bins, key=lambda one: -sum(sizes[i] for i in one))
 
 
 def position_ids(segments: Sequence[Segment]) -> npt.NDArray[np.int64]:

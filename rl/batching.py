@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lm.objective import TokenBatch, empty_tokens
-from lm.packing import Tree, first_fit, pack
+from lm.packing import Tree, balanced, first_fit, pack
 from records.prompt import ScoredGroup
 from rl.advantages import group_advantages
 from rl.filters import FilterVerdict
@@ -54,15 +54,15 @@ class _Branches:
 
 
 def build_batch(
-    groups: Sequence[JudgedGroup], *, minibatches: int, scale_by_std: bool, max_tokens: int
+    groups: Sequence[JudgedGroup], *, minibatches: int, scale_by_std: bool, max_tokens: int, ranks: int = 1
 ) -> TrainBatch:
     """Deal the groups over `minibatches` optimiser steps and pack the live samples of each.
 
     The samples of a group share their prompt, unless together they exceed `max_tokens`: then the group
     is cut, and each part has the prompt again. (Where a prompt alone exceeds it, responses are counted
-    without it: rather a longer micro-batch than as many long prompts as responses.) Dropped samples
-    appear nowhere: in no statistic, no micro-batch, no denominator. Mini-batches that would hold nothing
-    are left out.
+    without it: rather a longer micro-batch than as many long prompts as responses.) Micro-batches are
+    balanced over `ranks`. Dropped samples appear nowhere: in no statistic, no micro-batch, no denominator.
+    Mini-batches that would hold nothing are left out.
     """
     packed, normalisers, samples = [], [], 0
     for part in range(minibatches):
@@ -73,7 +73,7 @@ def build_batch(
         ]
         if not mine:
             continue
-        bins = first_fit([branches.tree.tokens for branches in mine], max_tokens)
+        bins = balanced([branches.tree.tokens for branches in mine], max_tokens, ranks)
         micros = tuple(_micro_batch([mine[i] for i in indices]) for indices in bins)
         packed.append(micros)
         normalisers.append(float(sum(len(micro.counts_N) for micro in micros)))

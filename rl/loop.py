@@ -81,6 +81,7 @@ def train(run: RLRun) -> None:
             minibatches=config.minibatches,
             scale_by_std=config.loss.scale_by_std,
             max_tokens=run.micro_batch_tokens,
+            ranks=run.learner.ranks,
         )
         lr = learning_rate(config, state.step)
         report = update(run, batch, lr)

@@ -43,6 +43,7 @@ def train_stage(
             history_weight=stage.history_weight,
             answer_weight=config.answer_weight,
             max_tokens=micro_batch_tokens,
+            ranks=learner.ranks,
         )
         lr = stage.lr * schedule(step, steps, config.warmup)
         report = learner.update([micros], [weight], objective, lr, empty)

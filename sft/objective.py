@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from lm.objective import Metrics, Policy, TokenBatch, empty_tokens
-from lm.packing import Tree, first_fit, pack
+from lm.packing import Tree, balanced, pack
 from lm.scoring import Ask
 
 
@@ -48,16 +48,22 @@ class SFTMicroBatch:
 
 
 def sft_micro_batches(
-    examples: Sequence[SFTExample], *, history_weight: float, answer_weight: float, max_tokens: int
+    examples: Sequence[SFTExample],
+    *,
+    history_weight: float,
+    answer_weight: float,
+    max_tokens: int,
+    ranks: int = 1,
 ) -> tuple[list[SFTMicroBatch], float]:
     """Micro-batches of at most `max_tokens` tokens, and the sum of weights (the normaliser).
 
-    Loss and normaliser are those of the examples one by one: what several share weighs as often.
+    They are balanced over `ranks`. Loss and normaliser are those of the examples one by one: what several
+    share weighs as often.
     """
     families = _families(examples, max_tokens)
     micros = [
         _micro_batch([families[i] for i in indices], history_weight, answer_weight)
-        for indices in first_fit([family.tree.tokens for family in families], max_tokens)
+        for indices in balanced([family.tree.tokens for family in families], max_tokens, ranks)
     ]
     return micros, float(sum(micro.weights_N.sum() for micro in micros))
 

@@ -10,7 +10,7 @@ from transformers import AttentionInterface, Qwen3Config, Qwen3ForCausalLM
 from actors.learner import TokenScorer, run_scorer
 from lm.attention import ATTENTION, AttentionPlan, packed_attention
 from lm.objective import TokenBatch
-from lm.packing import Segment, Tree, first_fit, pack, position_ids
+from lm.packing import Segment, Tree, balanced, first_fit, pack, position_ids
 from lm.scoring import Ask
 
 torch.set_num_threads(1)
@@ -60,6 +60,35 @@ def test_everything_once_and_no_bin_too_full(sizes: list[int], limit: int) -> No
     assert sorted(i for indices in bins for i in indices) == list(range(len(sizes)))
     for indices in bins:
         assert len(indices) == 1 or sum(sizes[i] for i in indices) <= limit
+
+
+def test_balanced_bins_by_hand() -> None:
+    # One rank: as few as first fit needs, but 6 + 2 and 5 + 2 instead of 6 + 2 + 2 and 5.
+    assert balanced([6, 5, 2, 2], 10, 1) == [[0, 3], [1, 2]]
+    # Two bins would do; three ranks get one each.
+    assert balanced([6, 5, 2, 2], 10, 3) == [[0], [1], [2, 3]]
+    # Three are needed; four give two ranks two rounds each, like beside like.
+    assert balanced([6, 6, 6, 3, 3], 9, 2) == [[0], [1], [2], [3, 4]]
+    # More ranks than sequences: what is left over gets nothing to do.
+    assert balanced([3, 1], 10, 4) == [[0], [1]]
+    assert balanced([], 10, 2) == []
+
+
+def test_what_evenly_would_not_fit_is_packed_as_first_fit_does() -> None:
+    # 5, 4 and 3, 3, 3 fill two bins; evenly it were 5 + 3 + 3 = 11.
+    assert balanced([5, 4, 3, 3, 3], 9, 1) == first_fit([5, 4, 3, 3, 3], 9) == [[0, 1], [2, 3, 4]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 40), max_size=20), st.integers(1, 100), st.integers(1, 5))
+def test_balanced_bins_hold_everything_once(sizes: list[int], limit: int, ranks: int) -> None:
+    bins = balanced(sizes, limit, ranks)
+    assert sorted(i for indices in bins for i in indices) == list(range(len(sizes)))
+    filled = [sum(sizes[i] for i in indices) for indices in bins]
+    assert all(len(one) == 1 or total <= limit for one, total in zip(bins, filled, strict=True))
+    assert filled == sorted(filled, reverse=True)
+    # No more rounds than first fit needs.
+    assert -(-len(bins) // ranks) == -(-len(first_fit(sizes, limit)) // ranks)
 
 
 VOCABULARY = 50

@@ -101,6 +101,8 @@ class World:
         return Score(format_ok=True, format_reason="", reward=reward, atomic=reward, summary=None)
 
     # The learner.
+    ranks = 1
+
     def update(
         self,
         minibatches: Sequence[Sequence[Any]],

@@ -16,6 +16,8 @@ from sft.objective import SFTExample, SFTMicroBatch, SFTObjective
 class Recorder:
     """A learner, log and progress in one, that notes every call."""
 
+    ranks = 1
+
     def __init__(self) -> None:
         self.updates: list[tuple[Sequence[Sequence[Any]], Sequence[float], Objective, float, Any]] = []
         self.curves: list[tuple[int, dict[str, float]]] = []

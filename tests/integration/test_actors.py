@@ -486,7 +486,7 @@ def test_muon_learns_and_keeps_its_learning_rates_apart(cluster: bool, model_dir
 def test_dead_actor_is_named_at_once(cluster: bool, model_dir: Path) -> None:
     learner = make_learner(model_dir, cluster)
     try:
-        ray.kill(learner.ranks[0])
+        ray.kill(learner.actors[0])
         with pytest.raises(ActorError, match="learner rank 0 died"):
             learner.logprobs(SEQUENCES)
     finally:
@@ -497,7 +497,7 @@ def test_of_ranks_that_fail_together_the_dead_one_is_named(cluster: bool, model_
     learner = make_learner(model_dir, cluster, ranks=2)
     try:
         one_step(learner)
-        ray.kill(learner.ranks[1])
+        ray.kill(learner.actors[1])
         with pytest.raises(ActorError, match="learner rank 1 died"):
             one_step(learner)
     finally:
