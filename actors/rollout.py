@@ -1,222 +1,282 @@
-"""vLLM engines as Ray actors: generation, log-probs of given text, weight updates."""
+"""The rollout engines of a run, driven as one: jobs in, groups of rollouts out, weights in between.
+
+submit ──► queue ──► engine 0 ──► poll          An engine that dies or hangs is replaced, and what it
+                └──► engine 1 ──►               had under way is generated again.
+                        ▲
+      set_weights ──────┘  taken by each engine once nothing is under way in it
+"""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
+from ray.exceptions import RayActorError
 
-from actors.supervision import wait_for_all
-from lm.tokenizer import ChatTokenizer
+from actors.engine import RolloutEngine, engine_environment
+from actors.supervision import ActorError, wait_for
+from actors.tasks import LIVES
 from records.config import RolloutConfig
-from records.errors import UserError
 from records.prompt import Request, Rollout, Sampling
 
+_LOOK_S = 1.0
+"""Seconds between looks at how long each engine has been at work."""
 
-class RolloutEngine:
-    """One vLLM engine; runs inside its actor's process.
+Logprobs = list[npt.NDArray[np.float64]]
 
-    Args:
-        model_dir: Hugging Face directory of the first weights and the tokenizer.
-        config: engine size.
-        max_length: longest prompt + response, tokens.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The samples of one job, and how often it had been begun before (0: never)."""
+
+    key: int
+    rollouts: tuple[Rollout, ...]
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What engines shall hold: a version, its buckets, and a check of each engine's log-probs of `probe`.
+
+    `check` is given the engine's name and the log-probs, and raises where they are not those of the weights.
     """
 
-    def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int) -> None:
-        from vllm import LLM
-
-        self.tokenizer = ChatTokenizer.load(model_dir)
-        self.version = 0
-        self.on_cpu = on_cpu = config.gpus_per_actor == 0
-        self.engine = LLM(
-            model=str(model_dir),
-            skip_tokenizer_init=True,
-            dtype="float32" if on_cpu else "bfloat16",
-            enforce_eager=on_cpu,
-            enable_prefix_caching=True,
-            # A chunked prompt rewinds its seeded generator, which CPU generators cannot do.
-            enable_chunked_prefill=not on_cpu,
-            max_model_len=max_length,
-            max_num_seqs=config.max_sequences,
-            # An engine that shares its GPU keeps to its share of the memory.
-            gpu_memory_utilization=0.9 * min(1.0, config.gpus_per_actor or 1.0),
-            max_num_batched_tokens=max(4096, max_length),
-            logprobs_mode="processed_logprobs",
-            worker_extension_cls="actors.weights.WeightReceiver",
-            logits_processors=["actors.nucleus:NucleusProcessor"] if on_cpu else None,
-            distributed_executor_backend="uni",
-            disable_log_stats=True,
-        )
-
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
-        """Sample responses, in the order of `requests`."""
-        from vllm import SamplingParams
-
-        from actors.nucleus import TOP_P
-
-        started = time.monotonic()
-        top_p: dict[str, Any] = {"top_p": sampling.top_p}
-        if self.on_cpu and sampling.top_p < 1:
-            top_p = {"extra_args": {TOP_P: sampling.top_p}}
-        outputs = self.engine.generate(
-            [{"prompt_token_ids": list(request.prompt.token_ids)} for request in requests],
-            [
-                SamplingParams(
-                    n=request.samples,
-                    seed=request.seed,
-                    temperature=sampling.temperature,
-                    max_tokens=sampling.max_tokens,
-                    stop_token_ids=[self.tokenizer.end_id],
-                    logprobs=0,
-                    detokenize=False,
-                    **top_p,
-                )
-                for request in requests
-            ],
-            use_tqdm=False,
-        )
-        seconds = time.monotonic() - started
-        return [
-            [self._rollout(request, sample, seconds) for sample in output.outputs]
-            for request, output in zip(requests, outputs, strict=True)
-        ]
-
-    def _rollout(self, request: Request, sample: Any, seconds: float) -> Rollout:
-        tokens = tuple(sample.token_ids)
-        return Rollout(
-            prompt_id=request.prompt.prompt_id,
-            sample_idx=sample.index,
-            seed=request.seed + sample.index,
-            token_ids=tokens,
-            logprobs=tuple(step[token].logprob for step, token in zip(sample.logprobs, tokens, strict=True)),
-            text=self.tokenizer.decode(tokens),
-            finish_reason=sample.finish_reason,
-            policy_version=self.version,
-            gen_seconds=seconds,
-        )
-
-    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
-        """Untempered log-probs of tokens 1… of each sequence given those before."""
-        from vllm import SamplingParams
-
-        outputs = self.engine.generate(
-            [{"prompt_token_ids": list(sequence)} for sequence in sequences],
-            SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False),
-            use_tqdm=False,
-        )
-        return [
-            np.array(
-                [
-                    step[token].logprob
-                    for step, token in zip(output.prompt_logprobs[1:], sequence[1:], strict=True)
-                ]
-            )
-            for sequence, output in zip(sequences, outputs, strict=True)
-        ]
-
-    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
-        """Replace the weights; nothing computed with the old ones is reused. Returns the bytes received."""
-        received = self.engine.collective_rpc("receive_weights", args=(buckets,))
-        if not self.engine.reset_prefix_cache():
-            raise RuntimeError("the prefix cache was in use during a weight update and holds old weights")
-        self.version = version
-        return sum(received)
+    version: int
+    buckets: tuple[ray.ObjectRef, ...]
+    probe: tuple[tuple[int, ...], ...] = ()
+    check: Callable[[str, Logprobs], None] = lambda name, logprobs: None
 
 
-def _environment(config: RolloutConfig) -> dict[str, str]:
-    variables = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-        # An engine is one process: nothing of it has to be reached from elsewhere.
-        "VLLM_HOST_IP": "127.0.0.1",
-        "GLOO_SOCKET_IFNAME": "lo",
-    }
-    if config.gpus_per_actor == 0:
-        variables |= {
-            "VLLM_CPU_KVCACHE_SPACE": str(max(1, round(config.kv_cache_gib))),
-            # Binding threads to cores would fight with the learner that shares them.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "OMP_NUM_THREADS": str(config.threads),
-            # The runner whose logits processors ours is one of.
-            "VLLM_USE_V2_MODEL_RUNNER": "0",
-            # vLLM compiles one small log-prob kernel on first use, 15 s with a C++ compiler on CPU.
-            "TORCHDYNAMO_DISABLE": "1",
-        }
-    return variables
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    key: int
+    request: Request
+    sampling: Sampling
+    seat: int | None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    method: str
+    ref: ray.ObjectRef
+    since: float
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seat:
+    """An engine's place: who sits there, the version it holds and whether that was checked, its work."""
+
+    name: str
+    actor: Any
+    version: int | None = None
+    checked: bool = True
+    under_way: dict[int, _Job] = field(default_factory=dict)
+    call: _Call | None = None
 
 
 class RolloutPool:
-    """The engines of a run. Prompts go to engines by position, so that a rerun repeats itself.
+    """The engines of a run. They start in the background; the first answer waits for them.
 
-    Engines start in the background; the first call waits for them.
+    `lost` tells which engines died or hung, and with how many jobs. `timeout_s` bounds every single call.
     """
 
     def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int, timeout_s: float) -> None:
+        self.config = config
         self.timeout_s = timeout_s
-        actor = ray.remote(RolloutEngine).options(
+        self.lost: list[str] = []
+        self.received_bytes = 0
+        self._actor = ray.remote(RolloutEngine).options(
             num_cpus=config.cpus_per_actor,
             num_gpus=config.gpus_per_actor,
-            runtime_env={"env_vars": _environment(config)},
+            runtime_env={"env_vars": engine_environment(config)},
         )
-        self.engines = [actor.remote(model_dir.absolute(), config, max_length) for _ in range(config.actors)]
+        self._arguments = (model_dir.absolute(), config, max_length)
+        self._weights: Weights | None = None
+        self._queue: deque[_Job] = deque()
+        self._finished: list[Finished] = []
+        self._next_key = 0
+        self._seats = [
+            _Seat(name=f"rollout engine {number}", actor=self._actor.remote(*self._arguments))
+            for number in range(config.actors)
+        ]
 
-    def _wait(self, pending: Sequence[ray.ObjectRef]) -> list[Any]:
-        names = [f"rollout engine {index}" for index in range(len(pending))]
-        return wait_for_all(pending, names, self.timeout_s)
+    @property
+    def engines(self) -> list[Any]:
+        """The actors, by seat."""
+        return [seat.actor for seat in self._seats]
+
+    @property
+    def under_way(self) -> int:
+        """Jobs that were submitted and not yet told finished."""
+        return len(self._queue) + sum(len(seat.under_way) for seat in self._seats) + len(self._finished)
+
+    def submit(self, request: Request, sampling: Sampling, seat: int | None = None) -> int:
+        """Have `request` sampled, by any engine or that of `seat`; returns the key by which it comes back.
+
+        Jobs of a seat are sampled together and come back together: who asks for the same jobs in the same
+        order gets the same samples, to the bit.
+        """
+        key = self._next_key
+        self._next_key += 1
+        self._queue.append(_Job(key=key, request=request, sampling=sampling, seat=seat))
+        return key
+
+    def poll(self, timeout_s: float = _LOOK_S) -> list[Finished]:
+        """What was finished meanwhile, after at most `timeout_s` seconds of waiting for the first.
+
+        Raises:
+            ActorError: an engine fails or cannot start, or a job ended LIVES engines.
+            UserError: an engine says the input is at fault.
+            StaleWeightsError: an engine that took weights does not agree with them.
+        """
+        self._dispatch()
+        calls = {seat.call.ref: seat for seat in self._seats if seat.call}
+        if calls:
+            ready, _ = ray.wait(list(calls), timeout=timeout_s)
+            more, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0)
+            for ref in dict.fromkeys([*ready, *more]):
+                self._settle(calls[ref])
+        for seat in self._seats:
+            if seat.call and time.monotonic() - seat.call.since > self.timeout_s:
+                self._replace(seat, f"no answer within {self.timeout_s:g} s (cluster.timeout_s)")
+        self._dispatch()
+        finished, self._finished = self._finished, []
+        return finished
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
-        """Sample responses on all engines, in the order of `requests`."""
-        count = len(self.engines)
-        pending = [
-            engine.generate.remote(requests[index::count], sampling)
-            for index, engine in enumerate(self.engines)
-        ]
-        results: list[list[Rollout]] = [[] for _ in requests]
-        for index, answers in enumerate(self._wait(pending)):
-            results[index::count] = answers
-        return results
+        """Sample responses, in the order of `requests`, which go to engines by position."""
+        count = len(self._seats)
+        keys = [self.submit(request, sampling, place % count) for place, request in enumerate(requests)]
+        found: dict[int, list[Rollout]] = {key: [] for key in keys}
+        missing, others = set(keys), []
+        while missing:
+            for done in self.poll():
+                if done.key in missing:
+                    missing.remove(done.key)
+                    found[done.key] = list(done.rollouts)
+                else:
+                    others.append(done)
+        self._finished = others + self._finished
+        return list(found.values())
 
-    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[list[npt.NDArray[np.float64]]]:
-        """Log-probs of `sequences` under every engine."""
-        pending = [engine.logprobs.remote(list(sequences)) for engine in self.engines]
-        return self._wait(pending)
+    def set_weights(self, weights: Weights) -> None:
+        """Have every engine take `weights` before it begins anything new."""
+        self._weights = weights
+        for seat in self._seats:
+            seat.checked = False
+
+    def settle_weights(self) -> None:
+        """Wait until every engine holds the weights set last, and was found to."""
+        finished: list[Finished] = []
+        while not all(map(self._up_to_date, self._seats)):
+            finished += self.poll()
+        self._finished = finished + self._finished
 
     def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
         """Replace the weights of every engine; returns the bytes received by all."""
-        pending = [engine.update_weights.remote(version, list(buckets)) for engine in self.engines]
-        return sum(self._wait(pending))
+        before = self.received_bytes
+        self.set_weights(Weights(version=version, buckets=tuple(buckets)))
+        self.settle_weights()
+        return self.received_bytes - before
+
+    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[Logprobs]:
+        """Log-probs of `sequences` under every engine; nothing else may be under way."""
+        assert not self.under_way
+        refs = [seat.actor.logprobs.remote(list(sequences)) for seat in self._seats]
+        return [wait_for(ref, seat.name, self.timeout_s) for ref, seat in zip(refs, self._seats, strict=True)]
 
     def close(self) -> None:
         """End the engines' processes."""
-        for engine in self.engines:
-            ray.kill(engine)
+        for seat in self._seats:
+            ray.kill(seat.actor)
 
+    def _up_to_date(self, seat: _Seat) -> bool:
+        weights = self._weights
+        return weights is None or (seat.version == weights.version and (seat.checked or not weights.probe))
 
-def check_kv_cache(
-    config: RolloutConfig, *, layers: int, kv_heads: int, head_dim: int, max_length: int, free_gib: float
-) -> None:
-    """Refuse, before anything starts, a KV cache that memory cannot hold or that holds no sequence.
+    def _dispatch(self) -> None:
+        """Give every engine that waits its next call."""
+        for number, seat in enumerate(self._seats):
+            if seat.call:
+                continue
+            weights = self._weights
+            if weights is not None and not self._up_to_date(seat) and not seat.under_way:
+                if seat.version != weights.version:
+                    self._send(seat, "update_weights", weights.version, list(weights.buckets))
+                else:
+                    self._send(seat, "logprobs", list(weights.probe))
+                continue
+            jobs = self._take(number, seat) if self._up_to_date(seat) else []
+            seat.under_way |= {job.key: job for job in jobs}
+            if seat.under_way:
+                together = any(job.seat is not None for job in seat.under_way.values())
+                at_least = len(seat.under_way) if together else 1
+                self._send(seat, "advance", [(job.key, job.request, job.sampling) for job in jobs], at_least)
 
-    Raises:
-        UserError: naming the key to change.
-    """
-    if config.gpus_per_actor:
-        return
-    if config.kv_cache_gib != int(config.kv_cache_gib) or config.kv_cache_gib < 1:
-        raise UserError(f"rollout.kv_cache_gib is {config.kv_cache_gib:g}; it must be a whole number ≥ 1")
-    wanted = config.kv_cache_gib * config.actors
-    if wanted > free_gib:
-        raise UserError(
-            f"rollout.kv_cache_gib × rollout.actors is {wanted:g} GiB, {free_gib:.1f} are free; lower it"
-        )
-    sequence_gib = 2 * layers * kv_heads * head_dim * 4 * max_length / 2**30
-    if sequence_gib > config.kv_cache_gib:
-        raise UserError(
-            f"rollout.kv_cache_gib is {config.kv_cache_gib:g}, one sequence of model.max_length needs "
-            f"{sequence_gib:.1f} GiB; raise the one or lower the other"
-        )
+    def _take(self, number: int, seat: _Seat) -> list[_Job]:
+        """Jobs of this seat, and of any seat as many as fill the engine."""
+        samples = sum(job.request.samples for job in seat.under_way.values())
+        taken, left = [], deque[_Job]()
+        for job in self._queue:
+            fits = samples < self.config.max_sequences if job.seat is None else job.seat == number
+            if fits:
+                taken.append(job)
+                samples += job.request.samples
+            else:
+                left.append(job)
+        self._queue = left
+        return taken
+
+    def _send(self, seat: _Seat, method: str, *arguments: Any) -> None:
+        ref = getattr(seat.actor, method).remote(*arguments)
+        seat.call = _Call(method=method, ref=ref, since=time.monotonic())
+
+    def _settle(self, seat: _Seat) -> None:
+        """Take the answer of a seat's call."""
+        call, seat.call = seat.call, None
+        assert call is not None
+        try:
+            answer = wait_for(call.ref, seat.name, self.timeout_s)
+        except ActorError as error:
+            cause = error.__cause__
+            if not isinstance(cause, RayActorError) or getattr(cause, "actor_init_failed", False):
+                raise
+            self._replace(seat, "it died")
+            return
+        if call.method == "update_weights":
+            assert self._weights is not None
+            # Newer ones may have been set meanwhile: then these are not the ones to check.
+            seat.version, received = answer
+            self.received_bytes += received
+            seat.checked = False
+        elif call.method == "logprobs":
+            assert self._weights is not None
+            if seat.version == self._weights.version:
+                self._weights.check(seat.name, answer)
+                seat.checked = True
+        else:
+            for key, rollouts in answer:
+                job = seat.under_way.pop(key)
+                self._finished.append(Finished(key=key, rollouts=tuple(rollouts), attempt=job.attempt))
+
+    def _replace(self, seat: _Seat, cause: str) -> None:
+        """Put a new engine into a seat; what was under way there is first in the queue.
+
+        Raises:
+            ActorError: one of these jobs has ended as many engines as it may.
+        """
+        self.lost.append(f"{seat.name} with {len(seat.under_way)} jobs: {cause}")
+        ray.kill(seat.actor)
+        for job in seat.under_way.values():
+            if job.attempt + 1 >= LIVES:
+                raise ActorError(f"{seat.name}: {cause}, {LIVES} times with {job.request.prompt.prompt_id}")
+        again = [replace(job, attempt=job.attempt + 1) for job in seat.under_way.values()]
+        self._queue.extendleft(reversed(again))
+        seat.actor = self._actor.remote(*self._arguments)
+        seat.version, seat.checked, seat.under_way, seat.call = None, False, {}, None

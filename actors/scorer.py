@@ -2,7 +2,9 @@
 
 import shutil
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +52,25 @@ class Scorer:
         return self.judge.stats()
 
 
+@dataclass(slots=True, kw_only=True)
+class _Seat:
+    """A scorer's place: who sits there, whether it has answered before, and the group it is at."""
+
+    number: int
+    name: str
+    actor: Any
+    up: bool = False
+    ref: Any = None
+    key: int = -1
+    since: float = 0.0
+
+
 class ScorerPool:
     """The scorers of a run, each with one group at a time. They start in the background.
 
     `replies` is where a judging language model's replies are kept. `lost` names the scorers that died or
     hung, each with its group. `start_s` bounds the start of a scorer, `config.timeout_s` its work on a group.
+    A group whose scorer raises, or that ends or stalls LIVES scorers, has an error on every rollout.
 
     Raises:
         UserError: the settings of the judging language model are at fault.
@@ -70,82 +86,118 @@ class ScorerPool:
         self.start_s = start_s
         self.lost: list[str] = []
         self._arguments = (ray.put(dict(references)), config, str(replies.absolute()))
-        self._actors: dict[str, Any] = {}
-        self._seats: dict[str, int] = {}
-        self._up: set[str] = set()
-        for seat in range(config.actors):
-            self._start(seat)
+        self._started = 0
+        self._seats = [self._seated(number) for number in range(config.actors)]
+        self._groups: dict[int, RolloutGroup] = {}
+        self._tries: dict[int, int] = {}
+        self._queue: deque[int] = deque()
+        self._scored: list[tuple[int, ScoredGroup]] = []
+        self._next_key = 0
 
-    def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
-        """Score every rollout of every group, in order.
+    @property
+    def under_way(self) -> int:
+        """Groups that were submitted and not yet told scored."""
+        return len(self._groups) + len(self._scored)
 
-        A group whose scorer raises, or that ends or stalls LIVES scorers, has an error on every rollout.
+    def submit(self, group: RolloutGroup) -> int:
+        """Have every rollout of `group` scored; returns the key by which it comes back."""
+        key = self._next_key
+        self._next_key += 1
+        self._groups[key], self._tries[key] = group, 0
+        self._queue.append(key)
+        return key
+
+    def poll(self, timeout_s: float = _LOOK_S) -> list[tuple[int, ScoredGroup]]:
+        """What was scored meanwhile, by key, after at most `timeout_s` seconds of waiting for the first.
 
         Raises:
             UserError: the input is at fault, such as a key that the judge's server refuses.
             ActorError: a scorer cannot start.
         """
-        scored: dict[int, list[Score]] = {}
-        queue, tries = list(reversed(range(len(groups)))), [0] * len(groups)
-        idle = list(reversed(self._actors))
-        pending: dict[Any, tuple[str, int, float]] = {}
+        self._dispatch()
+        busy = {seat.ref: seat for seat in self._seats if seat.ref is not None}
+        if busy:
+            ready, _ = ray.wait(list(busy), timeout=timeout_s)
+            more, _ = ray.wait(list(busy), num_returns=len(busy), timeout=0)
+            for ref in dict.fromkeys([*ready, *more]):
+                self._settle(busy[ref])
+        for seat in self._seats:
+            limit = self.config.timeout_s + (0 if seat.up else self.start_s)
+            if seat.ref is not None and time.monotonic() - seat.since > limit:
+                self._replace(seat, f"no answer within {limit:g} s (scorer.timeout_s)")
+        self._dispatch()
+        scored, self._scored = self._scored, []
+        return scored
 
-        def replace(name: str, place: int, cause: str) -> None:
-            self.lost.append(f"{name} with group {groups[place].group_id}: {cause}")
-            ray.kill(self._actors.pop(name))
-            idle.append(self._start(self._seats[name]))
-            if tries[place] < LIVES:
-                queue.append(place)
-            else:
-                scored[place] = _failed(groups[place], f"{cause}, {LIVES} times")
+    def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
+        """Score every rollout of every group, in order; nothing else may be under way.
 
-        while queue or pending:
-            while queue and idle:
-                name, place = idle.pop(), queue.pop()
-                tries[place] += 1
-                pending[self._send(name, groups[place])] = (name, place, time.monotonic())
-            ready, _ = ray.wait(list(pending), timeout=_LOOK_S)
-            for ref in ready:
-                name, place, _ = pending.pop(ref)
-                try:
-                    scored[place] = wait_for(ref, name, self.config.timeout_s)
-                except ActorError as error:
-                    if isinstance(error.__cause__, RayActorError):
-                        if getattr(error.__cause__, "actor_init_failed", False):
-                            raise
-                        replace(name, place, "it died")
-                        continue
-                    scored[place] = _failed(groups[place], str(error))
-                self._up.add(name)
-                idle.append(name)
-            for ref, (name, place, since) in list(pending.items()):
-                limit = self.config.timeout_s + (0 if name in self._up else self.start_s)
-                if time.monotonic() - since > limit:
-                    del pending[ref]
-                    replace(name, place, f"no answer within {limit:g} s (scorer.timeout_s)")
-        return [ScoredGroup(group=group, scores=tuple(scored[place])) for place, group in enumerate(groups)]
+        Raises:
+            UserError, ActorError: as `poll`.
+        """
+        assert not self.under_way
+        keys = [self.submit(group) for group in groups]
+        found: dict[int, ScoredGroup] = {}
+        while len(found) < len(keys):
+            found.update(self.poll())
+        return [found[key] for key in keys]
 
     def stats(self) -> list[dict[str, Any]]:
         """What the judge of each scorer did so far."""
-        refs = [actor.stats.remote() for actor in self._actors.values()]
-        return wait_for_all(refs, list(self._actors), self.start_s)
+        refs = [seat.actor.stats.remote() for seat in self._seats]
+        return wait_for_all(refs, [seat.name for seat in self._seats], self.start_s)
 
     def close(self) -> None:
         """End the scorers' processes."""
-        for actor in self._actors.values():
-            ray.kill(actor)
+        for seat in self._seats:
+            ray.kill(seat.actor)
 
-    def _send(self, name: str, group: RolloutGroup) -> Any:
-        prompts = [group.prompt] * len(group.rollouts)
-        return self._actors[name].score.remote(prompts, [rollout.text for rollout in group.rollouts])
+    def _dispatch(self) -> None:
+        for seat in self._seats:
+            if seat.ref is None and self._queue:
+                seat.key, seat.since = self._queue.popleft(), time.monotonic()
+                self._tries[seat.key] += 1
+                group = self._groups[seat.key]
+                seat.ref = seat.actor.score.remote(
+                    [group.prompt] * len(group.rollouts), [rollout.text for rollout in group.rollouts]
+                )
 
-    def _start(self, seat: int) -> str:
-        name = f"scorer {len(self._seats)}"
-        self._seats[name] = seat
+    def _settle(self, seat: _Seat) -> None:
+        """Take the answer of a seat."""
+        try:
+            scores = wait_for(seat.ref, seat.name, self.config.timeout_s)
+        except ActorError as error:
+            if isinstance(error.__cause__, RayActorError):
+                if getattr(error.__cause__, "actor_init_failed", False):
+                    raise
+                self._replace(seat, "it died")
+                return
+            scores = _failed(self._groups[seat.key], str(error))
+        self._tell(seat.key, scores)
+        seat.up, seat.ref = True, None
+
+    def _tell(self, key: int, scores: Sequence[Score]) -> None:
+        self._scored.append((key, ScoredGroup(group=self._groups.pop(key), scores=tuple(scores))))
+        del self._tries[key]
+
+    def _replace(self, seat: _Seat, cause: str) -> None:
+        """Put a new scorer into a seat; its group is next, unless it ended as many as it may."""
+        group = self._groups[seat.key]
+        self.lost.append(f"{seat.name} with group {group.group_id}: {cause}")
+        ray.kill(seat.actor)
+        if self._tries[seat.key] < LIVES:
+            self._queue.appendleft(seat.key)
+        else:
+            self._tell(seat.key, _failed(group, f"{cause}, {LIVES} times"))
+        self._seats[seat.number] = self._seated(seat.number)
+
+    def _seated(self, number: int) -> _Seat:
+        """A new scorer for a seat, under a name of its own."""
         gpus = scorer_gpus(self.config)
         actor = ray.remote(Scorer).options(num_cpus=self.config.cpus_per_actor, num_gpus=gpus)
-        self._actors[name] = actor.remote(*self._arguments, seat)
-        return name
+        name = f"scorer {self._started}"
+        self._started += 1
+        return _Seat(number=number, name=name, actor=actor.remote(*self._arguments, number))
 
 
 def _failed(group: RolloutGroup, cause: str) -> list[Score]:

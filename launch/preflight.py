@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 from actors.cluster import check_address, cluster_address
-from actors.rollout import check_kv_cache
+from actors.engine import check_kv_cache
 from actors.scorer import scorer_gpus
 from records.config import Recipe
 from records.errors import UserError

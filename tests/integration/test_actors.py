@@ -75,7 +75,7 @@ class OneLayerStale(RolloutPool):
     """A pool whose updates leave one layer as it was."""
 
     def __init__(self, pool: RolloutPool, before: dict[str, Any]) -> None:
-        self.engines, self.timeout_s = pool.engines, pool.timeout_s
+        self.__dict__ |= pool.__dict__
         name = next(name for name in before if "layers.1" in name and "mlp" in name)
         self.stale = {name: before[name]}
 

@@ -1,0 +1,193 @@
+"""One vLLM engine: generation, log-probs of given text, weight updates. `actors.rollout` drives several."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+
+from lm.tokenizer import ChatTokenizer
+from records.config import RolloutConfig
+from records.errors import UserError
+from records.prompt import Request, Rollout, Sampling
+
+
+class RolloutEngine:
+    """One vLLM engine; runs inside its actor's process.
+
+    Args:
+        model_dir: Hugging Face directory of the first weights and the tokenizer.
+        config: engine size.
+        max_length: longest prompt + response, tokens.
+    """
+
+    def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int) -> None:
+        from vllm import LLM
+
+        self.tokenizer = ChatTokenizer.load(model_dir)
+        self.version = 0
+        self.on_cpu = on_cpu = config.gpus_per_actor == 0
+        self.engine = LLM(
+            model=str(model_dir),
+            skip_tokenizer_init=True,
+            dtype="float32" if on_cpu else "bfloat16",
+            enforce_eager=on_cpu,
+            enable_prefix_caching=True,
+            # A chunked prompt rewinds its seeded generator, which CPU generators cannot do.
+            enable_chunked_prefill=not on_cpu,
+            max_model_len=max_length,
+            max_num_seqs=config.max_sequences,
+            # An engine that shares its GPU keeps to its share of the memory.
+            gpu_memory_utilization=0.9 * min(1.0, config.gpus_per_actor or 1.0),
+            max_num_batched_tokens=max(4096, max_length),
+            logprobs_mode="processed_logprobs",
+            worker_extension_cls="actors.weights.WeightReceiver",
+            logits_processors=["actors.nucleus:NucleusProcessor"] if on_cpu else None,
+            distributed_executor_backend="uni",
+            disable_log_stats=True,
+        )
+        self._core = self.engine.llm_engine
+        self._under_way: dict[str, tuple[Request, float]] = {}
+
+    def advance(
+        self, jobs: Sequence[tuple[int, Request, Sampling]], at_least: int
+    ) -> list[tuple[int, list[Rollout]]]:
+        """Take on `jobs` (each with a key), and work until `at_least` of all that are under way are done.
+
+        Returns what is done, by key; the others stay under way. With nothing left to do it returns at once.
+        """
+        for key, request, sampling in jobs:
+            self._under_way[str(key)] = (request, time.monotonic())
+            self._core.add_request(
+                str(key),
+                {"prompt_token_ids": list(request.prompt.token_ids)},
+                self._params(request, sampling),
+            )
+        done: list[tuple[int, list[Rollout]]] = []
+        while len(done) < at_least and self._core.has_unfinished_requests():
+            for output in self._core.step():
+                if output.finished:
+                    request, since = self._under_way.pop(output.request_id)
+                    seconds = time.monotonic() - since
+                    samples = sorted(output.outputs, key=lambda sample: sample.index)
+                    rollouts = [self._rollout(request, sample, seconds) for sample in samples]
+                    done.append((int(output.request_id), rollouts))
+        return done
+
+    def _params(self, request: Request, sampling: Sampling) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        from actors.nucleus import TOP_P
+
+        top_p: dict[str, Any] = {"top_p": sampling.top_p}
+        if self.on_cpu and sampling.top_p < 1:
+            top_p = {"extra_args": {TOP_P: sampling.top_p}}
+        return SamplingParams(
+            n=request.samples,
+            seed=request.seed,
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_tokens,
+            stop_token_ids=[self.tokenizer.end_id],
+            logprobs=0,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            **top_p,
+        )
+
+    def _rollout(self, request: Request, sample: Any, seconds: float) -> Rollout:
+        tokens = tuple(sample.token_ids)
+        return Rollout(
+            prompt_id=request.prompt.prompt_id,
+            sample_idx=sample.index,
+            seed=request.seed + sample.index,
+            token_ids=tokens,
+            logprobs=tuple(step[token].logprob for step, token in zip(sample.logprobs, tokens, strict=True)),
+            text=self.tokenizer.decode(tokens),
+            finish_reason=sample.finish_reason,
+            policy_version=self.version,
+            gen_seconds=seconds,
+        )
+
+    def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
+        """Untempered log-probs of tokens 1… of each sequence given those before."""
+        from vllm import SamplingParams
+
+        outputs = self.engine.generate(
+            [{"prompt_token_ids": list(sequence)} for sequence in sequences],
+            SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False),
+            use_tqdm=False,
+        )
+        return [
+            np.array(
+                [
+                    step[token].logprob
+                    for step, token in zip(output.prompt_logprobs[1:], sequence[1:], strict=True)
+                ]
+            )
+            for sequence, output in zip(sequences, outputs, strict=True)
+        ]
+
+    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> tuple[int, int]:
+        """Replace the weights; nothing computed with the old ones is reused.
+
+        Returns the version, and the bytes received.
+        """
+        received = self.engine.collective_rpc("receive_weights", args=(buckets,))
+        if not self.engine.reset_prefix_cache():
+            raise RuntimeError("the prefix cache was in use during a weight update and holds old weights")
+        self.version = version
+        return version, sum(received)
+
+
+def engine_environment(config: RolloutConfig) -> dict[str, str]:
+    """Environment of an engine's process."""
+    variables = {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+        # An engine is one process: nothing of it has to be reached from elsewhere.
+        "VLLM_HOST_IP": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
+    if config.gpus_per_actor == 0:
+        variables |= {
+            "VLLM_CPU_KVCACHE_SPACE": str(max(1, round(config.kv_cache_gib))),
+            # Binding threads to cores would fight with the learner that shares them.
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "OMP_NUM_THREADS": str(config.threads),
+            # The runner whose logits processors ours is one of.
+            "VLLM_USE_V2_MODEL_RUNNER": "0",
+            # vLLM compiles one small log-prob kernel on first use, 15 s with a C++ compiler on CPU.
+            "TORCHDYNAMO_DISABLE": "1",
+        }
+    return variables
+
+
+def check_kv_cache(
+    config: RolloutConfig, *, layers: int, kv_heads: int, head_dim: int, max_length: int, free_gib: float
+) -> None:
+    """Refuse, before anything starts, a KV cache that memory cannot hold or that holds no sequence.
+
+    Raises:
+        UserError: naming the key to change.
+    """
+    if config.gpus_per_actor:
+        return
+    if config.kv_cache_gib != int(config.kv_cache_gib) or config.kv_cache_gib < 1:
+        raise UserError(f"rollout.kv_cache_gib is {config.kv_cache_gib:g}; it must be a whole number ≥ 1")
+    wanted = config.kv_cache_gib * config.actors
+    if wanted > free_gib:
+        raise UserError(
+            f"rollout.kv_cache_gib × rollout.actors is {wanted:g} GiB, {free_gib:.1f} are free; lower it"
+        )
+    sequence_gib = 2 * layers * kv_heads * head_dim * 4 * max_length / 2**30
+    if sequence_gib > config.kv_cache_gib:
+        raise UserError(
+            f"rollout.kv_cache_gib is {config.kv_cache_gib:g}, one sequence of model.max_length needs "
+            f"{sequence_gib:.1f} GiB; raise the one or lower the other"
+        )
