@@ -7,7 +7,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ MUON_LR_SCALE, EMBEDDING_LR_SCALE = 7.0, 100.0
 """Learning rates over the output layer's when a new network is trained with Muon: of hidden matrices, whose
 updates are orthogonal, and of embeddings, which have unit scale and whose rows are touched rarely."""
 
+
+_LOOK_S = 0.02
+"""How long to wait for the ranks between two looks at others, seconds."""
 
 CPU_ENVIRONMENT = {
     # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
@@ -381,11 +385,13 @@ class LearnerGroup:
         objective: Objective,
         lr: float,
         empty: Any,
+        meanwhile: Callable[[], None] | None = None,
     ) -> UpdateReport:
         """One optimiser step a mini-batch; its micro-batches are dealt over the ranks.
 
         A rank that is dealt fewer gets `empty` (a micro-batch in which nothing counts): ranks that run
-        different numbers of micro-batches would wait for each other for ever.
+        different numbers of micro-batches would wait for each other for ever. `meanwhile` is called again
+        and again until one is done.
         """
         world = self.config.ranks
         dealt: list[list[list[Any]]] = [[] for _ in range(world)]
@@ -398,6 +404,9 @@ class LearnerGroup:
             actor.update.remote(dealt[rank], list(normalisers), objective, lr)
             for rank, actor in enumerate(self.actors)
         ]
+        deadline = time.monotonic() + self.timeout_s
+        while meanwhile and time.monotonic() < deadline and not ray.wait(pending, timeout=_LOOK_S)[0]:
+            meanwhile()
         return self._wait(pending)[0]  # type: ignore[no-any-return]
 
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:

@@ -23,20 +23,12 @@ from actors.supervision import ActorError, wait_for
 from actors.tasks import LIVES
 from records.config import RolloutConfig
 from records.prompt import Request, Rollout, Sampling
+from rl.protocols import Finished
 
 _LOOK_S = 1.0
 """Seconds between looks at how long each engine has been at work."""
 
 Logprobs = list[npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """The samples of one job, and how often it had been begun before (0: never)."""
-
-    key: int
-    rollouts: tuple[Rollout, ...]
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +49,7 @@ class _Job:
     key: int
     request: Request
     sampling: Sampling
-    seat: int | None
+    place: int | None
     attempt: int = 0
 
 
@@ -83,7 +75,8 @@ class _Seat:
 class RolloutPool:
     """The engines of a run. They start in the background; the first answer waits for them.
 
-    `lost` tells which engines died or hung, and with how many jobs. `timeout_s` bounds every single call.
+    `lost` tells which engines died or hung, and with how many jobs; `received_bytes` what all were sent of
+    weights; `longest_s`, by method, the longest call since weights were set. `timeout_s` bounds every call.
     """
 
     def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int, timeout_s: float) -> None:
@@ -91,6 +84,7 @@ class RolloutPool:
         self.timeout_s = timeout_s
         self.lost: list[str] = []
         self.received_bytes = 0
+        self.longest_s: dict[str, float] = {}
         self._actor = ray.remote(RolloutEngine).options(
             num_cpus=config.cpus_per_actor,
             num_gpus=config.gpus_per_actor,
@@ -116,15 +110,15 @@ class RolloutPool:
         """Jobs that were submitted and not yet told finished."""
         return len(self._queue) + sum(len(seat.under_way) for seat in self._seats) + len(self._finished)
 
-    def submit(self, request: Request, sampling: Sampling, seat: int | None = None) -> int:
-        """Have `request` sampled, by any engine or that of `seat`; returns the key by which it comes back.
+    def submit(self, request: Request, sampling: Sampling, place: int | None = None) -> int:
+        """Have `request` sampled; returns the key by which it comes back.
 
-        Jobs of a seat are sampled together and come back together: who asks for the same jobs in the same
-        order gets the same samples, to the bit.
+        Jobs with a place go to engines by it, are sampled together and come back together: who asks for the
+        same jobs in the same order gets the same samples, to the bit. Others go to whoever is free.
         """
         key = self._next_key
         self._next_key += 1
-        self._queue.append(_Job(key=key, request=request, sampling=sampling, seat=seat))
+        self._queue.append(_Job(key=key, request=request, sampling=sampling, place=place))
         return key
 
     def poll(self, timeout_s: float = _LOOK_S) -> list[Finished]:
@@ -151,8 +145,7 @@ class RolloutPool:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
         """Sample responses, in the order of `requests`, which go to engines by position."""
-        count = len(self._seats)
-        keys = [self.submit(request, sampling, place % count) for place, request in enumerate(requests)]
+        keys = [self.submit(request, sampling, place) for place, request in enumerate(requests)]
         found: dict[int, list[Rollout]] = {key: [] for key in keys}
         missing, others = set(keys), []
         while missing:
@@ -167,7 +160,7 @@ class RolloutPool:
 
     def set_weights(self, weights: Weights) -> None:
         """Have every engine take `weights` before it begins anything new."""
-        self._weights = weights
+        self._weights, self.longest_s = weights, {}
         for seat in self._seats:
             seat.checked = False
 
@@ -215,16 +208,19 @@ class RolloutPool:
             jobs = self._take(number, seat) if self._up_to_date(seat) else []
             seat.under_way |= {job.key: job for job in jobs}
             if seat.under_way:
-                together = any(job.seat is not None for job in seat.under_way.values())
+                together = any(job.place is not None for job in seat.under_way.values())
                 at_least = len(seat.under_way) if together else 1
                 self._send(seat, "advance", [(job.key, job.request, job.sampling) for job in jobs], at_least)
 
     def _take(self, number: int, seat: _Seat) -> list[_Job]:
-        """Jobs of this seat, and of any seat as many as fill the engine."""
+        """Jobs whose place is this seat, and of others as many as fill the engine."""
         samples = sum(job.request.samples for job in seat.under_way.values())
         taken, left = [], deque[_Job]()
         for job in self._queue:
-            fits = samples < self.config.max_sequences if job.seat is None else job.seat == number
+            if job.place is None:
+                fits = samples < self.config.max_sequences
+            else:
+                fits = job.place % len(self._seats) == number
             if fits:
                 taken.append(job)
                 samples += job.request.samples
@@ -249,6 +245,8 @@ class RolloutPool:
                 raise
             self._replace(seat, "it died")
             return
+        seconds = time.monotonic() - call.since
+        self.longest_s[call.method] = max(seconds, self.longest_s.get(call.method, 0.0))
         if call.method == "update_weights":
             assert self._weights is not None
             # Newer ones may have been set meanwhile: then these are not the ones to check.

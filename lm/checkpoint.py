@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lm.objective import Learner
 from records.files import read_json, write_json
@@ -21,7 +22,7 @@ def step_of(path: Path | None) -> int:
     return int(path.name.removeprefix("step_")) if path else 0
 
 
-def save(directory: Path, state: Mapping[str, int], learner: Learner, keep: int) -> None:
+def save(directory: Path, state: Mapping[str, Any], learner: Learner, keep: int) -> None:
     """Write a checkpoint of the learner and of where the loop stands (`step`: updates done) aside, rename it
     into place, and drop all but the last `keep`."""
     target = directory / f"step_{state['step']:06d}"
@@ -36,8 +37,8 @@ def save(directory: Path, state: Mapping[str, int], learner: Learner, keep: int)
         shutil.rmtree(old)
 
 
-def load(path: Path, learner: Learner) -> dict[str, int]:
+def load(path: Path, learner: Learner) -> dict[str, Any]:
     """Restore the learner from `path` and return where the loop stood."""
     learner.load(path)
-    state = read_json(path / STATE)
-    return {str(name): int(value) for name, value in state.items()}
+    state: dict[str, Any] = read_json(path / STATE)
+    return state

@@ -1,6 +1,6 @@
 """What a learner optimises: the contract between objectives (sft, rl) and the DeepSpeed engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,7 +74,8 @@ class Learner(Protocol):
     """What applies objectives; all `ranks` answer as one.
 
     `update` takes one optimiser step a mini-batch (a list of micro-batches) and divides each
-    mini-batch's loss by its normaliser; `empty` is a micro-batch in which nothing counts.
+    mini-batch's loss by its normaliser; `empty` is a micro-batch in which nothing counts;
+    `meanwhile` is called again and again while the ranks are at work.
     """
 
     @property
@@ -87,6 +88,7 @@ class Learner(Protocol):
         objective: Objective,
         lr: float,
         empty: Any,
+        meanwhile: Callable[[], None] | None = None,
     ) -> UpdateReport: ...
 
     def save(self, directory: Path) -> None: ...

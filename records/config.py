@@ -320,6 +320,12 @@ class RLConfig:
     steps: int = opt(20, "Policy updates; 0: no DF-GRPO.", low=0)
     groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
     group_size: int = opt(8, "Samples a group.", low=2)
+    max_staleness: int = opt(
+        0,
+        "Policy updates by which generation may run ahead of training. 0: it waits, and equal runs are equal "
+        "to the bit; 1 or more: engines, scorers and learner work side by side.",
+        low=0,
+    )
     minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
     composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.", low=0, high=1)
     tags_per_prompt: int = opt(

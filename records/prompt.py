@@ -48,10 +48,11 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutGroup:
-    """The G samples of one prompt, generated in one round."""
+    """The G samples of one prompt, asked for in one round; `attempt` counts engines lost at them."""
 
     group_id: str
     round: int
+    attempt: int
     prompt: Prompt
     rollouts: tuple[Rollout, ...]
 

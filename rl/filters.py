@@ -15,7 +15,9 @@ from records.errors import UserError
 from records.prompt import Rollout, Score, ScoredGroup
 
 SAMPLE_REASONS = ("truncated", "format", "score_error")
-GROUP_REASONS = ("too_few_live", "too_hard", "too_easy", "no_signal")
+STALE = "stale"
+GROUP_REASONS = ("too_few_live", "too_hard", "too_easy", "no_signal", STALE)
+"""`stale` is the collector's: the group became older than `rl.max_staleness` before its turn came."""
 
 _ROUNDING = 1e-9
 """A mean on a threshold stays, be it rounded up or down."""

@@ -81,7 +81,7 @@ def _rows(
         yield {
             "step": step,
             "round": group.round,
-            "attempt": 0,
+            "attempt": group.attempt,
             "policy_version": rollout.policy_version,
             "trained_step": step if kept else None,
             "staleness": step - rollout.policy_version,

@@ -7,7 +7,7 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,13 @@ from records.log import Log
 from records.prompt import Prompt, Sampling
 from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
+from rl.collector import Collected, Collector
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
 from rl.probe import probe_path, run_probe
 from rl.prompts import PromptStream
-from rl.protocols import Generator, Publisher, Scorers
-from rl.refill import Collected, collect
+from rl.protocols import Publisher, Rollouts, Scorers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class RLRun:
     seed: int
     prompts: Sequence[Prompt]
     probe_prompts: Sequence[Prompt]
-    generator: Generator
+    rollouts: Rollouts
     scorers: Scorers
     learner: Learner
     publish: Publisher
@@ -47,10 +47,12 @@ class RLRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLState:
-    """Where the loop stands: updates done (also the policy version) and the prompt cursor."""
+    """Where the loop stands: updates done (also the policy version), the prompt cursor, and places of prompts
+    before it that no step has settled."""
 
     step: int
     cursor: int
+    unsettled: Sequence[int] = ()
 
 
 def train(run: RLRun) -> None:
@@ -61,20 +63,13 @@ def train(run: RLRun) -> None:
     """
     config = run.config
     state = resume(run)
-    stream = PromptStream(run.prompts, run.seed, state.cursor)
+    stream = PromptStream(run.prompts, run.seed, state.cursor, state.unsettled)
+    collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
     run.log.scalars(state.step, run.publish(state.step))
     probe_if_due(run, state.step)
     while state.step < config.steps:
         started = time.monotonic()
-        collected = collect(
-            state.step,
-            stream.take,
-            run.generator,
-            run.scorers,
-            config,
-            run.seed,
-            partial(record, run, state.step),
-        )
+        collected = collector.collect(state.step, partial(record, run, state.step))
         generated = time.monotonic()
         batch = build_batch(
             collected.training,
@@ -84,7 +79,7 @@ def train(run: RLRun) -> None:
             ranks=run.learner.ranks,
         )
         lr = learning_rate(config, state.step)
-        report = update(run, batch, lr)
+        report = update(run, batch, lr, collector.pump if config.max_staleness else None)
         learned = time.monotonic()
         sync = run.publish(state.step + 1)
         times = {
@@ -92,7 +87,7 @@ def train(run: RLRun) -> None:
             "time/learn": learned - generated,
             "time/step": time.monotonic() - started,
         }
-        state = RLState(step=state.step + 1, cursor=stream.cursor)
+        state = RLState(step=state.step + 1, cursor=stream.cursor, unsettled=collector.unsettled())
         show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
         probe_if_due(run, state.step)
         if state.step % config.save_every == 0 or state.step == config.steps:
@@ -125,12 +120,17 @@ def record(run: RLRun, step: int, judged: Sequence[JudgedGroup], training: Seque
     write_step(path, step, judged, trained, text=run.config.ledger_text)
 
 
-def update(run: RLRun, batch: TrainBatch, lr: float) -> UpdateReport:
-    """The learner's optimiser steps; with nothing live there is none, and the step still counts."""
+def update(run: RLRun, batch: TrainBatch, lr: float, meanwhile: Callable[[], None] | None) -> UpdateReport:
+    """The learner's optimiser steps; with nothing live there is none, and the step still counts.
+
+    `meanwhile` is called again and again while they last.
+    """
     if not batch.minibatches:
         return UpdateReport(optimizer_steps=0, grad_norm=0.0, metrics={})
     objective = DFGRPOObjective(run.config.loss, temperature=run.config.temperature, top_p=run.config.top_p)
-    return run.learner.update(batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch())
+    return run.learner.update(
+        batch.minibatches, batch.normalisers, objective, lr, empty_micro_batch(), meanwhile
+    )
 
 
 def learning_rate(config: RLConfig, step: int) -> float:
@@ -148,7 +148,7 @@ def probe_if_due(run: RLRun, step: int) -> None:
             temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
         )
         reward = run_probe(
-            path, run.probe_prompts, config.probe_samples, run.generator, run.scorers, sampling, run.seed
+            path, run.probe_prompts, config.probe_samples, run.rollouts, run.scorers, sampling, run.seed
         )
         run.log.scalars(step, {"reward/probe": reward})
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from lm.objective import UpdateReport
 from rl.batching import JudgedGroup, TrainBatch
+from rl.collector import Collected
 from rl.filters import GROUP_REASONS, SAMPLE_REASONS
-from rl.refill import Collected
 
 
 def collection_metrics(

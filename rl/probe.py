@@ -47,7 +47,9 @@ def run_probe(
         for index, prompt in enumerate(prompts)
     ]
     groups = [
-        RolloutGroup(group_id=f"probe-{i:03d}", round=0, prompt=request.prompt, rollouts=tuple(rollouts))
+        RolloutGroup(
+            group_id=f"probe-{i:03d}", round=0, attempt=0, prompt=request.prompt, rollouts=tuple(rollouts)
+        )
         for i, (request, rollouts) in enumerate(
             zip(requests, generator.generate(requests, sampling), strict=True)
         )

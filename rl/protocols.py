@@ -1,21 +1,54 @@
 """What the RL loop needs of the world; `launch` hands in Ray actors, unit tests hand in fakes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from records.prompt import Request, Rollout, RolloutGroup, Sampling, ScoredGroup
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The samples of one request, and how often it had been begun before (0: never)."""
+
+    key: int
+    rollouts: tuple[Rollout, ...]
+    attempt: int
+
+
 class Generator(Protocol):
-    """Samples responses with the rollout policy."""
+    """Samples responses with the rollout policy, one list a request."""
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]: ...
 
 
+class Rollouts(Generator, Protocol):
+    """Samples responses request by request.
+
+    What is submitted with a `place` goes to engines by it and is sampled together: the same requests in the
+    same order give the same samples. Without one, any engine takes it when it can. `poll` waits at most so
+    long for the first answer; every key comes back once.
+    """
+
+    @property
+    def under_way(self) -> int: ...
+
+    def submit(self, request: Request, sampling: Sampling, place: int | None = None) -> int: ...
+
+    def poll(self, timeout_s: float) -> Sequence[Finished]: ...
+
+
 class Scorers(Protocol):
-    """Scores every rollout of every group."""
+    """Scores every rollout of every group, all at once or group by group (as `Rollouts`)."""
+
+    @property
+    def under_way(self) -> int: ...
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]: ...
+
+    def submit(self, group: RolloutGroup) -> int: ...
+
+    def poll(self, timeout_s: float) -> Sequence[tuple[int, ScoredGroup]]: ...
 
 
 class Publisher(Protocol):

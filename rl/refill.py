@@ -1,33 +1,16 @@
-"""Filling a batch: generate, score, judge, and again until enough groups are kept."""
+"""What happens when the filters leave too few groups for a batch."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from records.config import RLConfig
 from records.errors import UserError
-from records.prompt import Prompt, Request, RolloutGroup, Sampling
 from rl.batching import JudgedGroup
-from rl.filters import judge
-from rl.protocols import Generator, Scorers
-from rl.seeds import derived_seed
-
-Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
-"""Takes all judged groups of a step so far, and those that will train."""
 
 STARVATION_POLICIES = ("raise", "short_batch", "relax_eps", "keep_best")
 
 
 class StarvedError(RuntimeError):
     """The filters dropped so much that the batch is not full after `rl.refill.max_rounds`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """Every judged group of a step, and those of them that train."""
-
-    judged: tuple[JudgedGroup, ...]
-    training: tuple[JudgedGroup, ...]
-    rounds: int
 
 
 def check_refill(config: RLConfig) -> None:
@@ -45,68 +28,14 @@ def check_refill(config: RLConfig) -> None:
         raise UserError(f"rl.refill.max_rounds is {config.refill.max_rounds}; it must be at least 1")
 
 
-def collect(
-    step: int,
-    next_prompts: Callable[[int], Sequence[Prompt]],
-    generator: Generator,
-    scorers: Scorers,
-    config: RLConfig,
-    seed: int,
-    record: Recorder,
-) -> Collected:
-    """Groups for one step: as many new prompts a round as kept groups are missing.
-
-    `record` is given all groups judged so far and those that will train, each time before that acts.
-    Past `max_rounds` the declared policy acts:
+def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> list[JudgedGroup]:
+    """Dropped groups that train all the same, by the policy of `rl.refill.on_starved`:
 
     - `raise`: StarvedError, with the reasons counted;
-    - `short_batch`: train on what was kept, be it nothing;
-    - `relax_eps`: add groups dropped by a threshold alone, nearest to it first;
-    - `keep_best`: add groups dropped by a threshold alone, largest reward deviation first.
+    - `short_batch`: none; the step trains on what was kept, be it nothing;
+    - `relax_eps`: those that a threshold alone dropped, nearest to it first;
+    - `keep_best`: those that a threshold alone dropped, largest reward deviation first.
     """
-    sampling = Sampling(
-        temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
-    )
-    judged: list[JudgedGroup] = []
-    kept: list[JudgedGroup] = []
-    rounds = 0
-    while len(kept) < config.groups_per_step and rounds < config.refill.max_rounds:
-        prompts = next_prompts(config.groups_per_step - len(kept))
-        requests = [
-            Request(
-                prompt=prompt,
-                samples=config.group_size,
-                seed=derived_seed("train", seed, step, rounds, index),
-            )
-            for index, prompt in enumerate(prompts)
-        ]
-        groups = [
-            RolloutGroup(
-                group_id=f"{step:06d}-{rounds}-{index:03d}",
-                round=rounds,
-                prompt=request.prompt,
-                rollouts=tuple(rollouts),
-            )
-            for index, (request, rollouts) in enumerate(
-                zip(requests, generator.generate(requests, sampling), strict=True)
-            )
-        ]
-        fresh = [
-            JudgedGroup(scored=scored, verdict=judge(scored, config.filters))
-            for scored in scorers.score(groups)
-        ]
-        judged += fresh
-        fresh_kept = [group for group in fresh if group.verdict.kept]
-        record(judged, [*kept, *fresh_kept])
-        kept += fresh_kept
-        rounds += 1
-    if len(kept) < config.groups_per_step:
-        kept += _rescue(judged, config, config.groups_per_step - len(kept))
-        record(judged, kept)
-    return Collected(judged=tuple(judged), training=tuple(kept), rounds=rounds)
-
-
-def _rescue(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> list[JudgedGroup]:
     policy = config.refill.on_starved
     if policy == "raise":
         reasons: dict[str, int] = {}

@@ -158,7 +158,7 @@ def _write_ledger(run: Path) -> Path:
         for reward in (0.4, 0.6)
     )
     scored = ScoredGroup(
-        group=RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=rollouts), scores=scores
+        group=RolloutGroup(group_id="g", round=0, attempt=0, prompt=prompt, rollouts=rollouts), scores=scores
     )
     filters = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.0, eps_high=1.0)})
     ledger = run / "rl" / "ledger"

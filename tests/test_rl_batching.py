@@ -52,7 +52,7 @@ def _group(
         prompt_id=name, user_id=name, task="tags", tags=("pet",), history_lines=1, token_ids=prompt
     )
     scored = ScoredGroup(
-        group=RolloutGroup(group_id=name, round=0, prompt=asked, rollouts=rollouts), scores=scores
+        group=RolloutGroup(group_id=name, round=0, attempt=0, prompt=asked, rollouts=rollouts), scores=scores
     )
     return JudgedGroup(scored=scored, verdict=judge(scored, FilterConfig()))
 

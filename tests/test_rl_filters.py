@@ -173,7 +173,7 @@ def test_a_scored_group_is_judged_by_its_rollouts_and_scores() -> None:
             (True, 0.6, ""),
         )  # fmt: skip
     )
-    group = RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=rollouts)
+    group = RolloutGroup(group_id="g", round=0, attempt=0, prompt=prompt, rollouts=rollouts)
     verdict = judge(ScoredGroup(group=group, scores=scores), ON)
     assert verdict.sample_reasons == ((), ("truncated",), ("format",), ("score_error",), ())
     assert verdict.mean == pytest.approx(0.5)

@@ -54,7 +54,7 @@ def _group(name: str, round_: int, scores: list[Score], finish: list[str]) -> Ju
         )
         for index, reason in enumerate(finish)
     )
-    group = RolloutGroup(group_id=name, round=round_, prompt=prompt, rollouts=rollouts)
+    group = RolloutGroup(group_id=name, round=round_, attempt=0, prompt=prompt, rollouts=rollouts)
     scored = ScoredGroup(group=group, scores=tuple(scores))
     return JudgedGroup(scored=scored, verdict=judge(scored, FILTERS))
 

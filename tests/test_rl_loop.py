@@ -5,7 +5,7 @@ one only if learner, weights, prompt cursor and seeds are all restored.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from rl.ledger import ledger_path, read_ledger
 from rl.loop import RLRun, learning_rate, train
 from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.refill import StarvedError
+from tests.rl_world import Queues, ScorerQueue, Scoring
 
 PROMPTS = [
     Prompt(
@@ -46,13 +47,18 @@ class InterruptionError(Exception):
     """Stands for a kill."""
 
 
-class World:
+class World(Queues, Scoring):
     """Generator, scorers, learner, publisher and log in one."""
 
-    def __init__(self, directory: Path, *, fail_at_update: int = -1, score: str = "digits") -> None:
+    def __init__(
+        self, directory: Path, *, fail_at_update: int = -1, score: str = "digits", ahead: bool = False
+    ) -> None:
+        super().__init__()
+        self.queue = ScorerQueue(self)
         self.directory = directory
         self.fail_at_update = fail_at_update
         self.rule = score
+        self.ahead = ahead
         self.weight = 1.0
         self.published = (-1, 0.0)
         self.updates = 0
@@ -110,8 +116,12 @@ class World:
         objective: Objective,
         lr: float,
         empty: Any,
+        meanwhile: Callable[[], None] | None = None,
     ) -> UpdateReport:
         step = self.published[0]
+        assert (meanwhile is not None) == self.ahead
+        for _ in range(3 * self.ahead):
+            meanwhile()
         assert ledger_path(self.directory / "ledger", step).is_file(), "the ledger comes before the update"
         if step == self.fail_at_update:
             raise InterruptionError
@@ -160,8 +170,8 @@ def _train(world: World, config: RLConfig = CONFIG) -> None:
             seed=3,
             prompts=PROMPTS,
             probe_prompts=PROMPTS[:2],
-            generator=world,
-            scorers=world,
+            rollouts=world,
+            scorers=world.queue,
             learner=world,
             publish=world,
             log=world,
@@ -281,6 +291,7 @@ def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) 
     assert json.loads((tmp_path / "checkpoints" / "step_000006" / "state.json").read_text()) == {
         "step": 6,
         "cursor": 24,
+        "unsettled": [],
     }
     assert "reward/post_filter" not in world.curves[-2][1]
 
@@ -326,3 +337,31 @@ def test_learning_rate_by_hand() -> None:
     config = replace(CONFIG, warmup_steps=4, lr=0.4)
     assert [learning_rate(config, step) for step in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
     assert learning_rate(replace(config, warmup_steps=0), 0) == pytest.approx(0.4)
+
+
+AHEAD = replace(CONFIG, max_staleness=1, refill=RefillConfig(max_rounds=20))
+
+
+def test_generation_that_runs_ahead_trains_what_is_one_update_old(tmp_path: Path) -> None:
+    world = World(tmp_path, ahead=True)
+    _train(world, AHEAD)
+    ledger = _ledger(tmp_path)
+    assert world.updates == 6
+    assert ledger["group_id"].n_unique() * 4 == len(ledger)
+    trained = ledger.filter("kept")
+    assert set(trained["staleness"]) <= {0, 1}
+    assert (trained["staleness"] == 1).any()
+    assert trained.group_by("step").agg(pl.col("group_id").n_unique())["group_id"].to_list() == [2] * 6
+    assert (trained["staleness"] == trained["step"] - trained["policy_version"]).all()
+
+
+@pytest.mark.parametrize("fail_at", [1, 3, 4])
+def test_what_ran_ahead_of_a_kill_is_generated_again(tmp_path: Path, fail_at: int) -> None:
+    with pytest.raises(InterruptionError):
+        _train(World(tmp_path, fail_at_update=fail_at, ahead=True), AHEAD)
+    _train(World(tmp_path, ahead=True), AHEAD)
+    ledger = _ledger(tmp_path)
+    # Each draw of the stream is a group's second name: none twice, and none left out but those ahead.
+    draws = ledger["group_id"].unique().str.split("-").list.last().cast(pl.Int64).sort().to_list()
+    state = json.loads((tmp_path / "checkpoints" / "step_000006" / "state.json").read_text())
+    assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))

@@ -8,9 +8,9 @@ from lm.objective import UpdateReport
 from records.config import FilterConfig, ThresholdConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.batching import JudgedGroup, TrainBatch
+from rl.collector import Collected
 from rl.filters import judge
 from rl.metrics import collection_metrics, learner_metrics
-from rl.refill import Collected
 
 FILTERS = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.2, eps_high=0.8)})
 
@@ -44,7 +44,7 @@ def _group(samples: list[tuple[float | None, int, bool]], task: str = "tags") ->
         for reward, _, truncated in samples
     )
     scored = ScoredGroup(
-        group=RolloutGroup(group_id="g", round=0, prompt=prompt, rollouts=rollouts), scores=scores
+        group=RolloutGroup(group_id="g", round=0, attempt=0, prompt=prompt, rollouts=rollouts), scores=scores
     )
     return JudgedGroup(scored=scored, verdict=judge(scored, FILTERS))
 

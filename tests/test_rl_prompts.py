@@ -3,7 +3,7 @@
 import itertools
 
 from records.prompt import Prompt
-from rl.prompts import PromptStream
+from rl.prompts import Draw, PromptStream
 from rl.seeds import derived_seed
 
 PROMPTS = [
@@ -12,8 +12,8 @@ PROMPTS = [
 ]
 
 
-def _ids(prompts: list[Prompt]) -> list[str]:
-    return [prompt.prompt_id for prompt in prompts]
+def _ids(draws: list[Draw]) -> list[str]:
+    return [draw.prompt.prompt_id for draw in draws]
 
 
 def test_every_epoch_is_a_new_permutation() -> None:
@@ -31,6 +31,16 @@ def test_the_cursor_alone_is_the_state() -> None:
     first = _ids(stream.take(4))
     assert first + _ids(PromptStream(PROMPTS, seed=1, cursor=stream.cursor).take(9)) == whole
     assert _ids(PromptStream(PROMPTS, seed=2).take(13)) != whole
+
+
+def test_what_was_under_way_comes_again_first() -> None:
+    whole = PromptStream(PROMPTS, seed=1).take(13)
+    assert [draw.cursor for draw in whole] == list(range(13))
+    stream = PromptStream(PROMPTS, seed=1, cursor=8, again=[3, 6])
+    assert stream.take(1) == [whole[3]]
+    assert (stream.not_taken_again(), stream.cursor) == ([6], 8)
+    assert stream.take(3) == [whole[6], whole[8], whole[9]]
+    assert (stream.not_taken_again(), stream.cursor) == ([], 10)
 
 
 def test_seeds_differ_by_place_and_repeat() -> None:

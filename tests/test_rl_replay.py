@@ -51,7 +51,7 @@ def _group(name: str, task: str, samples: list[tuple[float | None, int]], cut: i
         for reward, _ in samples
     )
     scored = ScoredGroup(
-        group=RolloutGroup(group_id=name, round=0, prompt=prompt, rollouts=rollouts), scores=scores
+        group=RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts), scores=scores
     )
     return JudgedGroup(scored=scored, verdict=judge(scored, RECORDED))
 

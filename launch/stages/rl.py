@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
-from actors.rollout import RolloutPool
+from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
 from actors.weights import check_parity
@@ -23,14 +22,28 @@ from records.files import write_json
 from rl.loop import RLRun, train
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckedPublisher:
-    """Brings the learner's weights to every engine, then compares log-probs of fixed sequences."""
+    """Brings the learner's weights to every engine, and has log-probs of fixed sequences (`probe`) compared.
 
-    learner: LearnerGroup
-    pool: RolloutPool
-    probe: Sequence[tuple[int, ...]]
-    tolerance: float
+    Where generation runs ahead (`overlapped`), engines take weights when what they are at is done, and what
+    is told is of the last weights that all of them took.
+    """
+
+    def __init__(
+        self,
+        learner: LearnerGroup,
+        pool: RolloutPool,
+        probe: Sequence[tuple[int, ...]],
+        tolerance: float,
+        *,
+        overlapped: bool = False,
+    ) -> None:
+        self.learner = learner
+        self.pool = pool
+        self.probe = tuple(probe)
+        self.tolerance = tolerance
+        self.overlapped = overlapped
+        self._told: dict[str, float] = {}
 
     def __call__(self, version: int) -> Mapping[str, float]:
         """Publish; returns `sync/…` metrics.
@@ -39,20 +52,28 @@ class CheckedPublisher:
             StaleWeightsError: an engine does not agree with the learner afterwards.
         """
         started = time.monotonic()
-        received = self.pool.update_weights(version, self.learner.publish())
-        seconds = time.monotonic() - started
+        buckets = tuple(self.learner.publish())
+        published = time.monotonic()
         ours = self.learner.logprobs(self.probe)
-        parity = [
-            check_parity(ours, theirs, self.tolerance, f"rollout engine {index}")
-            for index, theirs in enumerate(self.pool.logprobs(self.probe))
-        ]
-        return {
-            "sync/seconds": seconds,
-            "sync/bytes": float(received),
-            "sync/probe_seconds": time.monotonic() - started - seconds,
-            "sync/max_logprob_diff": max(worst for worst, _ in parity),
-            "sync/mismatch_kl": max(kl for _, kl in parity),
-        }
+        learner_s = (published - started, time.monotonic() - published)
+        before = self.pool.received_bytes
+        parity: dict[str, tuple[float, float]] = {}
+
+        def check(name: str, theirs: Logprobs) -> None:
+            parity[name] = check_parity(ours, theirs, self.tolerance, name)
+            if len(parity) == len(self.pool.engines):
+                self._told = {
+                    "sync/seconds": learner_s[0] + self.pool.longest_s["update_weights"],
+                    "sync/bytes": float(self.pool.received_bytes - before),
+                    "sync/probe_seconds": learner_s[1] + self.pool.longest_s["logprobs"],
+                    "sync/max_logprob_diff": max(worst for worst, _ in parity.values()),
+                    "sync/mismatch_kl": max(kl for _, kl in parity.values()),
+                }
+
+        self.pool.set_weights(Weights(version=version, buckets=buckets, probe=self.probe, check=check))
+        if not self.overlapped:
+            self.pool.settle_weights()
+        return self._told
 
 
 class _Shown:
@@ -76,6 +97,12 @@ class _Shown:
 
     def text(self, step: int, name: str, text: str) -> None:
         self.log.text(step, name, text)
+
+
+def say_lost(run: Run, pool: RolloutPool) -> None:
+    """Tell which engines were lost; what they had under way was generated again."""
+    for name in pool.lost:
+        run.reporter.say(f"rl: lost {name}; generated again")
 
 
 def say_scorers(run: Run, scorers: ScorerPool) -> None:
@@ -136,7 +163,7 @@ def run_rl(run: Run) -> None:
                     seed=recipe.seed,
                     prompts=prompts,
                     probe_prompts=probe_prompts,
-                    generator=pool,
+                    rollouts=pool,
                     scorers=scorers,
                     learner=learner,
                     publish=CheckedPublisher(
@@ -144,12 +171,14 @@ def run_rl(run: Run) -> None:
                         pool=pool,
                         probe=[p.token_ids for p in prompts[: recipe.rl.sync_probe_prompts]],
                         tolerance=recipe.rl.sync_tolerance,
+                        overlapped=recipe.rl.max_staleness > 0,
                     ),
                     log=_Shown(run, log),
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                 )
             )
             learner.export(directory / "rl" / "policy")
+            say_lost(run, pool)
             say_scorers(run, scorers)
         finally:
             log.close()

@@ -43,9 +43,9 @@ from records.tags import TAG_NAMES
 from rewards.case import Reference
 from rl.batching import JudgedGroup
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
+from rl.collector import Collected, Collector
 from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.prompts import PromptStream
-from rl.refill import Collected, collect
 from sft.loop import train_stage
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
@@ -154,8 +154,8 @@ def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
         recorded.append(len(judged))
 
     try:
-        take = PromptStream(prompts, seed=0).take
-        return collect(0, take, engines, scorers, config, 0, record), recorded
+        collector = Collector(config, PromptStream(prompts, seed=0), engines, scorers, 0)
+        return collector.collect(0, record), recorded
     finally:
         engines.close()
         scorers.close()

@@ -72,7 +72,7 @@ def group(name: str, texts: Sequence[str], task: str = TAGS_TASK, user: str = "u
         )
         for index, text in enumerate(texts)
     )
-    return RolloutGroup(group_id=name, round=0, prompt=prompt, rollouts=rollouts)
+    return RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts)
 
 
 def scorer_processes() -> list[psutil.Process]:

@@ -1,14 +1,21 @@
 """Filling a batch: what is asked for, under which seeds, and what happens when the filters starve it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Score, ScoredGroup
 from rl.batching import JudgedGroup
-from rl.refill import STARVATION_POLICIES, Collected, StarvedError, check_refill, collect
+from rl.collector import Collected, Collector
+from rl.prompts import Draw
+from rl.refill import STARVATION_POLICIES, StarvedError, check_refill
+from rl.seeds import derived_seed
+from tests.rl_world import Queues, ScorerQueue, Scoring
 
 KEPT = (0.3, 0.7)
 HARD, NEARLY, EASY = (0.0, 0.1), (0.1, 0.2), (0.85, 0.95)
@@ -20,10 +27,13 @@ MUTE = (None, 0.1)
 FLAT = (0.5, 0.5)
 
 
-class World:
+class World(Queues, Scoring):
     """Prompts, generator and scorers in one: the i-th prompt asked gets the i-th pair of rewards."""
 
     def __init__(self, script: Sequence[tuple[float | None, ...]]) -> None:
+        super().__init__()
+        self.scorers = ScorerQueue(self)
+        self.version = 0
         self.script = list(script)
         self.asked: list[int] = []
         self.requests: list[list[Request]] = []
@@ -35,13 +45,29 @@ class World:
         names = [[group.scored.group.prompt.prompt_id for group in groups] for groups in (judged, training)]
         self.recorded.append((len(self.asked), names[0], names[1]))
 
-    def next_prompts(self, count: int) -> list[Prompt]:
-        self.asked.append(count)
+    @property
+    def cursor(self) -> int:
+        return self.taken
+
+    def not_taken_again(self) -> list[int]:
+        return []
+
+    def take(self, count: int) -> list[Draw]:
+        if count:
+            self.asked.append(count)
         names = range(self.taken, self.taken + count)
         self.taken += count
         return [
-            Prompt(
-                prompt_id=str(name), user_id="u", task="tags", tags=("pet",), history_lines=1, token_ids=(1,)
+            Draw(
+                cursor=name,
+                prompt=Prompt(
+                    prompt_id=str(name),
+                    user_id="u",
+                    task="tags",
+                    tags=("pet",),
+                    history_lines=1,
+                    token_ids=(1,),
+                ),
             )
             for name in names
         ]
@@ -59,7 +85,7 @@ class World:
                     logprobs=(-1.0,),
                     text="",
                     finish_reason="stop",
-                    policy_version=0,
+                    policy_version=self.version,
                     gen_seconds=0.0,
                 )
                 for index in range(request.samples)
@@ -98,8 +124,12 @@ def _config(policy: str = "short_batch", groups: int = 3, max_rounds: int = 3) -
     )
 
 
+def _collector(world: World, config: RLConfig) -> Collector:
+    return Collector(config, world, world, world.scorers, seed=9)  # type: ignore[arg-type]
+
+
 def _collect(world: World, config: RLConfig, step: int = 4) -> Collected:
-    return collect(step, world.next_prompts, world, world, config, seed=9, record=world.record)
+    return _collector(world, config).collect(step, world.record)
 
 
 def _names(collected: Collected) -> list[str]:
@@ -152,15 +182,17 @@ def test_no_round_past_the_bound() -> None:
     assert world.asked == [3, 3]
 
 
-def test_seeds_are_distinct_by_step_round_and_prompt_and_equal_on_repeat() -> None:
-    def seeds(step: int) -> list[int]:
-        world = World([KEPT, HARD, HARD, KEPT, KEPT])
-        _collect(world, _config(), step)
+def test_seeds_are_those_of_the_place_in_the_stream() -> None:
+    def seeds(rounds: list[tuple[float, ...]]) -> list[int]:
+        world = World(rounds)
+        collector = _collector(world, _config())
+        for step in (4, 5):
+            collector.collect(step, world.record)
         return [request.seed for requests in world.requests for request in requests]
 
-    assert len(seeds(4)) == 5
-    assert len({*seeds(4), *seeds(5)}) == 10
-    assert seeds(4) == seeds(4)
+    assert seeds([KEPT] * 6) == [derived_seed("train", 9, cursor) for cursor in range(6)]
+    # However the prompts are dealt over rounds and steps.
+    assert seeds([KEPT, HARD, HARD, KEPT, KEPT, KEPT, KEPT, KEPT])[:6] == seeds([KEPT] * 6)
 
 
 STARVED = [KEPT, FLAT, HARD, NEARLY, MUTE, EASY, WIDE]
@@ -208,3 +240,99 @@ def test_unknown_policies_and_bounds_are_refused() -> None:
     with pytest.raises(UserError, match=r"rl\.refill\.max_rounds is 0"):
         check_refill(_config(max_rounds=0))
     check_refill(_config())
+
+
+def _ahead(k: int, **changes: int) -> RLConfig:
+    return replace(_config(**changes), max_staleness=k)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_generation_runs_ahead_by_so_many_batches_and_no_further(k: int) -> None:
+    world = World([KEPT] * 100)
+    collector = _collector(world, _ahead(k))
+    for step in range(5):
+        world.version = step
+        collected = collector.collect(step, world.record)
+        assert len(collected.training) == 3
+        for _ in range(10):  # while the learner is at work
+            collector.pump()
+        # Of k batches beyond those trained everything is done, and nothing more was asked for.
+        assert world.taken == 3 * (step + 1 + k)
+        assert len(collector.unsettled()) == 3 * k
+        ages = [step - one.scored.group.rollouts[0].policy_version for one in collected.training]
+        assert max(ages) <= k
+    assert max(ages) == k
+
+
+def test_surplus_groups_train_in_the_next_step_and_are_recorded_once() -> None:
+    world = World([KEPT] * 100)
+    collector = _collector(world, _ahead(1))
+    seen: list[str] = []
+    for step in range(6):
+        world.version = step
+        settled = collector.collect(step, world.record).judged
+        seen += [one.scored.group.group_id for one in settled]
+        collector.pump()
+    assert len(seen) == len(set(seen)) == 18
+    # Every prompt of the stream is either settled or still to come.
+    settled_cursors = sorted(int(name.partition("-")[2]) for name in seen)
+    assert sorted([*settled_cursors, *collector.unsettled()]) == list(range(world.taken))
+
+
+def test_what_is_dropped_while_ahead_is_replaced() -> None:
+    world = World([KEPT, HARD, EASY, FLAT] * 50)
+    collector = _collector(world, _ahead(1, max_rounds=20))
+    for step in range(4):
+        world.version = step
+        collected = collector.collect(step, world.record)
+        assert len(collected.training) == 3
+        assert {int(name) % 4 for name in _names(collected)} == {0}
+    reasons = {reason for one in collected.judged for reason in one.verdict.group_reasons}
+    assert reasons == {"too_hard", "too_easy", "no_signal"}
+
+
+def test_groups_that_wait_too_long_are_dropped_as_stale_and_told() -> None:
+    world = World([KEPT] * 100)
+    collector = _collector(world, _ahead(1))
+    collector.collect(0, world.record)
+    for _ in range(5):
+        collector.pump()
+    # Three are ready, of version 0; the loop comes back two updates later.
+    world.version = 2
+    collected = collector.collect(2, world.record)
+    stale = [one for one in collected.judged if "stale" in one.verdict.group_reasons]
+    assert len(stale) == 3
+    assert all(one.verdict.group_reasons == ("stale",) for one in stale)
+    assert not set(map(id, stale)) & set(map(id, collected.training))
+    assert {one.scored.group.rollouts[0].policy_version for one in collected.training} == {2}
+
+
+def test_a_starved_step_ends_within_its_bound_while_ahead() -> None:
+    world = World([HARD] * 500)
+    collected = _collector(world, _ahead(2, max_rounds=2)).collect(0, world.record)
+    assert collected.training == ()
+    # Two batches at least were judged, and no more than was allowed to run ahead beside them.
+    assert 6 <= len(collected.judged) <= 6 + 9
+    assert collected.rounds >= 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([KEPT, HARD, EASY, FLAT, MUTE]), min_size=400, max_size=400),
+    st.integers(0, 3),
+    st.integers(1, 4),
+)
+def test_no_group_is_lost_and_none_twice(script: list[tuple[float | None, ...]], k: int, slow: int) -> None:
+    world = World(script)
+    world.slow = slow
+    collector = _collector(world, _ahead(k, max_rounds=4))
+    settled: list[int] = []
+    for step in range(5):
+        world.version = step
+        collected = collector.collect(step, world.record)
+        settled += [int(one.scored.group.prompt.prompt_id) for one in collected.judged]
+        for one in collected.training:
+            assert 0 <= step - one.scored.group.rollouts[0].policy_version <= k
+        collector.pump()
+    assert len(settled) == len(set(settled))
+    assert sorted([*settled, *collector.unsettled()]) == list(range(world.taken))

@@ -1,0 +1,198 @@
+"""From prompts to judged groups: generate, score, judge, and again until a batch is full.
+
+    prompts ──► rollouts ──► scorers ──► verdicts ──► ready ──► the batch
+       ▲                                        └──► dropped
+       └── as many as `max_staleness` lets run ahead
+
+With `max_staleness` 0 the groups that a batch lacks are asked for in rounds, and a round is judged when all
+of it is there, in the order of its prompts: nothing depends on who was faster. With k ≥ 1 prompts are under
+way all the time, also while the learner is at work: as many as can be trained within k updates if none is
+dropped.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from records.config import RLConfig
+from records.prompt import Request, RolloutGroup, Sampling, ScoredGroup
+from rl.batching import JudgedGroup
+from rl.filters import STALE, judge
+from rl.prompts import Draw, PromptStream
+from rl.protocols import Finished, Rollouts, Scorers
+from rl.refill import rescued
+from rl.seeds import derived_seed
+
+Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
+"""Takes all groups that a step settles, as far as they are known, and those of them that train."""
+
+LOOK_S = 0.02
+"""How long to wait for one kind of actor while the other is at work too, seconds."""
+
+WAIT_S = 1.0
+"""How long to wait for the only kind at work before looking again, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """Every group that a step settles (those it drops and those it trains), and those that train."""
+
+    judged: tuple[JudgedGroup, ...]
+    training: tuple[JudgedGroup, ...]
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A draw under way, and the names that its group goes by."""
+
+    draw: Draw
+    group_id: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A judged group that no step has settled yet."""
+
+    draw: Draw
+    group: JudgedGroup
+
+
+class Collector:
+    """All that happens between the prompt stream and the batch; `collect` is called step by step."""
+
+    def __init__(
+        self, config: RLConfig, stream: PromptStream, rollouts: Rollouts, scorers: Scorers, seed: int
+    ) -> None:
+        self.config = config
+        self.stream = stream
+        self.rollouts = rollouts
+        self.scorers = scorers
+        self.seed = seed
+        self._sampling = Sampling(
+            temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
+        )
+        self._at_engines: dict[int, _Asked] = {}
+        self._at_scorers: dict[int, Draw] = {}
+        self._ready: list[_Judged] = []
+        self._dropped: list[_Judged] = []
+        self._version = self._next_step = 0
+        self._rounds = self._judged = 0
+
+    def collect(self, step: int, record: Recorder) -> Collected:
+        """The groups of one step; the weights of version `step` are published.
+
+        `record` is given what the step settles and what of it trains, each time before that acts. Where the
+        filters leave too little, the declared policy acts (`rl.refill`).
+
+        Raises:
+            StarvedError: as declared.
+        """
+        config, wanted = self.config, self.config.groups_per_step
+        self._version = self._next_step = step
+        self._rounds = self._judged = 0
+        self._sort_out_stale()
+        while len(self._ready) < wanted and not self._spent():
+            if config.max_staleness:
+                self.pump(wait=True)
+                self._rounds = -(-self._judged // wanted)
+            else:
+                self._play_round(wanted - len(self._ready))
+                record(*self._settled(wanted))
+        starved = len(self._ready) < wanted
+        if starved:
+            self._rescue(wanted - len(self._ready))
+        judged, training = self._settled(wanted)
+        if starved or config.max_staleness:
+            record(judged, training)
+        self._ready, self._dropped = self._ready[wanted:], []
+        self._next_step = step + 1
+        return Collected(judged=tuple(judged), training=tuple(training), rounds=self._rounds)
+
+    def pump(self, *, wait: bool = False) -> None:
+        """Move on whatever can move; with `wait`, after something did or a second has passed."""
+        if self.config.max_staleness:
+            self._ask(self._room())
+        both = self._at_engines and self._at_scorers
+        for done in self.rollouts.poll((LOOK_S if both else WAIT_S) if wait else 0.0):
+            if done.key in self._at_engines:
+                self._to_scorers(self._at_engines.pop(done.key), done)
+        alone = not self._at_engines
+        for key, scored in self.scorers.poll((WAIT_S if alone else 0.0) if wait else 0.0):
+            self._judge(self._at_scorers.pop(key), scored)
+
+    def unsettled(self) -> list[int]:
+        """Places in the stream of draws that no step has settled: a resumed run takes them again."""
+        draws = [asked.draw for asked in self._at_engines.values()]
+        draws += [*self._at_scorers.values(), *(one.draw for one in (*self._ready, *self._dropped))]
+        return sorted([*(draw.cursor for draw in draws), *self.stream.not_taken_again()])
+
+    def _play_round(self, count: int) -> None:
+        self._ask(count)
+        while self._at_engines or self._at_scorers:
+            self.pump(wait=True)
+        self._rounds += 1
+        for groups in (self._ready, self._dropped):
+            groups.sort(key=lambda one: one.group.scored.group.group_id)
+
+    def _ask(self, count: int) -> None:
+        """Have groups sampled for the next `count` draws."""
+        for place, draw in enumerate(self.stream.take(count)):
+            request = Request(
+                prompt=draw.prompt,
+                samples=self.config.group_size,
+                seed=derived_seed("train", self.seed, draw.cursor),
+            )
+            key = self.rollouts.submit(request, self._sampling, None if self.config.max_staleness else place)
+            name = f"{self._next_step:06d}-{draw.cursor:06d}"
+            self._at_engines[key] = _Asked(draw=draw, group_id=name, round=self._rounds)
+
+    def _room(self) -> int:
+        """How many more groups may be under way: what batches take within `max_staleness` updates."""
+        ahead = self._next_step - self._version
+        batches = self.config.max_staleness + 1 - ahead
+        under_way = len(self._at_engines) + len(self._at_scorers) + len(self._ready)
+        return max(0, batches * self.config.groups_per_step - under_way)
+
+    def _to_scorers(self, asked: _Asked, done: Finished) -> None:
+        group = RolloutGroup(
+            group_id=asked.group_id,
+            round=asked.round,
+            attempt=done.attempt,
+            prompt=asked.draw.prompt,
+            rollouts=done.rollouts,
+        )
+        self._at_scorers[self.scorers.submit(group)] = asked.draw
+
+    def _judge(self, draw: Draw, scored: ScoredGroup) -> None:
+        group = JudgedGroup(scored=scored, verdict=judge(scored, self.config.filters))
+        self._judged += 1
+        (self._ready if group.verdict.kept else self._dropped).append(_Judged(draw=draw, group=group))
+
+    def _sort_out_stale(self) -> None:
+        """Drop what is ready and more than `max_staleness` updates old."""
+        fresh = []
+        for one in self._ready:
+            oldest = min(rollout.policy_version for rollout in one.group.scored.group.rollouts)
+            if self._next_step - oldest > self.config.max_staleness:
+                verdict = one.group.verdict
+                verdict = replace(verdict, group_reasons=(*verdict.group_reasons, STALE))
+                self._dropped.append(replace(one, group=replace(one.group, verdict=verdict)))
+            else:
+                fresh.append(one)
+        self._ready = fresh
+
+    def _rescue(self, missing: int) -> None:
+        saved = rescued([one.group for one in self._dropped], self.config, missing)
+        for group in saved:  # in the order of the policy
+            self._ready += [one for one in self._dropped if one.group is group]
+        self._dropped = [one for one in self._dropped if all(one.group is not group for group in saved)]
+
+    def _settled(self, wanted: int) -> tuple[list[JudgedGroup], list[JudgedGroup]]:
+        training = [one.group for one in self._ready[:wanted]]
+        judged = [*training, *(one.group for one in self._dropped)]
+        return sorted(judged, key=lambda group: group.scored.group.group_id), training
+
+    def _spent(self) -> bool:
+        """Whether the step has had all the generation that it may have."""
+        return self._rounds >= self.config.refill.max_rounds
