@@ -130,16 +130,17 @@ class ScorerPool:
         return scored
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
-        """Score every rollout of every group, in order; nothing else may be under way.
+        """Score every rollout of every group, in order.
 
         Raises:
             UserError, ActorError: as `poll`.
         """
-        assert not self.under_way
         keys = [self.submit(group) for group in groups]
         found: dict[int, ScoredGroup] = {}
-        while len(found) < len(keys):
+        while not found.keys() >= set(keys):
             found.update(self.poll())
+        # What was submitted before comes back at the next poll.
+        self._scored = [(key, one) for key, one in found.items() if key not in keys] + self._scored
         return [found[key] for key in keys]
 
     def stats(self) -> list[dict[str, Any]]:

@@ -1,14 +1,19 @@
-"""Checkpoints of a training loop: directories that appear whole, the last few kept."""
+"""Checkpoints of a training loop: directories that appear whole; the last few are kept, and any named."""
 
+import errno
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from lm.objective import Learner
+from records.errors import UserError
 from records.files import read_json, write_json
 
 STATE = "state.json"
+
+ROOM_BYTES = 2**20
+"""A disk with less room than this is full."""
 
 
 def latest(directory: Path) -> Path | None:
@@ -22,19 +27,37 @@ def step_of(path: Path | None) -> int:
     return int(path.name.removeprefix("step_")) if path else 0
 
 
-def save(directory: Path, state: Mapping[str, Any], learner: Learner, keep: int) -> None:
-    """Write a checkpoint of the learner and of where the loop stands (`step`: updates done) aside, rename it
-    into place, and drop all but the last `keep`."""
+def save(
+    directory: Path, state: Mapping[str, Any], learner: Learner, keep: int, also: Collection[int] = ()
+) -> None:
+    """Write a checkpoint of the learner and of where the loop stands (`step`: updates done) aside, and rename
+    it into place. All but the last `keep` and those of the steps `also` are removed.
+
+    Raises:
+        UserError: the disk is full; earlier checkpoints are as they were.
+    """
     target = directory / f"step_{state['step']:06d}"
     aside = directory / f".{target.name}.part"
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    learner.save(aside)
-    write_json(aside / STATE, dict(state))
+    try:
+        aside.mkdir(parents=True)
+        learner.save(aside)
+        write_json(aside / STATE, dict(state))
+    except (OSError, RuntimeError) as error:
+        full = _is_full(error, directory)
+        shutil.rmtree(aside, ignore_errors=True)
+        if not full:
+            raise
+        newest = latest(directory)
+        raise UserError(
+            f"{directory}: the disk is full, and no checkpoint was written after {state['step']} updates; "
+            f"make room and run it again: it goes on from {newest.name if newest else 'the beginning'}"
+        ) from error
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
     for old in sorted(directory.glob("step_*"))[:-keep]:
-        shutil.rmtree(old)
+        if step_of(old) not in also:
+            shutil.rmtree(old)
 
 
 def load(path: Path, learner: Learner) -> dict[str, Any]:
@@ -42,3 +65,10 @@ def load(path: Path, learner: Learner) -> dict[str, Any]:
     learner.load(path)
     state: dict[str, Any] = read_json(path / STATE)
     return state
+
+
+def _is_full(error: BaseException, directory: Path) -> bool:
+    """Whether a full disk is behind it. In a rank's process torch tells of it as of a position it did not
+    expect; that next to nothing is left says more."""
+    told = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return told or shutil.disk_usage(directory).free < ROOM_BYTES

@@ -15,6 +15,7 @@ from pathlib import Path
 from lm import checkpoint
 from lm.objective import Learner, UpdateReport
 from records.config import RLConfig
+from records.interrupts import uninterrupted
 from records.log import Log
 from records.prompt import Prompt, Sampling
 from rl.advantages import group_advantages
@@ -23,7 +24,7 @@ from rl.collector import Collected, Collector
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
-from rl.probe import probe_path, run_probe
+from rl.probe import best_probe, probe_path, run_probe
 from rl.prompts import PromptStream
 from rl.protocols import Publisher, Rollouts, Scorers
 
@@ -58,42 +59,67 @@ class RLState:
 def train(run: RLRun) -> None:
     """Run DF-GRPO to `config.steps` updates, from the newest checkpoint if there is one.
 
+    An interrupt (SIGTERM too) waits for optimiser steps that have begun, and leaves a checkpoint.
+
     Raises:
         StarvedError: the filters left too little and `refill.on_starved` is `raise`.
+        UserError: the disk is full.
     """
     config = run.config
-    state = resume(run)
+    state = saved = resume(run)
     stream = PromptStream(run.prompts, run.seed, state.cursor, state.unsettled)
     collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
-    run.log.scalars(state.step, run.publish(state.step))
-    probe_if_due(run, state.step)
-    while state.step < config.steps:
-        started = time.monotonic()
-        collected = collector.collect(state.step, partial(record, run, state.step))
-        generated = time.monotonic()
-        batch = build_batch(
-            collected.training,
-            minibatches=config.minibatches,
-            scale_by_std=config.loss.scale_by_std,
-            max_tokens=run.micro_batch_tokens,
-            ranks=run.learner.ranks,
-        )
-        lr = learning_rate(config, state.step)
-        report = update(run, batch, lr, collector.pump if config.max_staleness else None)
-        learned = time.monotonic()
-        sync = run.publish(state.step + 1)
-        times = {
-            "time/generate": generated - started,
-            "time/learn": learned - generated,
-            "time/step": time.monotonic() - started,
-        }
-        state = RLState(step=state.step + 1, cursor=stream.cursor, unsettled=collector.unsettled())
-        show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
+    meanwhile = collector.pump if config.max_staleness else None
+    try:
+        run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
-        if state.step % config.save_every == 0 or state.step == config.steps:
-            checkpoint.save(
-                run.directory / "checkpoints", asdict(state), run.learner, config.keep_checkpoints
+        while state.step < config.steps:
+            started = time.monotonic()
+            collected = collector.collect(state.step, partial(record, run, state.step))
+            batch = build_batch(
+                collected.training,
+                minibatches=config.minibatches,
+                scale_by_std=config.loss.scale_by_std,
+                max_tokens=run.micro_batch_tokens,
+                ranks=run.learner.ranks,
             )
+            lr = learning_rate(config, state.step)
+            generated = time.monotonic()
+            with uninterrupted():
+                report = update(run, batch, lr, meanwhile)
+                state = RLState(step=state.step + 1, cursor=stream.cursor, unsettled=collector.unsettled())
+            learned = time.monotonic()
+            sync = run.publish(state.step)
+            times = {
+                "time/generate": generated - started,
+                "time/learn": learned - generated,
+                "time/step": time.monotonic() - started,
+            }
+            show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
+            probe_if_due(run, state.step)
+            if save_due(run, state.step):
+                saved = save(run, state)
+    except KeyboardInterrupt:
+        if state.step > saved.step:
+            save(run, state)
+        raise
+
+
+def save_due(run: RLRun, step: int) -> bool:
+    """Whether a checkpoint is due after `step` updates; the best by the probe always is."""
+    config = run.config
+    return (
+        step % config.save_every == 0 or step == config.steps or best_probe(run.directory / "probe") == step
+    )
+
+
+def save(run: RLRun, state: RLState) -> RLState:
+    """Write a checkpoint; the last few and the best by the probe are kept. Returns the state."""
+    best = best_probe(run.directory / "probe")
+    checkpoint.save(
+        run.directory / "checkpoints", asdict(state), run.learner, run.config.keep_checkpoints, also={best}
+    )
+    return state
 
 
 def resume(run: RLRun) -> RLState:

@@ -29,6 +29,16 @@ def probe_path(directory: Path, step: int) -> Path:
     return directory / f"step_{step:06d}.parquet"
 
 
+def best_probe(directory: Path) -> int:
+    """Updates done at the probe with the highest mean reward, the first of equals; -1 where there is none."""
+    best, highest = -1, -math.inf
+    for path in sorted(directory.glob("step_*.parquet")):
+        reward = pl.read_parquet(path, columns=["reward"])["reward"].mean()
+        if reward is not None and reward > highest:  # type: ignore[operator]
+            best, highest = int(path.stem.removeprefix("step_")), reward  # type: ignore[assignment]
+    return best
+
+
 def run_probe(
     path: Path,
     prompts: Sequence[Prompt],

@@ -5,6 +5,8 @@ one only if learner, weights, prompt cursor and seeds are all restored.
 """
 
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -365,3 +367,50 @@ def test_what_ran_ahead_of_a_kill_is_generated_again(tmp_path: Path, fail_at: in
     draws = ledger["group_id"].unique().str.split("-").list.last().cast(pl.Int64).sort().to_list()
     state = json.loads((tmp_path / "checkpoints" / "step_000006" / "state.json").read_text())
     assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
+
+
+@pytest.mark.parametrize("signal_at", ["generate", "update", "publish"])
+def test_an_interrupt_leaves_a_checkpoint_of_the_last_update(tmp_path: Path, signal_at: str) -> None:
+    """Wherever it comes: an update that has begun is finished first."""
+
+    class Interrupted(World):
+        """Sends itself an interrupt during the step that begins at version 3."""
+
+        def _at(self, place: str) -> None:
+            if place == signal_at and self.updates == 3 + (place == "publish"):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
+            self._at("generate")
+            return super().generate(requests, sampling)
+
+        def update(self, *arguments: Any, **named: Any) -> UpdateReport:
+            self._at("update")
+            return super().update(*arguments, **named)
+
+        def __call__(self, version: int) -> Mapping[str, float]:
+            self._at("publish")
+            return super().__call__(version)
+
+    rare = replace(CONFIG, save_every=100)
+    whole = World(tmp_path / "whole")
+    _train(whole, rare)
+    with pytest.raises(KeyboardInterrupt):
+        _train(Interrupted(tmp_path / "broken"), rare)
+    done = 3 if signal_at == "generate" else 4
+    assert [path.name for path in (tmp_path / "broken" / "checkpoints").iterdir()] == [f"step_{done:06d}"]
+    resumed = World(tmp_path / "broken")
+    _train(resumed, rare)
+    assert resumed.updates == 6 - done
+    assert resumed.weight == whole.weight
+    assert _ledger(tmp_path / "broken").equals(_ledger(tmp_path / "whole"))
+
+
+def test_the_best_checkpoint_by_the_probe_is_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _train(world, replace(CONFIG, steps=12, probe_every=1, save_every=100, keep_checkpoints=1))
+    rewards = world.curve("reward/probe")
+    best = max(rewards, key=lambda step: (rewards[step], -step))
+    assert 0 < best < 12, "the case shows nothing"
+    kept = sorted(int(path.name.removeprefix("step_")) for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == [best, 12]

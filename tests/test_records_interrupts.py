@@ -1,0 +1,56 @@
+"""Interrupts that wait: nothing inside is torn apart, and none is lost."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from records.interrupts import uninterrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_has_its_say_when_the_block_has_ended(number: signal.Signals) -> None:
+    done: list[str] = []
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt(signum)
+
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=str(int(number))):
+            work(done, number)
+        assert done == ["first", "second"]
+        assert signal.getsignal(number) is interrupt
+    finally:
+        signal.signal(number, before)
+
+
+def work(done: list[str], number: signal.Signals) -> None:
+    with uninterrupted():
+        done.append("first")
+        os.kill(os.getpid(), number)
+        done.append("second")
+    done.append("never")
+
+
+def test_an_error_inside_is_told_and_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ValueError, match="mine"), uninterrupted():
+        raise ValueError("mine")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_without_a_signal_and_outside_the_main_thread_it_is_nothing() -> None:
+    done: list[str] = []
+
+    def run() -> None:
+        with uninterrupted():
+            done.append("here")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    with uninterrupted():
+        done.append("there")
+    assert done == ["here", "there"]
