@@ -15,7 +15,7 @@ import ray
 
 from actors.cluster import check_cpus, ray_cluster
 from actors.learner import LearnerGroup, load_network, recompute_activations, run_scorer
-from actors.rollout import RolloutPool
+from actors.rollout import RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
 from actors.weights import StaleWeightsError, saved_weights
@@ -79,21 +79,21 @@ class OneLayerStale(RolloutPool):
         name = next(name for name in before if "layers.1" in name and "mlp" in name)
         self.stale = {name: before[name]}
 
-    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
-        fresh = {name: array for ref in buckets for name, array in ray.get(ref).items()}
+    def set_weights(self, weights: Weights) -> None:
+        fresh = {name: array for ref in weights.buckets for name, array in ray.get(ref).items()}
         assert fresh.keys() >= self.stale.keys()
-        return super().update_weights(version, [ray.put({**fresh, **self.stale})])
+        super().set_weights(replace(weights, buckets=(ray.put({**fresh, **self.stale}),)))
 
 
 def test_engine_follows_learner_and_a_stale_layer_stops_the_run(cluster: bool, model_dir: Path) -> None:
     learner = make_learner(model_dir, cluster)
     pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
-    publish = CheckedPublisher(learner=learner, pool=pool, probe=SEQUENCES, tolerance=1e-4)
+    publish = CheckedPublisher(learner, pool, SEQUENCES, 1e-4)
     try:
         before = {name: array for ref in learner.publish() for name, array in ray.get(ref).items()}
         one_step(learner)
         with pytest.raises(StaleWeightsError, match=r"rollout engine 0 .* stale"):
-            replace(publish, pool=OneLayerStale(pool, before))(1)
+            CheckedPublisher(learner, OneLayerStale(pool, before), SEQUENCES, 1e-4)(1)
 
         metrics = publish(2)
         assert metrics["sync/max_logprob_diff"] < 1e-4
