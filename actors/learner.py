@@ -19,6 +19,7 @@ import ray
 import torch
 from torch import nn
 
+from actors.lora import add_adapters, merged_parameters, without_adapters
 from actors.supervision import wait_for, wait_for_all
 from actors.weights import buckets
 from lm.attention import ATTENTION, AttentionPlan, packed_attention
@@ -103,7 +104,7 @@ def recompute_activations(module: TokenScorer) -> None:
 
 def _parameter_groups(module: TokenScorer, optimizer: str) -> list[Any]:
     if optimizer != "muon":
-        return list(module.parameters())
+        return [parameter for parameter in module.parameters() if parameter.requires_grad]
     embeddings = list(module.network.get_input_embeddings().parameters())
     others = [p for p in module.parameters() if all(p is not e for e in embeddings)]
     return [{"params": embeddings, "name": "embeddings"}, {"params": others, "name": "network"}]
@@ -150,6 +151,8 @@ class LearnerRank:
         # Without ZeRO, DeepSpeed adds up bfloat16 gradients in bfloat16 and clips them otherwise.
         self.zero_stage = config.zero_stage if on_cpu else max(1, config.zero_stage)
         module = load_network(self.model_dir, self.dtype)
+        if config.lora.rank:
+            add_adapters(module.network, config.lora)
         if config.gradient_checkpointing:
             recompute_activations(module)
         self.engine, *_ = deepspeed.initialize(
@@ -189,6 +192,9 @@ class LearnerRank:
         return run_scorer(self.engine, batch, ask, self.device)
 
     def _reference_policy(self, batch: TokenBatch, ask: Ask) -> TokenScores:
+        if self.config.lora.rank:  # the network without adapters is the one that training began with
+            with without_adapters(self.engine.module.network):
+                return run_scorer(self.engine, batch, ask, self.device)
         if self._reference is None:
             reference = load_network(self.model_dir, self.dtype)
             self._reference = reference.to(self.device).eval().requires_grad_(False)
@@ -273,13 +279,13 @@ class LearnerRank:
         return list(buckets(self._weights()))
 
     def _weights(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        """Yield (name, array) of every parameter; under ZeRO-3 each is gathered on its own."""
+        """Yield (name, array) of every weight, adapters merged; under ZeRO-3 each is gathered on its own."""
         import deepspeed
 
-        for name, parameter in self.engine.module.network.named_parameters():
-            with deepspeed.zero.GatheredParameters([parameter], enabled=self.zero_stage == 3):
+        for name, parameters, whole in merged_parameters(self.engine.module.network):
+            with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
                 if self.rank == 0:
-                    yield name, parameter.detach().float().cpu().numpy().copy()
+                    yield name, whole().float().cpu().numpy().copy()
 
     def export(self, directory: Path) -> None:
         """Write the weights in Hugging Face format (config, safetensors, tokenizer), whole."""
@@ -296,7 +302,13 @@ class LearnerRank:
 
     def save(self, directory: Path) -> None:
         """Write this rank's part of a checkpoint (parameters and optimiser) into `directory`."""
-        self.engine.save_checkpoint(str(directory), tag="deepspeed", save_latest=False)
+        self.engine.save_checkpoint(
+            str(directory),
+            tag="deepspeed",
+            save_latest=False,
+            exclude_frozen_parameters=self.config.lora.rank
+            > 0,  # they are those of the directory at the start
+        )
 
     def load(self, directory: Path) -> None:
         """Continue from a checkpoint written by `save`; nothing but tensors and plain values is unpickled.
@@ -319,7 +331,9 @@ class LearnerRank:
         whole = any(folder.glob("*_model_states.pt")) and (self.zero_stage == 0 or any(folder.glob(shard)))
         if whole:
             self.engine.checkpoint_engine.load = load_tensors
-            whole = self.engine.load_checkpoint(str(directory), tag="deepspeed")[0] is not None
+            strict = self.config.lora.rank == 0
+            read = self.engine.load_checkpoint(str(directory), tag="deepspeed", load_module_strict=strict)
+            whole = read[0] is not None
         if not whole:
             raise RuntimeError(
                 f"{directory}: the learner's checkpoint is incomplete; remove it to go on from before"

@@ -138,6 +138,16 @@ class AnswerConfig:
 
 
 @dataclass
+class LoraConfig:
+    rank: int = opt(0, "Rank of the adapters; 0 trains the whole network.", low=0)
+    alpha: float = opt(32.0, "Adapters count alpha / rank times.", low=0)
+    targets: list[str] = opt(
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        "Linear layers that get one, by name.",
+    )
+
+
+@dataclass
 class LearnerConfig:
     ranks: int = opt(1, "DeepSpeed ranks (one actor each).", low=1)
     cpus_per_rank: float = opt(0.5, "Ray CPUs reserved a rank; fractions share a core.", low=0)
@@ -148,6 +158,7 @@ class LearnerConfig:
         False, "Compute activations again in the backward pass: a third more time, far less memory."
     )
     micro_batch_tokens: int = opt(8192, "Tokens a micro-batch, at most; what is longer stands alone.", low=1)
+    lora: LoraConfig = opt(LoraConfig, "Train low-rank adapters instead of the whole network.")
     weight_decay: float = opt(0.0, "AdamW weight decay.", low=0)
     max_grad_norm: float = opt(1.0, "Gradient norm above which gradients are scaled down.", low=0)
 
