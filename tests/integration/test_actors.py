@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,7 @@ from lm.tokenizer import ChatTokenizer
 from records.config import (
     ClusterConfig,
     LearnerConfig,
+    LoraConfig,
     LossConfig,
     ModelConfig,
     RefillConfig,
@@ -137,6 +139,47 @@ def test_an_engine_takes_the_weights_of_another_directory(
     assert np.abs(after - before).max() > 0.1
 
 
+def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
+    cluster: bool, model_dir: Path
+) -> None:
+    learner = make_learner(model_dir, cluster)
+    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
+    publish = CheckedPublisher(learner, pool, SEQUENCES, 1e-4)
+    prompt = Prompt(
+        prompt_id="p", user_id="u", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=SEQUENCES[0]
+    )
+    sampling, request = (
+        Sampling(temperature=0.7, top_p=0.9, max_tokens=8),
+        Request(prompt=prompt, samples=3, seed=11),
+    )
+    try:
+        one_step(learner)
+        publish(1)
+        expected = pool.generate([request], sampling)
+        (engine,) = (
+            p for p in map(psutil.Process, ray_processes()) if "RolloutEngine" in " ".join(p.cmdline())
+        )
+        engine.suspend()
+        pool.timeout_s = 5
+        key = pool.submit(request, sampling)
+        assert pool.poll(0.1) == []
+        time.sleep(5)
+        assert pool.poll(0.1) == []
+        assert pool.lost == ["rollout engine 0 with 1 jobs: no answer within 5 s (cluster.timeout_s)"]
+        pool.timeout_s = 120
+        found = pool.poll(0.1)
+        while not found:
+            found = pool.poll(1)
+        assert [(one.key, one.attempt) for one in found] == [(key, 1)]
+        assert found[0].rollouts[0].policy_version == 1
+        # The same weights and seeds: the same tokens.
+        assert [r.token_ids for r in found[0].rollouts] == [r.token_ids for r in expected[0]]
+        assert pool.under_way == 0
+    finally:
+        learner.close()
+        pool.close()
+
+
 def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
     """One step's groups from so many engines and scorers, and how many were judged at each record."""
     prompts = [
@@ -238,6 +281,50 @@ def test_ranks_zero_stages_and_recomputation_agree(
         assert report.metrics["loss"] == pytest.approx(want.metrics["loss"], rel=1e-5)
         assert report.grad_norm == pytest.approx(want.grad_norm, rel=1e-4)
     np.testing.assert_allclose(logprobs, expected_logprobs, atol=2e-3)
+
+
+@pytest.mark.parametrize("changes", [{}, {"ranks": 2, "zero_stage": 3}], ids=["one-rank", "two-ranks-zero3"])
+def test_adapters_train_alone_and_leave_merged(
+    cluster: bool, model_dir: Path, tmp_path: Path, changes: dict[str, int]
+) -> None:
+    """What is published and exported is the trained network; the reference is the one of before; resume."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = LearnerConfig(micro_batch_tokens=100, threads=1, lora=LoraConfig(rank=4), **changes)  # type: ignore[arg-type]
+    objective = DFGRPOObjective(LossConfig(kl_beta=0.1), temperature=1.0, top_p=1.0)
+    micro = _rl_micro_batch(SEQUENCES[0], (0, 1, 2, 3))
+    learner = LearnerGroup(model_dir, config, 120, local=cluster)
+    try:
+        before = learner.logprobs(SEQUENCES)
+        # Nothing has moved: there is no KL to the reference.
+        first = learner.update([[micro]], [30.0], objective, 1e-2, empty_rl_micro_batch())
+        assert first.metrics["kl"] == pytest.approx(0.0, abs=1e-7)
+        one_step(learner, lr=3e-2)
+        moved = learner.logprobs(SEQUENCES)
+        assert np.abs(np.concatenate(moved) - np.concatenate(before)).max() > 0.01
+        weights = {name: array for ref in learner.publish() for name, array in ray.get(ref).items()}
+        learner.export(tmp_path / "merged")
+        learner.save(tmp_path)
+        last = learner.update([[micro]], [30.0], objective, 0.0, empty_rl_micro_batch())
+        assert last.metrics["kl"] > 1e-6
+    finally:
+        learner.close()
+    network = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    assert weights.keys() == dict(network.named_parameters()).keys()
+    for sequence, logprobs in zip(SEQUENCES, moved, strict=True):
+        ids = torch.tensor([sequence])
+        with torch.no_grad():
+            all_logprobs = torch.log_softmax(network(ids).logits[0, :-1], -1)
+        np.testing.assert_allclose(logprobs, all_logprobs.gather(1, ids[0, 1:, None])[:, 0], atol=1e-4)
+    again = LearnerGroup(model_dir, config, 120, local=cluster)
+    try:
+        again.load(tmp_path)
+        np.testing.assert_array_equal(np.concatenate(again.logprobs(SEQUENCES)), np.concatenate(moved))
+        repeated = again.update([[micro]], [30.0], objective, 0.0, empty_rl_micro_batch())
+        assert repeated.metrics == pytest.approx(last.metrics, rel=1e-6)
+    finally:
+        again.close()
 
 
 def test_questions_on_one_history_are_learnt_as_if_each_had_its_own(cluster: bool, model_dir: Path) -> None:
