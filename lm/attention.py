@@ -279,7 +279,8 @@ def _cuda_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of the call's queries, keys and values, all spans at once."""
     grad_NHD, q_NHD, out_NHD, k_NKD, v_NKD = _cuda_inputs(call, (grad_HTD, q_HTD, out_HTD), (k_KTD, v_KTD))
-    nothing = torch.empty(0, dtype=torch.uint64, device=q_HTD.device)  # the state of a dropout that is none
+    # The state of a dropout that is none, as torch.nn.attention.varlen has it.
+    no_dropout = torch.zeros(2, dtype=torch.uint64, device=q_HTD.device)
     dq_NHD, dk_NKD, dv_NKD = torch.ops.aten._flash_attention_backward(
         grad_NHD,
         q_NHD,
@@ -293,8 +294,8 @@ def _cuda_backward(
         _longest(call.keys),
         0.0,
         call.causal,
-        nothing,
-        nothing,
+        no_dropout,
+        torch.empty(0, device=q_HTD.device),
         scale=scale,
     )
     return dq_NHD.transpose(0, 1), dk_NKD.transpose(0, 1), dv_NKD.transpose(0, 1)
