@@ -21,6 +21,7 @@ from records.prompt import Prompt, Sampling
 from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
 from rl.collector import Collected, Collector
+from rl.filter_cost import LengthWatch
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
@@ -69,7 +70,7 @@ def train(run: RLRun) -> None:
     state = saved = resume(run)
     stream = PromptStream(run.prompts, run.seed, state.cursor, state.unsettled)
     collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
-    meanwhile = collector.pump if config.max_staleness else None
+    meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch()
     try:
         run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
@@ -95,7 +96,7 @@ def train(run: RLRun) -> None:
                 "time/learn": learned - generated,
                 "time/step": time.monotonic() - started,
             }
-            show(run, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
+            show(run, watch, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
@@ -179,12 +180,15 @@ def probe_if_due(run: RLRun, step: int) -> None:
         run.log.scalars(step, {"reward/probe": reward})
 
 
-def show(run: RLRun, step: int, collected: Collected, metrics: dict[str, float]) -> None:
+def show(run: RLRun, watch: LengthWatch, step: int, collected: Collected, metrics: dict[str, float]) -> None:
     """Send the step to the log."""
     thresholds = {
         task: (bounds.eps_low, bounds.eps_high) for task, bounds in run.config.filters.thresholds.items()
     }
-    run.log.scalars(step, {**collection_metrics(collected, thresholds), **metrics})
+    collection = collection_metrics(collected, thresholds, metrics["time/generate"])
+    run.log.scalars(step, {**collection, **watch.add(collected.judged), **metrics})
+    for warning in watch.warnings():
+        run.log.text(step, "filter/warning", warning)
     run.log.histogram(step, "reward/group_mean", [g.verdict.mean for g in collected.judged])
     first = collected.judged[0].scored
     best = max(range(len(first.scores)), key=lambda i: first.scores[i].reward)

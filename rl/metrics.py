@@ -7,29 +7,28 @@ import numpy as np
 from lm.objective import UpdateReport
 from rl.batching import JudgedGroup, TrainBatch
 from rl.collector import Collected
+from rl.filter_cost import cost_metrics, near_misses
 from rl.filters import GROUP_REASONS, SAMPLE_REASONS
 
 
 def collection_metrics(
-    collected: Collected, near_miss: Mapping[str, tuple[float, float]]
+    collected: Collected, thresholds: Mapping[str, tuple[float, float]], generate_s: float
 ) -> dict[str, float]:
-    """Rewards before and after the filters, every filter's reasons, and what generation cost.
+    """Rewards before and after the filters, every filter's reasons, and what both cost (`rl.filter_cost`).
 
-    `near_miss` gives, by task, the thresholds: a group counts as a near miss when its mean lies
-    outside them by at most a tenth of their distance.
+    `thresholds` are those of the group filter, by task; generation took `generate_s` seconds.
     """
     judged = collected.judged
     samples = [(r, s) for g in judged for r, s in zip(g.scored.group.rollouts, g.scored.scores, strict=True)]
     lengths = [len(rollout.token_ids) for rollout, _ in samples]
-    trained = sum(_live_tokens(group) for group in collected.training)
     metrics = {
         "reward/pre_filter": _mean([score.reward for _, score in samples if not score.error]),
         "reward/post_filter": _mean([r for g in collected.training for r in live_rewards(g)]),
         "filter/rounds": float(collected.rounds),
         "filter/groups_generated": float(len(judged)),
         "filter/groups_kept": float(len(collected.training)),
-        "filter/tokens_wasted": float(sum(lengths) - trained),
-        "filter/near_miss": float(sum(_is_near_miss(group, near_miss) for group in judged)),
+        **cost_metrics(judged, collected.training, generate_s),
+        **near_misses(judged, thresholds),
         "rollout/tokens": float(sum(lengths)),
         "rollout/response_tokens_mean": _mean([float(length) for length in lengths]),
         "rollout/truncated_share": _mean([float(rollout.truncated) for rollout, _ in samples]),
@@ -61,23 +60,6 @@ def live_rewards(group: JudgedGroup) -> list[float]:
     """Rewards of the live samples of a group."""
     verdict = group.verdict
     return [reward for reward, live in zip(verdict.rewards, verdict.live, strict=True) if live]
-
-
-def _live_tokens(group: JudgedGroup) -> int:
-    return sum(
-        len(rollout.token_ids)
-        for rollout, live in zip(group.scored.group.rollouts, group.verdict.live, strict=True)
-        if live
-    )
-
-
-def _is_near_miss(group: JudgedGroup, thresholds: Mapping[str, tuple[float, float]]) -> bool:
-    bounds = thresholds.get(group.scored.group.prompt.task)
-    if bounds is None or np.isnan(group.verdict.mean):
-        return False
-    low, high = bounds
-    outside = max(low - group.verdict.mean, group.verdict.mean - high)
-    return 0 < outside <= (high - low) / 10
 
 
 def _mean(values: Sequence[float]) -> float:

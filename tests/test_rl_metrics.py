@@ -53,7 +53,7 @@ KEPT = _group([(0.4, 10, False), (0.6, 20, False), (0.0, 7, True), (-1, 3, False
 NEAR = _group([(0.1, 4, False), (0.2, 6, False)])
 FAR = _group([(0.0, 1, False), (0.1, 1, False)])
 SHOWN = collection_metrics(
-    Collected(judged=(KEPT, NEAR, FAR), training=(KEPT,), rounds=2), {"tags": (0.2, 0.8)}
+    Collected(judged=(KEPT, NEAR, FAR), training=(KEPT,), rounds=2), {"tags": (0.2, 0.8)}, 5.7
 )
 
 
@@ -80,8 +80,18 @@ SHOWN = collection_metrics(
         ("filter/group/too_easy", 0),
         ("filter/group/too_few_live", 0),
         ("filter/group/no_signal", 0),
-        # A tenth of .8 − .2 is .06: .15 lies .05 outside, .05 lies .15 outside.
+        # A tenth of .8 − .2 is .06: .15 lies .05 outside, .05 lies .15 outside, .5 nowhere near.
         ("filter/near_miss", 1),
+        ("filter/near_miss/low_dropped", 1),
+        ("filter/near_miss/low_kept", 0),
+        # By reason: 7 cut off, 3 malformed, 5 without a score; 10 and 2 in groups that are too hard.
+        ("filter/tokens_wasted/truncated", 7),
+        ("filter/tokens_wasted/format", 3),
+        ("filter/tokens_wasted/score_error", 5),
+        ("filter/tokens_wasted/too_hard", 12),
+        # Of 5.7 s for 57 tokens.
+        ("filter/seconds_wasted/too_hard", 1.2),
+        ("filter/tokens_per_trained", 57 / 30),
     ],
 )
 def test_collection_metrics_by_hand(name: str, value: float) -> None:
@@ -89,7 +99,7 @@ def test_collection_metrics_by_hand(name: str, value: float) -> None:
 
 
 def test_what_is_undefined_is_not_shown() -> None:
-    shown = collection_metrics(Collected(judged=(NEAR,), training=(), rounds=1), {})
+    shown = collection_metrics(Collected(judged=(NEAR,), training=(), rounds=1), {}, 1.0)
     assert "reward/post_filter" not in shown
     assert shown["filter/near_miss"] == 0
     assert all(math.isfinite(value) for value in shown.values())

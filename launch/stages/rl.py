@@ -97,6 +97,8 @@ class _Shown:
 
     def text(self, step: int, name: str, text: str) -> None:
         self.log.text(step, name, text)
+        if name == "filter/warning":
+            self.run.reporter.say(f"rl: after {step} steps {text}")
 
 
 def say_lost(run: Run, pool: RolloutPool) -> None:
