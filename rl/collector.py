@@ -183,7 +183,7 @@ class Collector:
         self._ready = fresh
 
     def _rescue(self, missing: int) -> None:
-        saved = rescued([one.group for one in self._dropped], self.config, missing)
+        saved = rescued([one.group for one in (*self._ready, *self._dropped)], self.config, missing)
         for group in saved:  # in the order of the policy
             self._ready += [one for one in self._dropped if one.group is group]
         self._dropped = [one for one in self._dropped if all(one.group is not group for group in saved)]

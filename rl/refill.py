@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from records.config import RLConfig
 from records.errors import UserError
 from rl.batching import JudgedGroup
+
+BINS = 5
+"""Bars of the histogram that a starved run ends with."""
 
 STARVATION_POLICIES = ("raise", "short_batch", "relax_eps", "keep_best")
 
@@ -29,7 +34,7 @@ def check_refill(config: RLConfig) -> None:
 
 
 def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> list[JudgedGroup]:
-    """Dropped groups that train all the same, by the policy of `rl.refill.on_starved`:
+    """Of a step's `judged` groups those that were dropped and train all the same, by `rl.refill.on_starved`:
 
     - `raise`: StarvedError, with the reasons counted;
     - `short_batch`: none; the step trains on what was kept, be it nothing;
@@ -45,7 +50,8 @@ def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> li
         counted = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
         raise StarvedError(
             f"after {config.refill.max_rounds} rounds (rl.refill.max_rounds) {missing} of "
-            f"{config.groups_per_step} groups are missing; dropped: {counted}. See `usergpt filters sweep`"
+            f"{config.groups_per_step} groups are missing; dropped: {counted}.{_means_told(judged)} "
+            "See `usergpt filters sweep`"
         )
     if policy == "short_batch":
         return []
@@ -57,6 +63,28 @@ def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> li
     else:
         by_threshold.sort(key=lambda group: _distance(group, config))
     return by_threshold[:missing]
+
+
+def _means_told(judged: Sequence[JudgedGroup]) -> str:
+    """Where the means of groups with a signal lie, and which thresholds would keep most of them, by task."""
+    told = ""
+    means: dict[str, list[float]] = {}
+    for group in judged:
+        if not {"too_few_live", "no_signal"} & set(group.verdict.group_reasons):
+            means.setdefault(group.scored.group.prompt.task, []).append(group.verdict.mean)
+    for task, values in sorted(means.items()):
+        counts, edges = np.histogram(values, bins=BINS)
+        shown = ", ".join(
+            f"{low:.2f}–{high:.2f}: {count}"
+            for count, low, high in zip(counts, edges, edges[1:], strict=False)
+        )
+        low, high = np.quantile(values, (0.1, 0.9))
+        kept = sum(low <= value <= high for value in values)
+        told += (
+            f" Means of {len(values)} groups of {task} with a signal: {shown}; "
+            f"eps_low={low:.3g} and eps_high={high:.3g} would have kept {kept}."
+        )
+    return told or " No group had two live samples with different rewards."
 
 
 def _distance(group: JudgedGroup, config: RLConfig) -> float:
