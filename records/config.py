@@ -308,6 +308,13 @@ class FilterConfig:
 class RefillConfig:
     max_rounds: int = opt(3, "Generation rounds a step, the first included.", low=1)
     on_starved: str = opt("short_batch", "Past max_rounds: raise, short_batch, relax_eps or keep_best.")
+    dropped_weight: float = opt(
+        1.0,
+        "How often a prompt is taken whose last group was dropped, of its turns; after d dropped in a row, "
+        "that to the power of d. 1: always.",
+        low=0,
+        high=1,
+    )
 
 
 @dataclass

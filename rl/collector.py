@@ -105,6 +105,8 @@ class Collector:
         judged, training = self._settled(wanted)
         if starved or config.max_staleness:
             record(judged, training)
+        for group in judged:
+            self.stream.note(group.scored.group.prompt, kept=group.verdict.kept)
         self._ready, self._dropped = self._ready[wanted:], []
         self._next_step = step + 1
         return Collected(judged=tuple(judged), training=tuple(training), rounds=self._rounds)

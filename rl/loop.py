@@ -7,8 +7,8 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -50,11 +50,12 @@ class RLRun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLState:
     """Where the loop stands: updates done (also the policy version), the prompt cursor, and places of prompts
-    before it that no step has settled."""
+    before it that no step has settled; prompts by how many of their last groups were dropped in a row."""
 
     step: int
     cursor: int
     unsettled: Sequence[int] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 def train(run: RLRun) -> None:
@@ -68,7 +69,14 @@ def train(run: RLRun) -> None:
     """
     config = run.config
     state = saved = resume(run)
-    stream = PromptStream(run.prompts, run.seed, state.cursor, state.unsettled)
+    stream = PromptStream(
+        run.prompts,
+        run.seed,
+        state.cursor,
+        state.unsettled,
+        dropped_weight=config.refill.dropped_weight,
+        dropped=state.dropped,
+    )
     collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
     meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch()
     try:
@@ -88,7 +96,12 @@ def train(run: RLRun) -> None:
             generated = time.monotonic()
             with uninterrupted():
                 report = update(run, batch, lr, meanwhile)
-                state = RLState(step=state.step + 1, cursor=stream.cursor, unsettled=collector.unsettled())
+                state = RLState(
+                    step=state.step + 1,
+                    cursor=stream.cursor,
+                    unsettled=collector.unsettled(),
+                    dropped=dict(stream.dropped),
+                )
             learned = time.monotonic()
             sync = run.publish(state.step)
             times = {

@@ -52,6 +52,8 @@ class World(Queues, Scoring):
     def not_taken_again(self) -> list[int]:
         return []
 
+    def note(self, prompt: Prompt, *, kept: bool) -> None: ...
+
     def take(self, count: int) -> list[Draw]:
         if count:
             self.asked.append(count)

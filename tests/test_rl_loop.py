@@ -294,6 +294,7 @@ def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) 
         "step": 6,
         "cursor": 24,
         "unsettled": [],
+        "dropped": {},
     }
     assert "reward/post_filter" not in world.curves[-2][1]
 
@@ -404,6 +405,23 @@ def test_an_interrupt_leaves_a_checkpoint_of_the_last_update(tmp_path: Path, sig
     assert resumed.updates == 6 - done
     assert resumed.weight == whole.weight
     assert _ledger(tmp_path / "broken").equals(_ledger(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("fail_at", [3, 5])
+def test_passed_over_prompts_are_part_of_the_state(tmp_path: Path, fail_at: int) -> None:
+    narrow = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.45, eps_high=0.55)})
+    config = replace(CONFIG, filters=narrow, refill=RefillConfig(max_rounds=6, dropped_weight=0.3))
+    whole = World(tmp_path / "whole")
+    _train(whole, config)
+    with pytest.raises(InterruptionError):
+        _train(World(tmp_path / "broken", fail_at_update=fail_at), config)
+    _train(World(tmp_path / "broken"), config)
+    ledger = _ledger(tmp_path / "whole")
+    assert _ledger(tmp_path / "broken").equals(ledger)
+    state = json.loads((tmp_path / "whole" / "checkpoints" / "step_000006" / "state.json").read_text())
+    # Some turns were passed over, and some prompts are in disgrace at the end.
+    assert ledger["group_id"].n_unique() < state["cursor"]
+    assert state["dropped"]
 
 
 def test_the_best_checkpoint_by_the_probe_is_kept(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from records.prompt import Prompt
 from rl.prompts import Draw, PromptStream
 from rl.seeds import derived_seed
@@ -41,6 +43,35 @@ def test_what_was_under_way_comes_again_first() -> None:
     assert (stream.not_taken_again(), stream.cursor) == ([6], 8)
     assert stream.take(3) == [whole[6], whole[8], whole[9]]
     assert (stream.not_taken_again(), stream.cursor) == ([], 10)
+
+
+def test_prompts_whose_groups_were_dropped_have_fewer_turns() -> None:
+    stream = PromptStream(PROMPTS, seed=1, dropped_weight=0.5)
+    for prompt in PROMPTS[1:4]:
+        stream.note(prompt, kept=False)
+    for _ in range(5):
+        stream.note(PROMPTS[3], kept=False)
+    stream.note(PROMPTS[2], kept=True)
+    assert stream.dropped == {"p1": 1, "p3": 6}
+    names = _ids(stream.take(3200))
+    turns = stream.cursor / 5
+    assert stream.cursor == 3200 + stream.passed_over
+    shares = {name: names.count(name) / turns for name in ("p0", "p1", "p2", "p3")}
+    assert shares == {
+        "p0": pytest.approx(1, abs=0.01),
+        "p1": pytest.approx(0.5, abs=0.06),
+        "p2": pytest.approx(1, abs=0.01),
+        "p3": pytest.approx(0.05, abs=0.03),  # 1/64 would be next to never
+    }
+    again = PromptStream(PROMPTS, seed=1, dropped_weight=0.5, dropped={"p1": 1, "p3": 6})
+    assert _ids(again.take(3200)) == names
+
+
+def test_by_default_nothing_is_passed_over() -> None:
+    stream = PromptStream(PROMPTS, seed=1)
+    stream.note(PROMPTS[0], kept=False)
+    assert stream.dropped == {}
+    assert _ids(stream.take(40)) == _ids(PromptStream(PROMPTS, seed=1).take(40))
 
 
 def test_seeds_differ_by_place_and_repeat() -> None:
