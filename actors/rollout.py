@@ -62,12 +62,16 @@ class _Call:
 
 @dataclass(slots=True, kw_only=True)
 class _Seat:
-    """An engine's place: who sits there, the version it holds and whether that was checked, its work."""
+    """An engine's place: who sits there, the version it holds and whether that was checked, its work.
+
+    `losses` counts engines in a row that were lost before they had done anything.
+    """
 
     name: str
     actor: Any
     version: int | None = None
     checked: bool = True
+    losses: int = 0
     under_way: dict[int, _Job] = field(default_factory=dict)
     call: _Call | None = None
 
@@ -259,6 +263,7 @@ class RolloutPool:
                 self._weights.check(seat.name, answer)
                 seat.checked = True
         else:
+            seat.losses = 0
             for key, rollouts in answer:
                 job = seat.under_way.pop(key)
                 self._finished.append(Finished(key=key, rollouts=tuple(rollouts), attempt=job.attempt))
@@ -267,13 +272,17 @@ class RolloutPool:
         """Put a new engine into a seat; what was under way there is first in the queue.
 
         Raises:
-            ActorError: one of these jobs has ended as many engines as it may.
+            ActorError: one of these jobs has ended as many engines as it may, or the seat as many as that
+                before they did anything.
         """
         self.lost.append(f"{seat.name} with {len(seat.under_way)} jobs: {cause}")
         ray.kill(seat.actor)
         for job in seat.under_way.values():
             if job.attempt + 1 >= LIVES:
                 raise ActorError(f"{seat.name}: {cause}, {LIVES} times with {job.request.prompt.prompt_id}")
+        seat.losses += 1
+        if seat.losses >= LIVES:
+            raise ActorError(f"{seat.name}: {cause}, {LIVES} times in a row")
         again = [replace(job, attempt=job.attempt + 1) for job in seat.under_way.values()]
         self._queue.extendleft(reversed(again))
         seat.actor = self._actor.remote(*self._arguments)
