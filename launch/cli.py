@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from launch.filters import command as filters
 from records.errors import UserError
 
 _EXAMPLES = """examples:
@@ -19,7 +20,7 @@ _EXAMPLES = """examples:
   usergpt bench compare runs/quickstart runs/other        paired differences of two runs
   usergpt bench review runs/quickstart reviewed.csv       labels that people corrected; then the report anew
   usergpt bench model runs/quickstart llm.base_url=http://127.0.0.1:8000/v1 llm.model=NAME
-  usergpt filters sweep runs/quickstart/rl/ledger --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2
+  usergpt filters sweep runs/quickstart --eps-low 0:0.6:0.1 --eps-high 1.2:2:0.2    then suggest, show
   usergpt submit recipes/quickstart.yaml --address http://127.0.0.1:8265
   usergpt doctor recipes/quickstart.yaml                  what will not work here, before anything starts
 """
@@ -130,14 +131,7 @@ def parser() -> argparse.ArgumentParser:
     review.add_argument("run", type=Path, metavar="RUN", help="directory of a run")
     review.add_argument("file", type=Path, metavar="REVIEWED.csv", help="the file with verdicts")
 
-    filters = commands.add_parser("filters", help="look at what the filters of a run did")
-    actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
-    sweep = actions.add_parser("sweep", parents=[debug], help="replay recorded groups under other thresholds")
-    sweep.add_argument("ledger", type=Path, help="rl/ledger directory of a run")
-    sweep.add_argument("--eps-low", required=True, metavar="A:B:S", help="grid of lower thresholds")
-    sweep.add_argument("--eps-high", required=True, metavar="A:B:S", help="grid of upper thresholds")
-    sweep.add_argument("--task", default="", help="only groups of this task: tags or composite")
-    sweep.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    filters.add_arguments(commands, debug)
 
     submit = commands.add_parser(
         "submit", parents=[debug], help="run a recipe on a Ray cluster through its job server"
@@ -305,11 +299,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "bench":
         return _bench(arguments)
     if arguments.command == "filters":
-        from launch.filters import show_sweep
-
-        return show_sweep(
-            arguments.ledger, arguments.eps_low, arguments.eps_high, arguments.task, as_json=arguments.json
-        )
+        return filters.run(arguments)
     if arguments.command == "submit":
         from launch.submit import submit
 

@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from launch.recipe_checks import check_bounds, check_no_secret, check_recipe, check_title_model
-from records.config import Recipe
+from records.config import FilterConfig, Recipe
 from records.errors import UserError
 from records.files import write_text
 from records.options import unknown_key
+from records.prompt import TASKS
 from records.strict_yaml import read_yaml
+from rl.filters import check_filters
 from semantize.checks import check_semantize
 from simulate.engine import check_config
 
@@ -54,6 +57,25 @@ def load_semantization(path: Path | None, overrides: Sequence[str] = ()) -> Reci
     return recipe
 
 
+def load_filters(path: Path | None, overrides: Sequence[str] = ()) -> FilterConfig:
+    """The filters of a recipe; nothing else in it is looked at, so that it may be of an older version.
+
+    Raises:
+        UserError: as `load_recipe`, or an override is of another section.
+    """
+    for override in overrides:
+        if not override.startswith("rl.filters."):
+            raise UserError(
+                f"{override!r}: filters are replayed with other fields of rl.filters alone, such as "
+                "rl.filters.min_live=4"
+            )
+    filters = _given(path).get("rl", {}).get("filters", {}) if path is not None else {}
+    recipe = _merged(str(path or "command line"), {"rl": {"filters": filters}}, overrides)
+    check_bounds(recipe.rl.filters, "rl.filters.")
+    check_filters(recipe.rl.filters, TASKS)
+    return recipe.rl.filters
+
+
 def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
     if path is None:
         return _merged("command line", {}, overrides)
@@ -61,6 +83,12 @@ def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
     if file is None:
         names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
         raise UserError(f"{path}: no such recipe file; shipped ones are {names}")
+    given = _given(file)
+    _check_keys(given, Recipe, str(file))
+    return _merged(str(file), given, overrides)
+
+
+def _given(file: Path) -> dict[str, Any]:
     try:
         given = read_yaml(file.read_text(encoding="utf-8"), str(file)) or {}
     except UnicodeDecodeError as error:
@@ -69,19 +97,19 @@ def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
         ) from None
     if not isinstance(given, dict):
         raise UserError(f"{file}: a recipe is a mapping of sections")
-    _check_keys(given, Recipe, str(file))
-    return _merged(str(file), given, overrides)
+    return given
 
 
 def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Recipe:
-    schema = OmegaConf.structured(Recipe)
     changes = _dotlist(overrides)
     _check_interpolations(given, file)
     _check_interpolations(changes, "command line")
     try:
-        merged = OmegaConf.merge(schema, _without_removals(given), _without_removals(changes))
-        for path in (*_removals(given), *_removals(changes)):
-            _remove_entry(merged, path)
+        merged = OmegaConf.structured(Recipe)
+        for layer in (given, changes):
+            merged = OmegaConf.merge(merged, _without_removals(layer))
+            for path in _removals(layer):
+                _remove(merged, path)
         recipe = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "?"
@@ -119,17 +147,24 @@ def _removals(given: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterato
             yield from _removals(value, (*prefix, key))
 
 
-def _remove_entry(recipe: Any, path: tuple[str, ...]) -> None:
-    """Take an entry out of a mapping such as simulate.periods; what is no entry cannot be null."""
+def _remove(recipe: Any, path: tuple[str, ...]) -> None:
+    """Take an entry out of a mapping such as simulate.periods, or a field that may have none its value."""
     *parents, name = path
     node = recipe
     for parent in parents:
         node = node[parent]
-    if OmegaConf.get_type(node) is not dict:
-        raise UserError(f"{'.'.join(path)} is null; give it a value (null removes entries of mappings only)")
-    if name not in node:
-        raise UserError(unknown_key("recipe", f"{'.'.join(parents)}.", name, [str(key) for key in node]))
-    del node[name]
+    kind = OmegaConf.get_type(node)
+    if kind is dict:
+        if name not in node:
+            raise UserError(unknown_key("recipe", f"{'.'.join(parents)}.", name, [str(key) for key in node]))
+        del node[name]
+    elif NoneType in get_args(get_type_hints(kind)[name]):
+        node[name] = None
+    else:
+        raise UserError(
+            f"{'.'.join(path)} is null; give it a value (null is for entries of mappings and for fields that "
+            "need no value)"
+        )
 
 
 def _recipes_dir() -> Path:

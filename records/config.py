@@ -292,6 +292,10 @@ class SFTConfig:
 class ThresholdConfig:
     eps_low: float = opt(0.0, "Groups whose mean reward is below are dropped (a mean on it stays).")
     eps_high: float = opt(2.0, "Groups whose mean reward is above are dropped (a mean on it stays).")
+    eps_low_end: float | None = opt(
+        None, "Where eps_low has moved to, linearly, after ramp_steps steps; null: it stays."
+    )
+    eps_high_end: float | None = opt(None, "The same for eps_high.")
 
 
 @dataclass
@@ -301,7 +305,15 @@ class FilterConfig:
     min_live: int = opt(2, "Live samples below which a group is dropped.", low=2)
     std_tol: float = opt(1e-6, "Reward deviation up to which a group has no signal and is dropped.", low=0)
     mean_over: str = opt("live", "Samples in the group mean: live, or all (failures as 0).")
+    reward: str = opt(
+        "total",
+        "Reward whose mean and deviation the group filter looks at, and thresholds are of: total, atomic, or "
+        "summary (of a task without one the total). Advantages are always of the total.",
+    )
     thresholds: dict[str, ThresholdConfig] = opt({}, "Thresholds of the group filter by task.")
+    ramp_steps: int = opt(
+        0, "Steps over which thresholds move to their ends, where they have any; then they stay.", low=0
+    )
 
 
 @dataclass

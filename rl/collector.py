@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from records.config import RLConfig
 from records.prompt import Request, RolloutGroup, Sampling, ScoredGroup
 from rl.batching import JudgedGroup
-from rl.filters import STALE, judge
+from rl.filters import STALE, filters_at, judge
 from rl.prompts import Draw, PromptStream
 from rl.protocols import Finished, Rollouts, Scorers
 from rl.refill import rescued
@@ -167,7 +167,8 @@ class Collector:
         self._at_scorers[self.scorers.submit(group)] = asked.draw
 
     def _judge(self, draw: Draw, scored: ScoredGroup) -> None:
-        group = JudgedGroup(scored=scored, verdict=judge(scored, self.config.filters))
+        filters = filters_at(self.config.filters, self._next_step)
+        group = JudgedGroup(scored=scored, verdict=judge(scored, filters))
         self._judged += 1
         (self._ready if group.verdict.kept else self._dropped).append(_Judged(draw=draw, group=group))
 
@@ -185,7 +186,8 @@ class Collector:
         self._ready = fresh
 
     def _rescue(self, missing: int) -> None:
-        saved = rescued([one.group for one in (*self._ready, *self._dropped)], self.config, missing)
+        config = replace(self.config, filters=filters_at(self.config.filters, self._next_step))
+        saved = rescued([one.group for one in (*self._ready, *self._dropped)], config, missing)
         for group in saved:  # in the order of the policy
             self._ready += [one for one in self._dropped if one.group is group]
         self._dropped = [one for one in self._dropped if all(one.group is not group for group in saved)]

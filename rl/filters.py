@@ -6,7 +6,7 @@ that a recorded run can be judged again under other thresholds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,16 +18,20 @@ SAMPLE_REASONS = ("truncated", "format", "score_error")
 STALE = "stale"
 GROUP_REASONS = ("too_few_live", "too_hard", "too_easy", "no_signal", STALE)
 """`stale` is the collector's: the group became older than `rl.max_staleness` before its turn came."""
+FILTER_REWARDS = ("total", "atomic", "summary")
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """A mean on a threshold stays, be it rounded up or down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleOutcome:
-    """What the filters need to know of one response."""
+    """What the filters need to know of one response: `reward` in total and its parts, `summary` None where
+    the task has none."""
 
     reward: float
+    atomic: float
+    summary: float | None
     truncated: bool
     format_ok: bool
     score_error: bool
@@ -39,7 +43,8 @@ class FilterVerdict:
 
     `sample_reasons[i]` lists every reason to drop sample i (empty: live); `rewards[i]` is the reward
     that counts (0 for a failure that a switched-off sample filter lets live); `group_reasons` lists
-    every reason to drop the group. Mean and deviation (ddof 1) are over live samples, NaN if undefined.
+    every reason to drop the group. Mean and deviation (ddof 1) are over live samples, NaN if undefined;
+    they are those of the reward that the group filter looks at, `rewards` are always totals.
     """
 
     sample_reasons: tuple[tuple[str, ...], ...]
@@ -65,6 +70,8 @@ def outcome(rollout: Rollout, score: Score) -> SampleOutcome:
     """The outcome of one scored response."""
     return SampleOutcome(
         reward=score.reward,
+        atomic=score.atomic,
+        summary=score.summary,
         truncated=rollout.truncated,
         format_ok=score.format_ok,
         score_error=bool(score.error),
@@ -73,11 +80,34 @@ def outcome(rollout: Rollout, score: Score) -> SampleOutcome:
 
 def thresholds_of(config: FilterConfig, task: str) -> ThresholdConfig:
     """The group filter's thresholds for `task`; without any, nothing is too hard or too easy."""
-    return config.thresholds.get(task, ThresholdConfig(eps_low=float("-inf"), eps_high=float("inf")))
+    bounds = config.thresholds.get(task, ThresholdConfig(eps_low=float("-inf"), eps_high=float("inf")))
+    assert (bounds.eps_low_end, bounds.eps_high_end) == (None, None), "of which step? See filters_at"
+    return bounds
+
+
+def filters_at(config: FilterConfig, step: int) -> FilterConfig:
+    """The filters at `step`: thresholds that have an end are step / ramp_steps of the way there.
+
+    Example:
+        eps_low 0.4 with eps_low_end 0.8 and ramp_steps 10 is 0.4 at step 0, 0.6 at 5, 0.8 from 10 on.
+    """
+    way = min(1.0, step / max(1, config.ramp_steps))
+
+    def moved(start: float, end: float | None) -> float:
+        return start if end is None else (1 - way) * start + way * end
+
+    thresholds = {
+        task: ThresholdConfig(
+            eps_low=moved(bounds.eps_low, bounds.eps_low_end),
+            eps_high=moved(bounds.eps_high, bounds.eps_high_end),
+        )
+        for task, bounds in config.thresholds.items()
+    }
+    return replace(config, thresholds=thresholds)
 
 
 def check_filters(config: FilterConfig, tasks: Sequence[str]) -> None:
-    """Refuse thresholds that contradict themselves.
+    """Refuse thresholds that contradict themselves, and unknown choices.
 
     Raises:
         UserError: naming the key and the mend.
@@ -86,12 +116,21 @@ def check_filters(config: FilterConfig, tasks: Sequence[str]) -> None:
         key = f"rl.filters.thresholds.{task}"
         if task not in tasks:
             raise UserError(f"{key}: no such task; tasks are {', '.join(tasks)}")
-        if bounds.eps_low > bounds.eps_high:
-            raise UserError(
-                f"{key}: eps_low {bounds.eps_low:g} is above eps_high {bounds.eps_high:g}; swap or mend them"
-            )
+        if (bounds.eps_low_end, bounds.eps_high_end) != (None, None) and not config.ramp_steps:
+            raise UserError(f"{key}: has an end; say in rl.filters.ramp_steps (now 0) how soon it is reached")
+        for step, when in ((0, ""), (config.ramp_steps, " at its end")):
+            at = filters_at(config, step).thresholds[task]
+            if not at.eps_low <= at.eps_high:  # an infinite one on its way is no number
+                raise UserError(
+                    f"{key}: eps_low {at.eps_low:g} is above eps_high {at.eps_high:g}{when}; "
+                    "swap or mend them"
+                )
     if config.mean_over not in ("live", "all"):
         raise UserError(f"rl.filters.mean_over is {config.mean_over!r}; it must be live or all")
+    if config.reward not in FILTER_REWARDS:
+        raise UserError(
+            f"rl.filters.reward is {config.reward!r}; it must be one of {', '.join(FILTER_REWARDS)}"
+        )
     if config.min_live < 2:
         raise UserError(f"rl.filters.min_live is {config.min_live}; a deviation takes at least 2")
 
@@ -118,13 +157,14 @@ def judge_sample(sample: SampleOutcome, config: FilterConfig) -> tuple[tuple[str
 
 
 def judge_group(samples: Sequence[SampleOutcome], config: FilterConfig, task: str) -> FilterVerdict:
-    """Both filters' verdicts on one group; a mean on a threshold stays."""
+    """Both filters' verdicts on one group, by the thresholds as `config` has them (`filters_at` a step);
+    a mean on a threshold stays."""
     judged = [judge_sample(sample, config) for sample in samples]
-    rewards = tuple(reward for _, reward in judged)
-    live = np.array([reward for reasons, reward in judged if not reasons])
+    looked_at = [judge_sample(_by_part(sample, config.reward), config) for sample in samples]
+    live = np.array([reward for reasons, reward in looked_at if not reasons])
     scored = [
         0.0 if reasons else reward
-        for sample, (reasons, reward) in zip(samples, judged, strict=True)
+        for sample, (reasons, reward) in zip(samples, looked_at, strict=True)
         if not sample.score_error
     ]
     std = float(np.std(live, ddof=1)) if len(live) > 1 else float("nan")
@@ -135,19 +175,28 @@ def judge_group(samples: Sequence[SampleOutcome], config: FilterConfig, task: st
     if len(live) < config.min_live:
         reasons.append("too_few_live")
     if config.group:
-        if mean < bounds.eps_low - _ROUNDING:
+        if mean < bounds.eps_low - ROUNDING:
             reasons.append("too_hard")
-        if mean > bounds.eps_high + _ROUNDING:
+        if mean > bounds.eps_high + ROUNDING:
             reasons.append("too_easy")
         if std <= config.std_tol:
             reasons.append("no_signal")
     return FilterVerdict(
         sample_reasons=tuple(reasons_ for reasons_, _ in judged),
-        rewards=rewards,
+        rewards=tuple(reward for _, reward in judged),
         group_reasons=tuple(reasons),
         mean=mean,
         std=std,
     )
+
+
+def _by_part(sample: SampleOutcome, part: str) -> SampleOutcome:
+    """The sample with the reward that the group filter looks at."""
+    if part == "atomic":
+        return replace(sample, reward=sample.atomic)
+    if part == "summary" and sample.summary is not None:
+        return replace(sample, reward=sample.summary)
+    return sample
 
 
 def judge(scored: ScoredGroup, config: FilterConfig) -> FilterVerdict:

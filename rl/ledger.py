@@ -9,7 +9,6 @@ import polars as pl
 from records.errors import UserError
 from records.files import written_whole
 from rl.batching import JudgedGroup
-from rl.filters import SampleOutcome
 
 LEDGER_SCHEMA: dict[str, pl.DataType] = {
     "step": pl.Int64(),
@@ -114,28 +113,42 @@ def _rows(
         }
 
 
-def read_ledger(directory: Path) -> pl.DataFrame:
-    """All steps of a ledger, in order.
+def ledger_of(path: Path) -> Path:
+    """The ledger's directory, where `path` names it, the `rl` above it or a run.
 
     Raises:
-        UserError: the directory holds no ledger.
+        UserError: there is no ledger.
+    """
+    for directory in (path, path / "ledger", path / "rl" / "ledger"):
+        if any(directory.glob("step_*.parquet")):
+            return directory
+    raise UserError(f"{path}: no step_*.parquet; name a run or its rl/ledger directory")
+
+
+def read_ledger(directory: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """All steps of a ledger, in order; of all columns or of `columns` alone (texts are most of the bytes).
+
+    Raises:
+        UserError: the directory holds no ledger, or a file of it cannot be read.
     """
     files = sorted(directory.glob("step_*.parquet"))
     if not files:
         raise UserError(f"{directory}: no step_*.parquet; name the rl/ledger directory of a run")
-    return pl.concat([pl.read_parquet(file) for file in files])
+    return pl.concat([_read(file, columns) for file in files])
 
 
-def recorded_groups(ledger: pl.DataFrame) -> Iterator[tuple[str, list[SampleOutcome], list[int]]]:
-    """Each recorded group as (task, outcomes_G, response tokens_G)."""
-    columns = ["reward", "truncated", "format_ok", "score_error", "response_tokens"]
-    for _, group in ledger.group_by(["step", "group_id"], maintain_order=True):
-        outcomes, lengths = [], []
-        for reward, truncated, format_ok, error, tokens in group.select(columns).iter_rows():
-            outcomes.append(
-                SampleOutcome(
-                    reward=reward, truncated=truncated, format_ok=format_ok, score_error=bool(error)
-                )
-            )
-            lengths.append(tokens)
-        yield group["task"][0], outcomes, lengths
+def read_step(path: Path) -> pl.DataFrame:
+    """One step of a ledger.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return _read(path, None)
+
+
+def _read(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: not a step of a ledger ({reason}); name the rl/ledger of a run") from None

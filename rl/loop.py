@@ -22,6 +22,7 @@ from rl.advantages import group_advantages
 from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
 from rl.collector import Collected, Collector
 from rl.filter_cost import LengthWatch
+from rl.filters import filters_at
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
@@ -194,10 +195,9 @@ def probe_if_due(run: RLRun, step: int) -> None:
 
 
 def show(run: RLRun, watch: LengthWatch, step: int, collected: Collected, metrics: dict[str, float]) -> None:
-    """Send the step to the log."""
-    thresholds = {
-        task: (bounds.eps_low, bounds.eps_high) for task, bounds in run.config.filters.thresholds.items()
-    }
+    """Send the step to the log: the one that was taken as update number `step`, from 1 on."""
+    filters = filters_at(run.config.filters, step - 1)
+    thresholds = {task: (bounds.eps_low, bounds.eps_high) for task, bounds in filters.thresholds.items()}
     collection = collection_metrics(collected, thresholds, metrics["time/generate"])
     run.log.scalars(step, {**collection, **watch.add(collected.judged), **metrics})
     for warning in watch.warnings():

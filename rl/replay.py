@@ -1,91 +1,130 @@
-"""Judging a recorded run again under other thresholds."""
+"""Judging a recorded run again under other filters.
+
+A group's live samples, mean and deviation do not depend on thresholds: groups are judged once, and
+thresholds are held against arrays of means, so that a grid of them costs next to nothing (`rl/sweep.py`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from records.config import FilterConfig, ThresholdConfig
+from records.config import FilterConfig
 from records.errors import UserError
-from rl.filters import judge_group
-from rl.ledger import read_ledger, recorded_groups
+from rl.filters import ROUNDING, filters_at, judge_group, thresholds_of
+from rl.recorded import RecordedGroup
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepRow:
-    """What one pair of thresholds keeps of the recorded groups; tokens are response tokens."""
+class Judged:
+    """Arrays over N groups, as judged by everything but thresholds.
 
-    eps_low: float
-    eps_high: float
-    groups: int
-    groups_kept: int
-    samples_kept: int
-    tokens_kept: int
-    tokens_wasted: int
+    `stands_N`: neither too few live samples nor without signal. `live_N` of `samples_N` samples are live;
+    `tokens_N` are the response tokens generated, `live_tokens_N` those of live samples. `low_N` and
+    `high_N` are the filters' own thresholds for each group's task and step.
+    """
+
+    mean_N: Floats
+    stands_N: Bools
+    samples_N: Ints
+    live_N: Ints
+    tokens_N: Ints
+    live_tokens_N: Ints
+    low_N: Floats
+    high_N: Floats
+
+    def kept_N(self, eps_low: float | None = None, eps_high: float | None = None) -> Bools:
+        """Which groups are kept under these thresholds, by default the filters' own; a mean on one stays."""
+        low = self.low_N if eps_low is None else eps_low
+        high = self.high_N if eps_high is None else eps_high
+        # An undefined mean is neither too low nor too high.
+        too_hard_N, too_easy_N = self.mean_N < low - ROUNDING, self.mean_N > high + ROUNDING
+        kept_N: Bools = self.stands_N & ~too_hard_N & ~too_easy_N
+        return kept_N
 
 
-def parse_grid(text: str) -> list[float]:
-    """Values of `start:stop:step` (stop included) or of a single number.
+def judge_again(
+    groups: Sequence[RecordedGroup], filters: FilterConfig, length_cap: int | None = None
+) -> Judged:
+    """Judge recorded groups under `filters`, thresholds kept apart.
+
+    With `length_cap`, responses of more tokens count as truncated there: they were generated so far alone.
 
     Raises:
-        UserError: the text is neither, or the range is empty.
+        UserError: responses were cut off before `length_cap`, and how they would have gone on is not known.
     """
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if len(parts) == 1 and np.isfinite(parts[0]):
-        return parts
-    if len(parts) == 3 and np.all(np.isfinite(parts)) and parts[2] > 0 and parts[0] <= parts[1]:
-        start, stop, step = parts
-        return [round(start + i * step, 10) for i in range(int((stop - start) / step + 1e-9) + 1)]
-    raise UserError(f"{text!r}: expected a number or start:stop:step, such as 0.1:0.5:0.1")
+    if length_cap is not None:
+        _check_length_cap(groups, length_cap)
+    replayed = [_cut(group, length_cap) for group in groups]
+    open_filters = replace(filters, thresholds={})
+    verdicts = [judge_group(group.outcomes, open_filters, group.task) for group in replayed]
+    at = {step: filters_at(filters, step) for step in {group.step for group in groups}}
+    own = [thresholds_of(at[group.step], group.task) for group in groups]
+    return Judged(
+        mean_N=np.array([verdict.mean for verdict in verdicts]),
+        stands_N=np.array([verdict.kept for verdict in verdicts]),
+        samples_N=np.array([len(group.outcomes) for group in groups]),
+        live_N=np.array([verdict.n_live for verdict in verdicts]),
+        tokens_N=np.array([sum(group.response_tokens) for group in replayed]),
+        live_tokens_N=np.array(
+            [
+                sum_where(group.response_tokens, verdict.live)
+                for group, verdict in zip(replayed, verdicts, strict=True)
+            ]
+        ),
+        low_N=np.array([bounds.eps_low if filters.group else -np.inf for bounds in own]),
+        high_N=np.array([bounds.eps_high if filters.group else np.inf for bounds in own]),
+    )
 
 
-def sweep(
-    directory: Path,
-    eps_low: Sequence[float],
-    eps_high: Sequence[float],
-    filters: FilterConfig,
-    task: str = "",
-) -> list[SweepRow]:
-    """Replay the ledger in `directory` for every pair with eps_low ≤ eps_high.
+def as_judged(groups: Sequence[RecordedGroup]) -> Judged:
+    """The run's own verdicts, as the ledger has them, on whatever ground: what it kept stands."""
+    return Judged(
+        mean_N=np.full(len(groups), np.nan),
+        stands_N=np.array([not group.reasons for group in groups]),
+        samples_N=np.array([len(group.outcomes) for group in groups]),
+        live_N=np.array([sum(group.live) for group in groups]),
+        tokens_N=np.array([sum(group.response_tokens) for group in groups]),
+        live_tokens_N=np.array([sum_where(group.response_tokens, group.live) for group in groups]),
+        low_N=np.full(len(groups), -np.inf),
+        high_N=np.full(len(groups), np.inf),
+    )
 
-    Everything else of `filters` stays as it was in the run; `task` restricts the replay to one.
 
-    Raises:
-        UserError: no ledger, no such task in it, or no pair is left.
-    """
-    groups = list(recorded_groups(read_ledger(directory)))
-    tasks = sorted({name for name, _, _ in groups})
-    if task and task not in tasks:
-        raise UserError(f"{directory}: no groups of task {task!r}; it has {', '.join(tasks)}")
-    groups = [group for group in groups if task in ("", group[0])]
-    pairs = [(low, high) for low in eps_low for high in eps_high if low <= high]
-    if not pairs:
-        raise UserError("every --eps-low is above every --eps-high; swap them")
-    rows = []
-    for low, high in pairs:
-        bounds = {name: ThresholdConfig(eps_low=low, eps_high=high) for name in tasks}
-        config = replace(filters, group=True, thresholds=bounds)
-        groups_kept = samples_kept = tokens_kept = tokens = 0
-        for name, outcomes, lengths in groups:
-            verdict = judge_group(outcomes, config, name)
-            tokens += sum(lengths)
-            if verdict.kept:
-                groups_kept += 1
-                samples_kept += verdict.n_live
-                tokens_kept += sum(length for length, live in zip(lengths, verdict.live, strict=True) if live)
-        rows.append(
-            SweepRow(
-                eps_low=low,
-                eps_high=high,
-                groups=len(groups),
-                groups_kept=groups_kept,
-                samples_kept=samples_kept,
-                tokens_kept=tokens_kept,
-                tokens_wasted=tokens - tokens_kept,
-            )
+def sum_where(values: Sequence[int], where: Sequence[bool]) -> int:
+    """The sum of those `values` at which `where` holds."""
+    return sum(value for value, counts in zip(values, where, strict=True) if counts)
+
+
+def _cut(group: RecordedGroup, length_cap: int | None) -> RecordedGroup:
+    if length_cap is None:
+        return group
+    return replace(
+        group,
+        outcomes=tuple(
+            replace(outcome, truncated=outcome.truncated or tokens > length_cap)
+            for outcome, tokens in zip(group.outcomes, group.response_tokens, strict=True)
+        ),
+        response_tokens=tuple(min(tokens, length_cap) for tokens in group.response_tokens),
+    )
+
+
+def _check_length_cap(groups: Sequence[RecordedGroup], cap: int) -> None:
+    if cap < 1:
+        raise UserError(f"--length-cap is {cap}; it must be at least 1")
+    cut = [
+        tokens
+        for group in groups
+        for outcome, tokens in zip(group.outcomes, group.response_tokens, strict=True)
+        if outcome.truncated
+    ]
+    if cut and cap > max(cut):
+        raise UserError(
+            f"--length-cap {cap}: responses were cut off at {max(cut)} tokens, and how they would have gone "
+            f"on is not in the ledger; give at most {max(cut)}"
         )
-    return rows

@@ -1,6 +1,5 @@
 """The command line, called in-process: statuses, one-line errors and the help."""
 
-import json
 import signal
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -9,12 +8,7 @@ from pathlib import Path
 import pytest
 
 from launch import cli
-from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
-from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
-from rl.batching import JudgedGroup
-from rl.filters import judge
-from rl.ledger import ledger_path, write_step
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +36,7 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     for example in (
         "usergpt run recipes/quickstart.yaml",
         "usergpt profile logs.csv",
-        "usergpt filters sweep runs/quickstart/rl/ledger",
+        "usergpt filters sweep runs/quickstart --eps-low",
         "usergpt submit recipes/quickstart.yaml",
         "usergpt doctor recipes/quickstart.yaml",
     ):
@@ -67,7 +61,7 @@ def test_overrides_and_options_of_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["runn"], ["filters"], ["filters", "sweep", "x"], ["submit", "quickstart"]]
+    "words", [[], ["runn"], ["filters"], ["filters", "show", "x"], ["submit", "quickstart"]]
 )
 def test_bad_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
@@ -134,67 +128,6 @@ def test_termination_unwinds_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_dispatch", dispatch)
     assert cli.main(SWEEP) == 128 + signal.SIGTERM
     assert unwound == [True]
-
-
-def _write_ledger(run: Path) -> Path:
-    """One group of rewards .4 and .6, 3 + 3 response tokens."""
-    prompt = Prompt(prompt_id="p", user_id="u", task="tags", tags=("pet",), history_lines=1, token_ids=(1,))
-    rollouts = tuple(
-        Rollout(
-            prompt_id="p",
-            sample_idx=index,
-            seed=index,
-            token_ids=(1, 1, 1),
-            logprobs=(-1.0,) * 3,
-            text="",
-            finish_reason="stop",
-            policy_version=0,
-            gen_seconds=0.0,
-        )
-        for index in range(2)
-    )
-    scores = tuple(
-        Score(format_ok=True, format_reason="", reward=reward, atomic=reward, summary=None)
-        for reward in (0.4, 0.6)
-    )
-    scored = ScoredGroup(
-        group=RolloutGroup(group_id="g", round=0, attempt=0, prompt=prompt, rollouts=rollouts), scores=scores
-    )
-    filters = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.0, eps_high=1.0)})
-    ledger = run / "rl" / "ledger"
-    group = JudgedGroup(scored=scored, verdict=judge(scored, filters))
-    write_step(ledger_path(ledger, 0), 0, [group], {}, text=False)
-    return ledger
-
-
-def test_sweep_as_json_and_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger = _write_ledger(tmp_path)
-    words = ["filters", "sweep", str(ledger), "--eps-low", "0:0.6:0.6", "--eps-high", "1"]
-    assert cli.main([*words, "--json"]) == 0
-    low, high = json.loads(capsys.readouterr().out)
-    assert low == {
-        "eps_low": 0.0,
-        "eps_high": 1.0,
-        "groups": 1,
-        "groups_kept": 1,
-        "samples_kept": 2,
-        "tokens_kept": 6,
-        "tokens_wasted": 0,
-    }
-    assert (high["eps_low"], high["groups_kept"], high["tokens_wasted"]) == (0.6, 0, 6)
-    assert cli.main(words) == 0
-    table = capsys.readouterr().out
-    assert "1 recorded groups" in table
-    assert "100%" in table
-
-
-def test_sweep_keeps_the_other_filters_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger = _write_ledger(tmp_path)
-    (ledger.parent / "config.yaml").write_text("rl:\n  filters:\n    min_live: 3\n")
-    assert cli.main(["filters", "sweep", str(ledger), "--eps-low", "0", "--eps-high", "1", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    # Two live samples are too few for the run this ledger belongs to.
-    assert row["groups_kept"] == 0
 
 
 def test_submit_uploads_nothing_but_a_checkout(

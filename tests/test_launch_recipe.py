@@ -154,6 +154,8 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("rl.filters.thresholds.tag={eps_low: 0.1}", "tasks are tags, composite"),
         ("rl.filters.mean_over=some", "rl.filters.mean_over"),
         ("rl.filters.min_live=1", "rl.filters.min_live"),
+        ("rl.filters.reward=judge", "rl.filters.reward is 'judge'; it must be one of total, atomic, summary"),
+        ("rl.filters.thresholds.tags.eps_low_end=1", "thresholds.tags: has an end; say in rl.filters.ramp"),
         ("rl.refill.on_starved=wait", "rl.refill.on_starved"),
         ("rl.refill.max_rounds=0", "rl.refill.max_rounds"),
         ("learner.ranks=0", "learner.ranks is 0"),
@@ -329,6 +331,30 @@ def test_null_removes_an_entry_and_a_written_recipe_remembers(tmp_path: Path) ->
         load_recipe(Path("quickstart"), ["simulate.periods.Strom=null"])
     with pytest.raises(UserError, match=r"simulate.users is null; give it a value"):
         load_recipe(Path("quickstart"), ["simulate.users=null"])
+
+
+def test_null_takes_the_value_of_a_field_that_needs_none(tmp_path: Path) -> None:
+    bounds = "rl.filters.thresholds.composite"
+    moving = load_recipe(Path("quickstart"), [f"{bounds}.eps_low_end=1.1", "rl.filters.ramp_steps=5"])
+    assert moving.rl.filters.thresholds["composite"].eps_low_end == 1.1
+    write_recipe(tmp_path / "moving.yaml", moving)
+    assert load_recipe(tmp_path / "moving.yaml") == moving
+    still = load_recipe(tmp_path / "moving.yaml", [f"{bounds}.eps_low_end=null"])
+    assert still.rl.filters.thresholds["composite"] == ThresholdConfig(eps_low=0.9, eps_high=1.6)
+    # And back: what the file has as null, the command line may set.
+    write_recipe(tmp_path / "still.yaml", still)
+    assert load_recipe(tmp_path / "still.yaml", [f"{bounds}.eps_low_end=1.1"]) == moving
+    with pytest.raises(UserError, match=r"composite\.eps_low is null; give it a value"):
+        load_recipe(Path("quickstart"), [f"{bounds}.eps_low=null"])
+
+
+def test_the_command_line_sets_what_a_file_removes(tmp_path: Path) -> None:
+    recipe = load_recipe(Path("quickstart"), ["simulate.periods.Storm=null"])
+    write_recipe(tmp_path / "calm.yaml", recipe)
+    storm = load_recipe(tmp_path / "calm.yaml", ["simulate.periods.Storm.kind=shock"]).simulate.periods[
+        "Storm"
+    ]
+    assert storm.kind == "shock"
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:

@@ -172,6 +172,23 @@ def test_every_round_is_recorded_before_the_next_is_asked_for() -> None:
     ]
 
 
+def test_scheduled_thresholds_are_those_of_the_step() -> None:
+    moving = {"tags": ThresholdConfig(eps_low=0.0, eps_high=0.8, eps_low_end=0.16)}
+    filters = FilterConfig(thresholds=moving, ramp_steps=4)
+    config = replace(_config("relax_eps", groups=2, max_rounds=1), filters=filters)
+
+    def reasons(step: int) -> list[tuple[str, ...]]:
+        judged = _collect(World([HARD, NEARLY]), config, step).judged
+        return [group.verdict.group_reasons for group in judged]
+
+    # eps_low is .04 at step 1 and .08 at 2, where .05 is too hard; .16 from 4 on, where .15 is as well.
+    assert reasons(1) == [(), ()]
+    assert reasons(2) == [("too_hard",), ()]
+    assert reasons(9) == [("too_hard",), ("too_hard",)]
+    # The policy counts from there, too: .9 is .1 above .8, nearer than .05 below .16.
+    assert _names(_collect(World([HARD, EASY]), config, 9)) == ["1", "0"]
+
+
 def test_what_a_starvation_policy_takes_in_is_recorded() -> None:
     world = World(STARVED)
     _collect(world, _config("relax_eps", groups=7, max_rounds=1))

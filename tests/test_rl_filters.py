@@ -19,6 +19,7 @@ from rl.filters import (
     FilterVerdict,
     SampleOutcome,
     check_filters,
+    filters_at,
     judge,
     judge_group,
     judge_sample,
@@ -31,7 +32,14 @@ OFF = replace(ON, sample=False)
 def _outcome(
     reward: float = 0.5, *, truncated: bool = False, format_ok: bool = True, score_error: bool = False
 ) -> SampleOutcome:
-    return SampleOutcome(reward=reward, truncated=truncated, format_ok=format_ok, score_error=score_error)
+    return SampleOutcome(
+        reward=reward,
+        atomic=reward,
+        summary=None,
+        truncated=truncated,
+        format_ok=format_ok,
+        score_error=score_error,
+    )
 
 
 TRUNCATED = _outcome(0.0, truncated=True, format_ok=False)
@@ -218,11 +226,104 @@ def test_dropped_samples_change_nothing_for_the_live(
         ),
         (replace(ON, mean_over="some"), r"mean_over is 'some'; it must be live or all"),
         (replace(ON, min_live=1), r"min_live is 1; .*at least 2"),
+        (replace(ON, reward="judge"), r"rl\.filters\.reward is 'judge'; .*total, atomic, summary"),
+        (
+            replace(ON, thresholds={"tags": ThresholdConfig(eps_low_end=0.1)}),
+            r"thresholds\.tags: has an end; say in rl\.filters\.ramp_steps",
+        ),
+        (
+            replace(
+                ON, ramp_steps=3, thresholds={"tags": ThresholdConfig(eps_low_end=0.9, eps_high_end=0.5)}
+            ),
+            r"eps_low 0\.9 is above eps_high 0\.5 at its end",
+        ),
+        (
+            replace(ON, ramp_steps=3, thresholds={"tags": ThresholdConfig(eps_high_end=math.inf)}),
+            r"thresholds\.tags: .*eps_high nan",
+        ),
     ],
 )
 def test_contradictory_settings_are_refused(config: FilterConfig, named: str) -> None:
     with pytest.raises(UserError, match=named):
         check_filters(config, TASKS)
+
+
+def _composite(atomic: float, summary: float) -> SampleOutcome:
+    return replace(_outcome(atomic + summary), atomic=atomic, summary=summary)
+
+
+PARTS = [_composite(0.9, 0.1), _composite(0.9, 0.3), replace(TRUNCATED_BUT_WELL_FORMED, summary=0.4)]
+"""Live: atomic .9 and .9, summary .1 and .3, total 1 and 1.2."""
+
+
+@pytest.mark.parametrize(
+    ("reward", "mean", "deviation", "over_all", "reasons"),
+    [
+        # Deviations are .1·√2 by hand; over all, the truncated one counts 0.
+        ("total", 1.1, 0.1 * math.sqrt(2), 2.2 / 3, ("too_easy",)),
+        ("atomic", 0.9, 0.0, 0.6, ("too_easy", "no_signal")),
+        ("summary", 0.2, 0.1 * math.sqrt(2), 0.4 / 3, ("too_hard",)),
+    ],
+)
+def test_the_reward_that_the_group_filter_looks_at(
+    reward: str, mean: float, deviation: float, over_all: float, reasons: tuple[str, ...]
+) -> None:
+    verdict = judge_group(PARTS, replace(ON, reward=reward), "tags")
+    assert verdict.mean == pytest.approx(mean)
+    assert verdict.std == pytest.approx(deviation, abs=1e-12)
+    assert verdict.group_reasons == reasons
+    over = judge_group(PARTS, replace(ON, reward=reward, mean_over="all"), "tags")
+    assert over.mean == pytest.approx(over_all)
+    # What trains is the total, whatever the filter looks at.
+    assert verdict.rewards == (1.0, 1.2, 0.0)
+    total = judge_group(PARTS, ON, "tags")
+    assert np.array_equal(
+        group_advantages(verdict, scale_by_std=True),
+        group_advantages(total, scale_by_std=True),
+        equal_nan=True,
+    )
+
+
+def test_without_a_summary_the_group_filter_looks_at_the_total() -> None:
+    assert _verdict(0.4, 0.6, config=replace(ON, reward="summary")).mean == 0.5
+
+
+def test_a_failure_that_lives_has_no_part_of_a_reward() -> None:
+    verdict = judge_group(PARTS, replace(OFF, reward="summary"), "tags")
+    # (.1 + .3 + 0)/3
+    assert verdict.mean == pytest.approx(0.4 / 3)
+    assert verdict.live == (True, True, True)
+
+
+def test_thresholds_on_their_way_by_hand() -> None:
+    moving = FilterConfig(
+        ramp_steps=4,
+        thresholds={
+            "tags": ThresholdConfig(eps_low=0.2, eps_high=0.8, eps_low_end=0.4),
+            "composite": ThresholdConfig(eps_low=0.5, eps_high=1.8, eps_low_end=0.1, eps_high_end=1.0),
+        },
+    )
+    check_filters(moving, TASKS)
+    at = [filters_at(moving, step).thresholds for step in (0, 1, 2, 4, 9)]
+    assert [one["tags"].eps_low for one in at] == pytest.approx([0.2, 0.25, 0.3, 0.4, 0.4])
+    assert [one["tags"].eps_high for one in at] == [0.8] * 5
+    assert [one["composite"].eps_low for one in at] == pytest.approx([0.5, 0.4, 0.3, 0.1, 0.1])
+    assert [one["composite"].eps_high for one in at] == pytest.approx([1.8, 1.6, 1.4, 1.0, 1.0])
+    # On the spot, an end is exactly what was asked for.
+    assert (at[0]["tags"].eps_low, at[3]["tags"].eps_low) == (0.2, 0.4)
+    samples = [_outcome(0.2), _outcome(0.3)]
+    reasons = [judge_group(samples, filters_at(moving, step), "tags").group_reasons for step in (0, 1, 2)]
+    assert reasons == [(), (), ("too_hard",)]
+
+
+def test_thresholds_without_an_end_stay() -> None:
+    assert [filters_at(ON, step) for step in (0, 7)] == [ON, ON]
+
+
+def test_a_schedule_has_no_verdict_of_its_own() -> None:
+    moving = replace(ON, ramp_steps=4, thresholds={"tags": ThresholdConfig(eps_low_end=0.4)})
+    with pytest.raises(AssertionError, match="filters_at"):
+        judge_group([_outcome(0.2), _outcome(0.3)], moving, "tags")
 
 
 def test_equal_thresholds_are_allowed() -> None:

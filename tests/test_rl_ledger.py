@@ -10,8 +10,8 @@ from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.batching import JudgedGroup
-from rl.filters import SampleOutcome, judge
-from rl.ledger import LEDGER_SCHEMA, ledger_path, read_ledger, recorded_groups, write_step
+from rl.filters import judge
+from rl.ledger import LEDGER_SCHEMA, ledger_of, ledger_path, read_ledger, write_step
 
 FILTERS = FilterConfig(thresholds={"composite": ThresholdConfig(eps_low=0.2, eps_high=1.2)})
 CUT = Score(format_ok=False, format_reason="truncated_json", reward=0.0, atomic=0.0, summary=0.0)
@@ -134,16 +134,27 @@ def test_steps_are_read_in_order(tmp_path: Path) -> None:
     assert ledger_path(tmp_path, 9).name == "step_000009.parquet"
 
 
-def test_recorded_groups_hold_what_the_filters_need(tmp_path: Path) -> None:
-    for step in (7, 8):
-        _write(tmp_path, step)
-    groups = list(recorded_groups(read_ledger(tmp_path)))
-    assert [task for task, _, _ in groups] == ["composite"] * 4
-    assert [lengths for _, _, lengths in groups] == [[1, 2, 3, 4], [1, 2]] * 2
-    first = groups[0][1]
-    assert first[0] == SampleOutcome(reward=1.0, truncated=False, format_ok=True, score_error=False)
-    assert first[1] == SampleOutcome(reward=0.0, truncated=True, format_ok=False, score_error=False)
-    assert first[3].score_error
+def test_columns_can_be_read_alone(tmp_path: Path) -> None:
+    _write(tmp_path)
+    assert read_ledger(tmp_path, ("user_id", "step")).columns == ["user_id", "step"]
+
+
+def test_a_ledger_is_found_from_its_run(tmp_path: Path) -> None:
+    ledger = tmp_path / "rl" / "ledger"
+    _write(ledger)
+    assert {ledger_of(path) for path in (tmp_path, tmp_path / "rl", ledger)} == {ledger}
+    with pytest.raises(UserError, match=r"checkpoints: no step_\*\.parquet; name a run or its rl/ledger"):
+        ledger_of(tmp_path / "rl" / "checkpoints")
+
+
+def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
+    _write(tmp_path)
+    (tmp_path / "step_000009.parquet").write_text("PAR1, it says")
+    with pytest.raises(UserError, match=r"step_000009\.parquet: not a step of a ledger \(.*\); name"):
+        read_ledger(tmp_path)
+    pl.DataFrame({"step": [1]}).write_parquet(tmp_path / "step_000009.parquet")
+    with pytest.raises(UserError, match=r"step_000009\.parquet: not a step .*group_id"):
+        read_ledger(tmp_path, ("step", "group_id"))
 
 
 def test_no_ledger_is_the_users_mistake(tmp_path: Path) -> None:

@@ -228,6 +228,22 @@ def test_what_a_step_shows(tmp_path: Path) -> None:
     assert [step for step, name, _ in world.texts if name == "rollout/sample"] == list(range(1, 7))
 
 
+def test_near_misses_are_of_the_thresholds_of_their_step(tmp_path: Path) -> None:
+    moving = {"tags": ThresholdConfig(eps_low=0.1, eps_high=0.9, eps_low_end=0.5)}
+    filters = FilterConfig(thresholds=moving, ramp_steps=4)
+    world = World(tmp_path)
+    _train(world, replace(CONFIG, filters=filters))
+    means = _ledger(tmp_path).group_by("step", "group_id").agg(pl.col("group_mean").first())
+    expected = {}
+    for step in range(6):
+        # .1, .2, .3, .4, .5, .5; near is a tenth of the distance to .9.
+        low = 0.1 + 0.1 * min(step, 4)
+        below = low - means.filter(pl.col("step") == step)["group_mean"]
+        expected[step + 1] = ((below > 0) & (below <= (0.9 - low) / 10)).sum()
+    assert world.curve("filter/near_miss/low_dropped") == expected
+    assert sum(expected.values()) > 0
+
+
 def test_checkpoints_are_saved_when_due_and_the_last_few_kept(tmp_path: Path) -> None:
     _train(World(tmp_path), replace(CONFIG, steps=7))
     # Due after 2, 4, 6 and at the end (7); two are kept.

@@ -1,148 +1,222 @@
-"""Judging a recorded run again: what other thresholds would keep, worked by hand."""
+"""Judging a recorded run again: what other filters say, worked by hand; and what no filters may do."""
 
-import math
-from dataclasses import asdict, replace
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
-from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
-from rl.batching import JudgedGroup
-from rl.filters import judge, judge_group
-from rl.ledger import ledger_path, read_ledger, recorded_groups, write_step
-from rl.replay import parse_grid, sweep
-
-RECORDED = FilterConfig(
-    thresholds={
-        "tags": ThresholdConfig(eps_low=0.3, eps_high=0.9),
-        "composite": ThresholdConfig(eps_low=0.3, eps_high=1.5),
-    }
-)
-
-
-def _group(name: str, task: str, samples: list[tuple[float | None, int]], cut: int = 0) -> JudgedGroup:
-    """Samples are (reward, response tokens), None a failed score; the first `cut` are truncated."""
-    prompt = Prompt(prompt_id=name, user_id="u", task=task, tags=("pet",), history_lines=1, token_ids=(1,))
-    rollouts = tuple(
-        Rollout(
-            prompt_id=name,
-            sample_idx=index,
-            seed=index,
-            token_ids=(1,) * tokens,
-            logprobs=(-1.0,) * tokens,
-            text="",
-            finish_reason="length" if index < cut else "stop",
-            policy_version=0,
-            gen_seconds=0.0,
-        )
-        for index, (_, tokens) in enumerate(samples)
-    )
-    scores = tuple(
-        Score(
-            format_ok=reward is not None,
-            format_reason="",
-            reward=math.nan if reward is None else reward,
-            atomic=0.0,
-            summary=None,
-            error="" if reward is not None else "E: x",
-        )
-        for reward, _ in samples
-    )
-    scored = ScoredGroup(
-        group=RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts), scores=scores
-    )
-    return JudgedGroup(scored=scored, verdict=judge(scored, RECORDED))
-
-
-GROUPS = [
-    _group("hard", "tags", [(0.0, 10), (0.4, 20)]),
-    _group("middle", "tags", [(0.0, 7), (0.6, 5), (1.0, 6), (None, 4)], cut=1),
-    _group("easy", "composite", [(1.4, 8), (1.8, 9)]),
-    _group("flat", "composite", [(0.8, 3), (0.8, 2)]),
-]
-"""Live means .2, .8, 1.6 and .8 (no signal); 74 response tokens in all."""
+from rl.filters import FILTER_REWARDS
+from rl.recorded import Recording, read_recording
+from rl.replay import as_judged, judge_again
+from rl.sweep import Tally, as_recorded, sweep
+from tests.ledgers import EASY, FLAT, HARD, MIDDLE, RECORDED, Group, Sample, write_ledger
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    for step, groups in ((0, GROUPS[:2]), (1, GROUPS[2:])):
-        write_step(ledger_path(tmp_path, step), step, groups, {}, text=False)
-    return tmp_path
+def recording(tmp_path: Path) -> Recording:
+    write_ledger(tmp_path, {0: [HARD, MIDDLE], 1: [EASY, FLAT]}, RECORDED)
+    return read_recording(tmp_path)
 
 
-def test_sweep_by_hand(ledger: Path) -> None:
-    rows = sweep(ledger, [0.2, 0.5], [1.5, 2.0], RECORDED)
-    assert [tuple(asdict(row).values()) for row in rows] == [
-        # low, high, groups, groups kept, samples kept, tokens kept, tokens wasted
-        # hard (mean on the bound: stays) 10 + 20 and middle 5 + 6; of middle 7 + 4 are not live.
-        (0.2, 1.5, 4, 2, 4, 41, 33),
-        # and easy: 8 + 9
-        (0.2, 2.0, 4, 3, 6, 58, 16),
-        (0.5, 1.5, 4, 1, 2, 11, 63),
-        (0.5, 2.0, 4, 2, 4, 28, 46),
+def _names(recording: Recording, filters: FilterConfig, **options: float) -> list[str]:
+    kept_N = judge_again(recording.groups, filters).kept_N(**options)
+    return [group.group_id for group, kept in zip(recording.groups, kept_N, strict=True) if kept]
+
+
+def test_arrays_by_hand(recording: Recording) -> None:
+    judged = judge_again(recording.groups, RECORDED)
+    assert judged.mean_N == pytest.approx([0.2, 0.8, 1.6, 0.8])
+    assert judged.stands_N.tolist() == [True, True, True, False]
+    assert judged.samples_N.tolist() == [2, 4, 2, 2]
+    assert judged.live_N.tolist() == [2, 2, 2, 2]
+    assert judged.tokens_N.tolist() == [30, 22, 17, 5]
+    assert judged.live_tokens_N.tolist() == [30, 11, 17, 5]
+    assert judged.low_N.tolist() == [0.3, 0.3, 0.3, 0.3]
+    assert judged.high_N.tolist() == [0.9, 0.9, 1.5, 1.5]
+
+
+def test_thresholds_keep_a_mean_on_them(recording: Recording) -> None:
+    assert _names(recording, RECORDED) == ["middle"]
+    assert _names(recording, RECORDED, eps_low=0.2) == ["hard", "middle"]
+    assert _names(recording, RECORDED, eps_high=1.6) == ["middle", "easy"]
+    assert _names(recording, RECORDED, eps_low=0.21, eps_high=1.59) == ["middle"]
+    assert _names(recording, RECORDED, eps_low=0.0, eps_high=2.0) == ["hard", "middle", "easy"]
+
+
+def test_other_settings_by_hand(recording: Recording) -> None:
+    assert _names(recording, replace(RECORDED, min_live=3)) == []
+    # Over all but the failed score middle has the mean (0 + .6 + 1)/3 = .533.
+    assert _names(recording, replace(RECORDED, mean_over="all"), eps_high=0.53) == []
+    assert _names(recording, replace(RECORDED, mean_over="all"), eps_high=0.54) == ["middle"]
+    # Deviations: hard .4/√2 = .283, middle the same, easy the same.
+    assert _names(recording, replace(RECORDED, std_tol=0.3), eps_low=0.0, eps_high=2.0) == []
+    # The truncated one of middle lives with 0: mean .533 over three.
+    open_ = judge_again(recording.groups, replace(RECORDED, sample=False))
+    assert open_.live_N.tolist() == [2, 3, 2, 2]
+    assert open_.mean_N[1] == pytest.approx(1.6 / 3)
+    # Without a group filter only what has too few live samples goes.
+    assert _names(recording, replace(RECORDED, group=False)) == ["hard", "middle", "easy", "flat"]
+
+
+def test_the_part_of_the_reward_that_is_looked_at(recording: Recording) -> None:
+    atomic = judge_again(recording.groups, replace(RECORDED, reward="atomic"))
+    assert atomic.mean_N == pytest.approx([0.2, 0.8, 0.9, 0.4])
+    # The atomic rewards of easy are equal, those of flat are not.
+    assert atomic.stands_N.tolist() == [True, True, False, True]
+    summary = judge_again(recording.groups, replace(RECORDED, reward="summary"))
+    assert summary.mean_N == pytest.approx([0.2, 0.8, 0.7, 0.4])
+
+
+def test_a_shorter_limit_by_hand(recording: Recording) -> None:
+    capped = judge_again(recording.groups, RECORDED, length_cap=6)
+    # Of hard both are cut at 6; of middle 5 and 6 tokens live on; easy is gone.
+    assert capped.live_N.tolist() == [0, 2, 0, 2]
+    assert capped.tokens_N.tolist() == [12, 6 + 5 + 6 + 4, 12, 5]
+    assert capped.live_tokens_N.tolist() == [0, 11, 0, 5]
+
+
+@pytest.mark.parametrize(("cap", "named"), [(8, "cut off at 7 tokens, .*give at most 7"), (0, "at least 1")])
+def test_a_limit_that_cannot_be_replayed(recording: Recording, cap: int, named: str) -> None:
+    with pytest.raises(UserError, match=f"--length-cap.*{named}"):
+        judge_again(recording.groups, RECORDED, length_cap=cap)
+
+
+def test_where_nothing_was_cut_off_a_longer_limit_changes_nothing(tmp_path: Path) -> None:
+    write_ledger(tmp_path, {0: [HARD]}, RECORDED)
+    groups = read_recording(tmp_path).groups
+    assert judge_again(groups, RECORDED, length_cap=999).live_N.tolist() == [2]
+
+
+def test_scheduled_thresholds_are_those_of_each_groups_step(tmp_path: Path) -> None:
+    moving = FilterConfig(ramp_steps=2, thresholds={"tags": ThresholdConfig(eps_low=0.1, eps_low_end=0.3)})
+    write_ledger(tmp_path, {step: [replace(HARD, name=f"g{step}")] for step in range(4)}, moving)
+    recording = read_recording(tmp_path)
+    judged = judge_again(recording.groups, moving)
+    # The mean .2 is on the threshold of step 1.
+    assert judged.low_N == pytest.approx([0.1, 0.2, 0.3, 0.3])
+    assert judged.kept_N().tolist() == as_judged(recording.groups).kept_N().tolist()
+    assert judged.kept_N().tolist() == [True, True, False, False]
+
+
+SHARES = st.integers(0, 20).map(lambda tenths: tenths / 20)
+THRESHOLDS = st.builds(
+    lambda a, b, c, d: ThresholdConfig(
+        eps_low=min(a, b),
+        eps_high=max(a, b),
+        eps_low_end=None if c is None else min(c, d),
+        eps_high_end=None if c is None else max(c, d),
+    ),
+    *[st.integers(0, 20).map(lambda tenths: tenths / 10)] * 2,
+    st.none() | SHARES,
+    SHARES,
+)
+CONFIGS = st.builds(
+    FilterConfig,
+    sample=st.booleans(),
+    group=st.booleans(),
+    min_live=st.integers(2, 4),
+    std_tol=st.sampled_from([1e-6, 0.1, 0.3]),
+    mean_over=st.sampled_from(["live", "all"]),
+    reward=st.sampled_from(FILTER_REWARDS),
+    thresholds=st.dictionaries(st.sampled_from(["tags", "composite"]), THRESHOLDS),
+    ramp_steps=st.integers(1, 3),
+)
+LIMIT = 9
+
+
+def _sample(draw: st.DrawFn, task: str) -> Sample:
+    tokens = draw(st.integers(1, LIMIT))
+    if draw(st.integers(0, 9)) == 0:
+        return Sample(error="E: x", tokens=tokens)
+    is_ok = draw(st.integers(0, 4)) > 0
+    summary = draw(SHARES) if task == "composite" else None
+    return Sample(
+        atomic=draw(SHARES) if is_ok else 0.0,
+        summary=summary if is_ok or summary is None else 0.0,
+        tokens=tokens,
+        cut=tokens == LIMIT,
+        format_ok=is_ok,
+    )
+
+
+@st.composite
+def _recordings(draw: st.DrawFn) -> dict[int, list[Group]]:
+    steps: dict[int, list[Group]] = {}
+    for number in range(draw(st.integers(1, 8))):
+        task = draw(st.sampled_from(["tags", "composite"]))
+        samples = [_sample(draw, task) for _ in range(draw(st.integers(1, 5)))]
+        group = Group(name=f"g{number}", task=task, prompt_tokens=draw(st.integers(1, 9)), samples=samples)
+        steps.setdefault(draw(st.integers(0, 4)), []).append(group)
+    return steps
+
+
+def _written(steps: dict[int, list[Group]], filters: FilterConfig) -> Recording:
+    with tempfile.TemporaryDirectory() as folder:
+        write_ledger(Path(folder), steps, filters)
+        return read_recording(Path(folder))
+
+
+def _added(tallies: Sequence[Tally]) -> list[int]:
+    return [
+        sum(getattr(tally, name) for tally in tallies)
+        for name in ("groups", "groups_kept", "samples", "samples_kept", "tokens", "tokens_kept")
     ]
 
 
-def test_a_sweep_of_one_task(ledger: Path) -> None:
-    (row,) = sweep(ledger, [0.0], [2.0], RECORDED, "composite")
-    assert (row.groups, row.groups_kept, row.tokens_kept, row.tokens_wasted) == (2, 1, 17, 5)
-    with pytest.raises(UserError, match="no groups of task 'tag'; it has composite, tags"):
-        sweep(ledger, [0.0], [2.0], RECORDED, "tag")
+@settings(max_examples=60, deadline=None)
+@given(_recordings(), CONFIGS)
+def test_the_filters_of_the_run_give_the_verdicts_of_its_ledger(
+    steps: dict[int, list[Group]], filters: FilterConfig
+) -> None:
+    recording = _written(steps, filters)
+    recorded, replayed = as_judged(recording.groups), judge_again(recording.groups, filters)
+    assert replayed.kept_N().tolist() == recorded.kept_N().tolist()
+    for name in ("live_N", "tokens_N", "live_tokens_N", "samples_N"):
+        assert getattr(replayed, name).tolist() == getattr(recorded, name).tolist()
+    (row,) = sweep(recording, filters)
+    assert row.kept == as_recorded(recording)
+    for parts in (list(row.kept.by_task.values()), row.kept.by_length):
+        assert _added(parts) == _added([row.kept.whole])
 
 
-def test_the_other_settings_stay_as_recorded(ledger: Path) -> None:
-    (row,) = sweep(ledger, [0.0], [2.0], replace(RECORDED, min_live=3))
-    assert row.groups_kept == 0
-    (row,) = sweep(ledger, [0.0], [0.5], replace(RECORDED, mean_over="all"), "tags")
-    # Over all but the failed score middle has the mean (0 + .6 + 1)/3 = .533, hard .2.
-    assert row.groups_kept == 1
-    (row,) = sweep(ledger, [0.0], [0.54], replace(RECORDED, mean_over="all"), "tags")
-    assert row.groups_kept == 2
+@settings(max_examples=60, deadline=None)
+@given(_recordings(), CONFIGS, st.tuples(SHARES, SHARES, SHARES, SHARES), st.integers(0, 2), SHARES)
+def test_what_is_stricter_keeps_nothing_else(
+    steps: dict[int, list[Group]],
+    filters: FilterConfig,
+    moves: tuple[float, ...],
+    more: int,
+    deviation: float,
+) -> None:
+    recording = _written(steps, filters)
+    groups, on = recording.groups, replace(filters, group=True)
+    stricter = replace(on, min_live=on.min_live + more, std_tol=on.std_tol + deviation)
+    low, high = moves[0], moves[0] + moves[1]
+    loose_N = judge_again(groups, on).kept_N(low, high)
+    assert not (judge_again(groups, stricter).kept_N(low, high) & ~loose_N).any()
+    assert not (judge_again(groups, on).kept_N(low + moves[2], high - moves[3]) & ~loose_N).any()
+    off_N = judge_again(groups, replace(filters, group=False)).kept_N()
+    assert not (loose_N & ~off_N).any()
 
 
-def test_pairs_upside_down_are_left_out(ledger: Path) -> None:
-    rows = sweep(ledger, [0.1, 0.6, 0.9], [0.5, 0.6], RECORDED)
-    assert [(row.eps_low, row.eps_high) for row in rows] == [(0.1, 0.5), (0.1, 0.6), (0.6, 0.6)]
-    with pytest.raises(UserError, match="--eps-low is above every --eps-high"):
-        sweep(ledger, [0.9], [0.1], RECORDED)
-
-
-def test_the_recorded_thresholds_give_the_recorded_verdicts(ledger: Path) -> None:
-    frame = read_ledger(ledger)
-    recorded = frame.group_by(["step", "group_id"], maintain_order=True)
-    for (_, rows), (task, outcomes, _), group in zip(recorded, recorded_groups(frame), GROUPS, strict=True):
-        verdict = judge_group(outcomes, RECORDED, task)
-        assert verdict.group_reasons == group.verdict.group_reasons
-        assert verdict.sample_reasons == group.verdict.sample_reasons
-        assert (verdict.mean, verdict.std) == (group.verdict.mean, group.verdict.std)
-        assert rows["drop_reasons"].to_list() == [
-            [*reasons, *verdict.group_reasons] for reasons in verdict.sample_reasons
-        ]
-        assert rows["live"].to_list() == list(verdict.live)
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("0.3", [0.3]),
-        ("2", [2.0]),
-        ("0:0.3:0.1", [0.0, 0.1, 0.2, 0.3]),
-        ("0.1:0.5:0.2", [0.1, 0.3, 0.5]),
-        ("0:1:0.4", [0.0, 0.4, 0.8]),
-        ("1:1:0.1", [1.0]),
-        ("-0.1:0.1:0.1", [-0.1, 0.0, 0.1]),
-    ],
-)
-def test_grids(text: str, values: list[float]) -> None:
-    assert parse_grid(text) == values
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "a", "0:1", "0:1:0", "0:1:-0.1", "1:0:0.1", "0:1:x", "0:1:0.1:2", "nan", "inf", "0:inf:1", "0;1"],
-)
-def test_what_is_no_grid_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"start:stop:step, such as 0\.1:0\.5:0\.1"):
-        parse_grid(text)
+@settings(max_examples=60, deadline=None)
+@given(_recordings(), CONFIGS, st.lists(st.integers(1, LIMIT), min_size=2, max_size=2).map(sorted))
+def test_a_shorter_limit_lets_fewer_live(
+    steps: dict[int, list[Group]], filters: FilterConfig, caps: list[int]
+) -> None:
+    recording = _written(steps, filters)
+    on = replace(filters, sample=True)
+    short, long = (judge_again(recording.groups, on, cap) for cap in caps)
+    whole, limit = (judge_again(recording.groups, on, cap) for cap in (None, LIMIT))
+    for shorter, longer in ((short, long), (long, whole)):
+        assert (shorter.live_N <= longer.live_N).all()
+        assert (shorter.tokens_N <= longer.tokens_N).all()
+        assert (shorter.live_tokens_N <= longer.live_tokens_N).all()
+    assert np.array_equal(limit.kept_N(), whole.kept_N())

@@ -199,14 +199,14 @@ def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path
     sweep = usergpt(
         "filters",
         "sweep",
-        str(tiny_run / "rl" / "ledger"),
+        str(tiny_run),
         "--eps-low",
         "0:1:0.5",
         "--eps-high",
         "2",
         "--json",
     )
-    rows = json.loads(sweep.stdout)
+    rows = json.loads(sweep.stdout)["rows"]
     assert [(row["eps_low"], row["eps_high"]) for row in rows] == [(0.0, 2.0), (0.5, 2.0), (1.0, 2.0)]
     tokens = int(read_ledger(tiny_run / "rl" / "ledger")["response_tokens"].sum())
     assert all(row["tokens_kept"] + row["tokens_wasted"] == tokens for row in rows)

@@ -1,0 +1,132 @@
+"""What filters keep of a recorded run: over a grid of thresholds, by task and by length of the history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from records.config import FilterConfig
+from records.errors import UserError
+from rl.recorded import Recording
+from rl.replay import Bools, Judged, as_judged, judge_again
+
+MAX_GRID = 100
+"""Values of a grid, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How much of some recorded groups is kept; tokens are response tokens."""
+
+    groups: int
+    groups_kept: int
+    samples: int
+    samples_kept: int
+    tokens: int
+    tokens_kept: int
+
+    @property
+    def tokens_wasted(self) -> int:
+        return self.tokens - self.tokens_kept
+
+    @property
+    def share(self) -> float:
+        """Of the groups, that kept."""
+        return self.groups_kept / self.groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What filters keep of a recording; `by_length` goes by its buckets, from short prompts to long ones."""
+
+    whole: Tally
+    by_task: Mapping[str, Tally]
+    by_length: tuple[Tally, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRow:
+    """What one pair of thresholds keeps; None stands for the filters' own, by task and step."""
+
+    eps_low: float | None
+    eps_high: float | None
+    kept: Kept
+
+
+def parse_grid(text: str) -> list[float]:
+    """Values of `start:stop:step` (stop included) or of a single number.
+
+    Raises:
+        UserError: the text is neither, or the range is empty or holds more than MAX_GRID values.
+    """
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if len(parts) == 1 and np.isfinite(parts[0]):
+        return parts
+    if len(parts) == 3 and np.all(np.isfinite(parts)) and parts[2] > 0 and parts[0] <= parts[1]:
+        start, stop, step = parts
+        intervals = (stop - start) / step + 1e-9
+        if intervals >= MAX_GRID:
+            raise UserError(f"{text!r}: more than {MAX_GRID} values; take a larger step")
+        return [round(start + i * step, 10) for i in range(int(intervals) + 1)]
+    raise UserError(f"{text!r}: expected a number or start:stop:step, such as 0.1:0.5:0.1")
+
+
+def sweep(
+    recording: Recording,
+    filters: FilterConfig,
+    eps_low: Sequence[float] | None = None,
+    eps_high: Sequence[float] | None = None,
+    length_cap: int | None = None,
+) -> list[SweepRow]:
+    """Replay a recording under `filters` for every pair of thresholds with eps_low ≤ eps_high.
+
+    Thresholds given hold for all tasks and steps, and switch the group filter on; one without values is
+    that of `filters`. `length_cap`: see `judge_again`.
+
+    Raises:
+        UserError: no pair is left, or responses cannot be replayed to `length_cap`.
+    """
+    if eps_low is not None or eps_high is not None:
+        filters = replace(filters, group=True)
+    pairs = [
+        (low, high)
+        for low in (eps_low if eps_low is not None else [None])
+        for high in (eps_high if eps_high is not None else [None])
+        if low is None or high is None or low <= high
+    ]
+    if not pairs:
+        raise UserError("every --eps-low is above every --eps-high; swap them")
+    judged = judge_again(recording.groups, filters, length_cap)
+    return [
+        SweepRow(eps_low=low, eps_high=high, kept=_kept(recording, judged, judged.kept_N(low, high)))
+        for low, high in pairs
+    ]
+
+
+def as_recorded(recording: Recording) -> Kept:
+    """What the run's own filters kept, by their verdicts in the ledger; no starvation policy is in it."""
+    judged = as_judged(recording.groups)
+    return _kept(recording, judged, judged.kept_N())
+
+
+def _kept(recording: Recording, judged: Judged, kept_N: Bools) -> Kept:
+    def tally(where_N: Bools) -> Tally:
+        both_N = kept_N & where_N
+        return Tally(
+            groups=int(where_N.sum()),
+            groups_kept=int(both_N.sum()),
+            samples=int(judged.samples_N[where_N].sum()),
+            samples_kept=int(judged.live_N[both_N].sum()),
+            tokens=int(judged.tokens_N[where_N].sum()),
+            tokens_kept=int(judged.live_tokens_N[both_N].sum()),
+        )
+
+    buckets = recording.buckets
+    return Kept(
+        whole=tally(np.ones(len(kept_N), dtype=bool)),
+        by_task={task: tally(recording.task_N == place) for place, task in enumerate(recording.tasks)},
+        by_length=tuple(tally(buckets.bucket_N == bucket) for bucket in range(len(buckets.bounds))),
+    )
