@@ -69,8 +69,11 @@ def load_filters(path: Path | None, overrides: Sequence[str] = ()) -> FilterConf
                 f"{override!r}: filters are replayed with other fields of rl.filters alone, such as "
                 "rl.filters.min_live=4"
             )
-    filters = _given(path).get("rl", {}).get("filters", {}) if path is not None else {}
-    recipe = _merged(str(path or "command line"), {"rl": {"filters": filters}}, overrides)
+    rl = _given(path).get("rl") if path is not None else None
+    given = {"rl": {"filters": rl.get("filters", {}) if isinstance(rl, Mapping) else {}}}
+    file = str(path or "command line")
+    _check_keys(given, Recipe, file)
+    recipe = _merged(file, given, overrides)
     check_bounds(recipe.rl.filters, "rl.filters.")
     check_filters(recipe.rl.filters, TASKS)
     return recipe.rl.filters

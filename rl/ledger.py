@@ -46,7 +46,8 @@ LEDGER_SCHEMA: dict[str, pl.DataType] = {
 }
 """One row a sample. `trained_step` and `advantage` are null for samples that train nothing;
 `drop_reasons` holds the sample's reasons and its group's (a group that a starvation policy took in all the
-same is kept with its reasons); `text` is null without `rl.ledger_text`.
+same is kept with its reasons); `group_mean` and `group_std` are of the reward that the group filter looked at
+(`rl.filters.reward`); `text` is null without `rl.ledger_text`.
 Two equal runs differ in `gen_seconds` alone."""
 
 

@@ -34,6 +34,11 @@ class Tally:
         """Of the groups, that kept."""
         return self.groups_kept / self.groups
 
+    @property
+    def sample_share(self) -> float:
+        """Of the samples, that live in groups kept."""
+        return self.samples_kept / self.samples
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:

@@ -51,6 +51,11 @@ def _refused(capsys: Captured, *words: str) -> str:
 
 
 def test_the_examples_of_the_helps_parse(capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["filters", "--help"])
+    assert command._EXAMPLES in capsys.readouterr().out
+    actions = [cli._parsed(line.split()[1:]).action for line in command._EXAMPLES.splitlines()[1:]]
+    assert actions == ["sweep", "suggest", "show"]
     for action, examples in (
         ("sweep", command._SWEEP_EXAMPLES),
         ("suggest", command._SUGGEST_EXAMPLES),
@@ -147,6 +152,10 @@ def test_a_recipe_of_an_older_version_is_read(run: Path, capsys: Captured) -> No
         "gone: {field: 1}\nrl: {old: 2, filters: {min_live: 3, thresholds: {tags: {eps_low: 0.1}}}}\n"
     )
     assert _json(capsys, "sweep", str(run))["rows"][0]["groups_kept"] == 0
+    (run / "rl" / "config.yaml").write_text("rl:\n")
+    assert _json(capsys, "sweep", str(run))["rows"][0]["groups_kept"] == 3
+    (run / "rl" / "config.yaml").write_text("rl: {filters: 3}\n")
+    assert "config.yaml: rl.filters is a section" in _refused(capsys, "sweep", str(run))
 
 
 @pytest.mark.parametrize(

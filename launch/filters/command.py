@@ -33,24 +33,20 @@ _EXAMPLES = """examples:
 def add_arguments(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", debug: argparse.ArgumentParser
 ) -> None:
-    """Add `filters` to the commands of the command line."""
-
-    def add(
-        to: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, examples: str
-    ) -> argparse.ArgumentParser:
-        return to.add_parser(
-            name,
-            parents=[debug] if to is not commands else [],
-            help=text,
-            description=text,
-            epilog=examples,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-
-    filters = add(commands, "filters", "what a run's filters kept, and what others would have", _EXAMPLES)
+    """Add `filters` to the commands of the command line; its actions share the options of `debug`."""
+    as_written = argparse.RawDescriptionHelpFormatter
+    text = "what a run's filters kept, and what others would have"
+    filters = commands.add_parser(
+        "filters", help=text, description=text, epilog=_EXAMPLES, formatter_class=as_written
+    )
     actions = filters.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    sweep = add(actions, "sweep", "replay recorded groups under other filters", _SWEEP_EXAMPLES)
+    def add(name: str, text: str, examples: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name, parents=[debug], help=text, description=text, epilog=examples, formatter_class=as_written
+        )
+
+    sweep = add("sweep", "replay recorded groups under other filters", _SWEEP_EXAMPLES)
     _recording_arguments(sweep)
     sweep.add_argument("--eps-low", default=None, metavar="A:B:S", help="lower thresholds (the run's own)")
     sweep.add_argument("--eps-high", default=None, metavar="A:B:S", help="upper thresholds (the run's own)")
@@ -63,13 +59,13 @@ def add_arguments(
     )
     sweep.add_argument("--plot", type=Path, default=None, metavar="FILE.png", help="draw the table, too")
 
-    suggest = add(actions, "suggest", "thresholds from quantiles of a pilot's group means", _SUGGEST_EXAMPLES)
+    suggest = add("suggest", "thresholds from quantiles of a pilot's group means", _SUGGEST_EXAMPLES)
     _recording_arguments(suggest)
     suggest.add_argument(
         "--quantiles", nargs=2, type=float, default=(0.1, 0.9), metavar=("LOW", "HIGH"), help="(0.1 0.9)"
     )
 
-    show = add(actions, "show", "one group: rewards, verdicts and texts", _SHOW_EXAMPLES)
+    show = add("show", "one group: rewards, verdicts and texts", _SHOW_EXAMPLES)
     _path_argument(show)
     show.add_argument("group", metavar="GROUP", help="id of the group (column group_id of the ledger)")
 

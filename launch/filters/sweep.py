@@ -89,7 +89,7 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
             f"{whole.samples_kept:,}",
             f"{whole.tokens_kept:,}",
             f"{whole.tokens_wasted / max(1, whole.tokens):.0%}",
-            *(f"{one.share:.0%} / {one.samples_kept / one.samples:.0%}" for one in kept.by_length),
+            *(f"{one.share:.0%} / {one.sample_share:.0%}" for one in kept.by_length),
         )
 
     add("as recorded", "", recorded)

@@ -41,9 +41,8 @@ def draw_sweep(path: Path, recording: Recording, recorded: Kept, rows: Sequence[
     highs = sorted({row.eps_high for row in rows if row.eps_high is not None})
     panels: list[Callable[[Axes], None]] = []
     if len(lows) > 1 and len(highs) > 1:
-        panels += [
-            partial(_heat_map, task=task, rows=rows, lows=lows, highs=highs) for task in recording.tasks
-        ]
+        heat_map = partial(_heat_map, rows=rows, lows=lows, highs=highs)
+        panels += [partial(heat_map, task=task) for task in recording.tasks]
     elif len(lows) > 1 or len(highs) > 1:
         panels.append(partial(_curves, recording=recording, rows=rows, over_low=len(lows) > 1))
     panels.append(partial(_by_length, recording=recording, recorded=recorded, rows=rows))
@@ -74,13 +73,9 @@ def _heat_map(
         for (y, x), count in counts.items():
             ink = "black" if shares[y, x] > 0.6 else "white"
             axes.annotate(f"{count}", (x, y), ha="center", va="center", color=ink, fontsize=8)
-    for ticks, labels, values in (
-        (axes.set_xticks, axes.set_xticklabels, lows),
-        (axes.set_yticks, axes.set_yticklabels, highs),
-    ):
-        places = range(0, len(values), -(-len(values) // 10))
-        ticks(list(places))
-        labels([f"{values[place]:g}" for place in places])
+    for ticks, values in ((axes.set_xticks, lows), (axes.set_yticks, highs)):
+        places = range(0, len(values), -(-len(values) // 10))  # ten of them, at most
+        ticks(list(places), [f"{values[place]:g}" for place in places])
     total = rows[0].kept.by_task[task].groups
     axes.set(xlabel="eps_low", ylabel="eps_high", title=f"groups kept: {task}, of {total:,}")
 
@@ -89,7 +84,7 @@ def _curves(axes: Axes, recording: Recording, rows: Sequence[SweepRow], *, over_
     x = np.array([row.eps_low if over_low else row.eps_high for row in rows], dtype=float)
     lines = {
         "groups": [row.kept.whole.share for row in rows],
-        "samples": [row.kept.whole.samples_kept / row.kept.whole.samples for row in rows],
+        "samples": [row.kept.whole.sample_share for row in rows],
         "tokens": [row.kept.whole.tokens_kept / max(1, row.kept.whole.tokens) for row in rows],
     }
     if len(recording.tasks) > 1:
@@ -111,7 +106,7 @@ def _by_length(axes: Axes, recording: Recording, recorded: Kept, rows: Sequence[
         axes.plot(places, shares, color=_SHARES(row.kept.whole.share), linewidth=1.2, marker=".")
     shares = [tally.share for tally in recorded.by_length]
     axes.plot(places, shares, color="black", linewidth=2, marker="o", label="as recorded")
-    samples = [tally.samples_kept / tally.samples for tally in recorded.by_length]
+    samples = [tally.sample_share for tally in recorded.by_length]
     axes.plot(places, samples, color="black", linewidth=1.5, linestyle="--", label="samples, as recorded")
     axes.set_xticks(list(places), [f"{least:,}–{most:,}" for least, most in bounds], fontsize=8)
     axes.set(xlabel="tokens of the prompt", title="groups kept by length of the history", ylim=(0, 1.02))
