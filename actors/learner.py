@@ -381,16 +381,16 @@ class LearnerGroup:
         """Call `method` on every rank and wait for all of them."""
         return self._wait([getattr(rank, method).remote(*args) for rank in self.actors])
 
-    def _wait(self, pending: list[ray.ObjectRef]) -> list[Any]:
+    def _wait(self, pending: list[ray.ObjectRef], timeout_s: float | None = None) -> list[Any]:
         # What a rank cannot do because it never started is not the failure to tell.
         if self._starting:
             starting, self._starting = self._starting, []
-            self._answers(starting)
-        return self._answers(pending)
+            self._answers(starting, self.timeout_s)
+        return self._answers(pending, self.timeout_s if timeout_s is None else max(1.0, timeout_s))
 
-    def _answers(self, pending: list[ray.ObjectRef]) -> list[Any]:
+    def _answers(self, pending: list[ray.ObjectRef], timeout_s: float) -> list[Any]:
         names = [f"learner rank {rank}" for rank in range(len(pending))]
-        return wait_for_all(pending, names, self.timeout_s)
+        return wait_for_all(pending, names, timeout_s)
 
     def update(
         self,
@@ -421,7 +421,7 @@ class LearnerGroup:
         deadline = time.monotonic() + self.timeout_s
         while meanwhile and time.monotonic() < deadline and not ray.wait(pending, timeout=_LOOK_S)[0]:
             meanwhile()
-        return self._wait(pending)[0]  # type: ignore[no-any-return]
+        return self._wait(pending, deadline - time.monotonic())[0]  # type: ignore[no-any-return]
 
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""

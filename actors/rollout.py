@@ -217,14 +217,14 @@ class RolloutPool:
                 self._send(seat, "advance", [(job.key, job.request, job.sampling) for job in jobs], at_least)
 
     def _take(self, number: int, seat: _Seat) -> list[_Job]:
-        """Jobs whose place is this seat, and of others as many as fill the engine."""
+        """Jobs whose place is this seat, and of others what fills the engine, up to its share."""
         samples = sum(job.request.samples for job in seat.under_way.values())
+        everything = [*self._queue, *(job for one in self._seats for job in one.under_way.values())]
+        share = -(-sum(job.request.samples for job in everything) // len(self._seats))
+        room = min(self.config.max_sequences, share)
         taken, left = [], deque[_Job]()
         for job in self._queue:
-            if job.place is None:
-                fits = samples < self.config.max_sequences
-            else:
-                fits = job.place % len(self._seats) == number
+            fits = samples < room if job.place is None else job.place % len(self._seats) == number
             if fits:
                 taken.append(job)
                 samples += job.request.samples

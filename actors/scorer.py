@@ -158,10 +158,11 @@ class ScorerPool:
             if seat.ref is None and self._queue:
                 seat.key, seat.since = self._queue.popleft(), time.monotonic()
                 self._tries[seat.key] += 1
-                group = self._groups[seat.key]
-                seat.ref = seat.actor.score.remote(
-                    [group.prompt] * len(group.rollouts), [rollout.text for rollout in group.rollouts]
-                )
+                seat.ref = self._send(seat, self._groups[seat.key])
+
+    def _send(self, seat: _Seat, group: RolloutGroup) -> Any:
+        prompts = [group.prompt] * len(group.rollouts)
+        return seat.actor.score.remote(prompts, [rollout.text for rollout in group.rollouts])
 
     def _settle(self, seat: _Seat) -> None:
         """Take the answer of a seat."""

@@ -71,6 +71,11 @@ def check_recipe(recipe: Recipe) -> None:
             raise UserError(f"sft.{name}.unlabelled: all users of a simulation have labels; set it to 0")
     if recipe.sft.optimizer not in ("adamw", "muon"):
         raise UserError(f"sft.optimizer is {recipe.sft.optimizer!r}; it must be adamw or muon")
+    if recipe.learner.lora.rank and (not recipe.model.init_dir or recipe.sft.optimizer == "muon"):
+        raise UserError(
+            "learner.lora.rank: adapters are for a pretrained network (model.init_dir) and AdamW "
+            "(sft.optimizer=adamw); a new network has nothing to adapt"
+        )
     if recipe.rl.init_from not in ("pilot", "stage1", "stage2", "stage3"):
         raise UserError(
             f"rl.init_from is {recipe.rl.init_from!r}; it must be pilot, stage1, stage2 or stage3"

@@ -323,7 +323,7 @@ class RefillConfig:
     dropped_weight: float = opt(
         1.0,
         "How often a prompt is taken whose last group was dropped, of its turns; after d dropped in a row, "
-        "that to the power of d. 1: always.",
+        "that to the power of d, though at least .05. 1: always.",
         low=0,
         high=1,
     )

@@ -13,6 +13,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def uninterrupted() -> Iterator[None]:
     """Hold back SIGINT, SIGTERM and SIGHUP until the block ends; then the first that came has its say.
 
+    Where the block fails, its failure stands instead.
+
     For work with a bound of its own. Outside of the main thread, which alone handles signals, it does
     nothing.
 
@@ -31,6 +33,9 @@ def uninterrupted() -> Iterator[None]:
     before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
         yield
+    except BaseException:
+        came.clear()  # the failure is what there is to tell, and more was not done
+        raise
     finally:
         for number, handler in before.items():
             # None: it was not set from Python, and cannot be set back from here.

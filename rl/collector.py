@@ -91,22 +91,23 @@ class Collector:
         config, wanted = self.config, self.config.groups_per_step
         self._version = self._next_step = step
         self._rounds = self._judged = 0
-        self._sort_out_stale()
+        self._judge_anew()
         while len(self._ready) < wanted and not self._spent():
             if config.max_staleness:
                 self.pump(wait=True)
-                self._rounds = -(-self._judged // wanted)
             else:
                 self._play_round(wanted - len(self._ready))
                 record(*self._settled(wanted))
-        starved = len(self._ready) < wanted
-        if starved:
+        if config.max_staleness:
+            self._rounds = -(-self._judged // wanted)
+            record(*self._settled(wanted))
+        if len(self._ready) < wanted:
             self._rescue(wanted - len(self._ready))
+            record(*self._settled(wanted))
         judged, training = self._settled(wanted)
-        if starved or config.max_staleness:
-            record(judged, training)
         for group in judged:
-            self.stream.note(group.scored.group.prompt, kept=group.verdict.kept)
+            if STALE not in group.verdict.group_reasons:  # of which its prompt is innocent
+                self.stream.note(group.scored.group.prompt, kept=group.verdict.kept)
         self._ready, self._dropped = self._ready[wanted:], []
         self._next_step = step + 1
         return Collected(judged=tuple(judged), training=tuple(training), rounds=self._rounds)
@@ -152,7 +153,7 @@ class Collector:
     def _room(self) -> int:
         """How many more groups may be under way: what batches take within `max_staleness` updates."""
         ahead = self._next_step - self._version
-        batches = self.config.max_staleness + 1 - ahead
+        batches = min(self.config.max_staleness + 1 - ahead, self.config.steps - self._next_step)
         under_way = len(self._at_engines) + len(self._at_scorers) + len(self._ready)
         return max(0, batches * self.config.groups_per_step - under_way)
 
@@ -167,23 +168,21 @@ class Collector:
         self._at_scorers[self.scorers.submit(group)] = asked.draw
 
     def _judge(self, draw: Draw, scored: ScoredGroup) -> None:
-        filters = filters_at(self.config.filters, self._next_step)
-        group = JudgedGroup(scored=scored, verdict=judge(scored, filters))
+        """Both filters' verdict for the step whose batch is next, and whether the group is too old for it."""
+        verdict = judge(scored, filters_at(self.config.filters, self._next_step))
+        oldest = min(rollout.policy_version for rollout in scored.group.rollouts)
+        if self._next_step - oldest > self.config.max_staleness:
+            verdict = replace(verdict, group_reasons=(*verdict.group_reasons, STALE))
+        judged = _Judged(draw=draw, group=JudgedGroup(scored=scored, verdict=verdict))
         self._judged += 1
-        (self._ready if group.verdict.kept else self._dropped).append(_Judged(draw=draw, group=group))
+        (self._ready if verdict.kept else self._dropped).append(judged)
 
-    def _sort_out_stale(self) -> None:
-        """Drop what is ready and more than `max_staleness` updates old."""
-        fresh = []
-        for one in self._ready:
-            oldest = min(rollout.policy_version for rollout in one.group.scored.group.rollouts)
-            if self._next_step - oldest > self.config.max_staleness:
-                verdict = one.group.verdict
-                verdict = replace(verdict, group_reasons=(*verdict.group_reasons, STALE))
-                self._dropped.append(replace(one, group=replace(one.group, verdict=verdict)))
-            else:
-                fresh.append(one)
-        self._ready = fresh
+    def _judge_anew(self) -> None:
+        """Judge what no step has settled for the step that begins: thresholds move, and groups grow old."""
+        waiting, self._ready, self._dropped = [*self._ready, *self._dropped], [], []
+        for one in waiting:
+            self._judge(one.draw, one.group.scored)
+        self._judged = 0
 
     def _rescue(self, missing: int) -> None:
         config = replace(self.config, filters=filters_at(self.config.filters, self._next_step))
@@ -199,4 +198,5 @@ class Collector:
 
     def _spent(self) -> bool:
         """Whether the step has had all the generation that it may have."""
-        return self._rounds >= self.config.refill.max_rounds
+        rounds = self._judged // self.config.groups_per_step if self.config.max_staleness else self._rounds
+        return rounds >= self.config.refill.max_rounds

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rl.batching import JudgedGroup
+from rl.filters import STALE
 
 NEAR = 0.1
 """A mean is a near miss within this share of the distance of both thresholds, on either side of one."""
@@ -67,6 +68,8 @@ def near_misses(
         if bounds is None or np.isnan(mean):
             continue
         delta = NEAR * (bounds[1] - bounds[0])
+        if not np.isfinite(delta):
+            continue
         for name, bound, reason in (("low", bounds[0], "too_hard"), ("high", bounds[1], "too_easy")):
             if abs(mean - bound) <= delta:
                 side = "dropped" if reason in group.verdict.group_reasons else "kept"
@@ -124,6 +127,8 @@ class LengthWatch:
     def add(self, judged: Sequence[JudgedGroup]) -> dict[str, float]:
         """Count a step; returns the drop rates of it alone."""
         step = {"history": Halves(), "response": Halves()}
+        # What was dropped for its age says nothing of the filters.
+        judged = [one for one in judged if STALE not in one.verdict.group_reasons]
         groups = [(len(one.scored.group.prompt.token_ids), not one.verdict.kept) for one in judged]
         samples = [
             (len(rollout.token_ids), bool(reasons) or not one.verdict.kept)

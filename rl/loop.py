@@ -103,14 +103,10 @@ def train(run: RLRun) -> None:
                     unsettled=collector.unsettled(),
                     dropped=dict(stream.dropped),
                 )
-            learned = time.monotonic()
+                times = {"time/generate": generated - started, "time/learn": time.monotonic() - generated}
+                show(run, watch, state.step, collected, {**learner_metrics(report, batch, lr), **times})
             sync = run.publish(state.step)
-            times = {
-                "time/generate": generated - started,
-                "time/learn": learned - generated,
-                "time/step": time.monotonic() - started,
-            }
-            show(run, watch, state.step, collected, {**learner_metrics(report, batch, lr), **sync, **times})
+            run.log.scalars(state.step, {**sync, "time/step": time.monotonic() - started})
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
@@ -131,9 +127,14 @@ def save_due(run: RLRun, step: int) -> bool:
 def save(run: RLRun, state: RLState) -> RLState:
     """Write a checkpoint; the last few and the best by the probe are kept. Returns the state."""
     best = best_probe(run.directory / "probe")
-    checkpoint.save(
-        run.directory / "checkpoints", asdict(state), run.learner, run.config.keep_checkpoints, also={best}
-    )
+    with uninterrupted():  # ranks would go on writing
+        checkpoint.save(
+            run.directory / "checkpoints",
+            asdict(state),
+            run.learner,
+            run.config.keep_checkpoints,
+            also={best},
+        )
     return state
 
 

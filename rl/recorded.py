@@ -120,7 +120,7 @@ def read_group(directory: Path, group_id: str) -> pl.DataFrame:
     ids = read_ledger(directory, ("step", "group_id")).unique(maintain_order=True)
     found = ids.filter(pl.col("group_id") == group_id)["step"].to_list()
     if not found:
-        # Zeros in front of numbers would outweigh the numbers: 3-0-7 is near to 000003-0-007.
+        # Zeros in front of numbers would outweigh the numbers: 3-55 is near to 000003-000055.
         by_short = {_LEADING_ZEROS.sub("", known): known for known in ids["group_id"]}
         near = difflib.get_close_matches(_LEADING_ZEROS.sub("", group_id), by_short, n=3, cutoff=0.0)
         names = ", ".join(by_short[short] for short in near)

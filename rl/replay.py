@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from records.config import FilterConfig
 from records.errors import UserError
-from rl.filters import ROUNDING, filters_at, judge_group, thresholds_of
+from rl.filters import ROUNDING, STALE, filters_at, judge_group, thresholds_of
 from rl.recorded import RecordedGroup
 
 Floats = npt.NDArray[np.float64]
@@ -24,8 +24,8 @@ Bools = npt.NDArray[np.bool_]
 class Judged:
     """Arrays over N groups, as judged by everything but thresholds.
 
-    `stands_N`: neither too few live samples nor without signal. `live_N` of `samples_N` samples are live;
-    `tokens_N` are the response tokens generated, `live_tokens_N` those of live samples. `low_N` and
+    `stands_N`: neither too few live samples nor without signal, nor stale. `live_N` of `samples_N` samples
+    are live; `tokens_N` are the response tokens generated, `live_tokens_N` those of live samples. `low_N` and
     `high_N` are the filters' own thresholds for each group's task and step.
     """
 
@@ -67,7 +67,13 @@ def judge_again(
     own = [thresholds_of(at[group.step], group.task) for group in groups]
     return Judged(
         mean_N=np.array([verdict.mean for verdict in verdicts]),
-        stands_N=np.array([verdict.kept for verdict in verdicts]),
+        # What had grown too old had so whatever the filters say.
+        stands_N=np.array(
+            [
+                verdict.kept and STALE not in group.reasons
+                for group, verdict in zip(groups, verdicts, strict=True)
+            ]
+        ),
         samples_N=np.array([len(group.outcomes) for group in groups]),
         live_N=np.array([verdict.n_live for verdict in verdicts]),
         tokens_N=np.array([sum(group.response_tokens) for group in replayed]),

@@ -41,6 +41,16 @@ def test_an_error_inside_is_told_and_handlers_come_back() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_of_a_failure_and_a_signal_the_failure_is_told() -> None:
+    def fail() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        fail()
+
+
 def test_without_a_signal_and_outside_the_main_thread_it_is_nothing() -> None:
     done: list[str] = []
 

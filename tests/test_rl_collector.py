@@ -13,6 +13,7 @@ from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Sco
 from rl.batching import JudgedGroup
 from rl.collector import Collected, Collector
 from rl.prompts import Draw
+from rl.protocols import Finished
 from rl.refill import STARVATION_POLICIES, StarvedError, check_refill
 from rl.seeds import derived_seed
 from tests.rl_world import Queues, ScorerQueue, Scoring
@@ -44,6 +45,10 @@ class World(Queues, Scoring):
     def record(self, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
         names = [[group.scored.group.prompt.prompt_id for group in groups] for groups in (judged, training)]
         self.recorded.append((len(self.asked), names[0], names[1]))
+
+    @property
+    def version_now(self) -> int:
+        return self.version
 
     @property
     def cursor(self) -> int:
@@ -131,6 +136,7 @@ def _collector(world: World, config: RLConfig) -> Collector:
 
 
 def _collect(world: World, config: RLConfig, step: int = 4) -> Collected:
+    world.version = step
     return _collector(world, config).collect(step, world.record)
 
 
@@ -206,6 +212,7 @@ def test_seeds_are_those_of_the_place_in_the_stream() -> None:
         world = World(rounds)
         collector = _collector(world, _config())
         for step in (4, 5):
+            world.version = step
             collector.collect(step, world.record)
         return [request.seed for requests in world.requests for request in requests]
 
@@ -269,6 +276,17 @@ def test_unknown_policies_and_bounds_are_refused() -> None:
     with pytest.raises(UserError, match=r"rl\.refill\.max_rounds is 0"):
         check_refill(_config(max_rounds=0))
     check_refill(_config())
+
+
+class Dripping(World):
+    """Answers one request a poll."""
+
+    def poll(self, timeout_s: float) -> list[Finished]:
+        waiting, self._waiting = self._waiting[1:], self._waiting[:1]
+        self._waiting = [(key, 0, request, sampling) for key, _, request, sampling in self._waiting]
+        found = super().poll(timeout_s)
+        self._waiting = [*self._waiting, *waiting]
+        return found
 
 
 def _ahead(k: int, **changes: int) -> RLConfig:
@@ -336,13 +354,69 @@ def test_groups_that_wait_too_long_are_dropped_as_stale_and_told() -> None:
     assert {one.scored.group.rollouts[0].policy_version for one in collected.training} == {2}
 
 
-def test_a_starved_step_ends_within_its_bound_while_ahead() -> None:
-    world = World([HARD] * 500)
-    collected = _collector(world, _ahead(2, max_rounds=2)).collect(0, world.record)
+@pytest.mark.parametrize("max_rounds", [1, 2, 3])
+def test_a_starved_step_ends_within_its_bound_while_ahead(max_rounds: int) -> None:
+    world = Dripping([HARD] * 500)
+    collected = _collector(world, _ahead(2, max_rounds=max_rounds)).collect(0, world.record)
     assert collected.training == ()
-    # Two batches at least were judged, and no more than was allowed to run ahead beside them.
-    assert 6 <= len(collected.judged) <= 6 + 9
-    assert collected.rounds >= 2
+    # With an answer at a time: so many batches, to the group.
+    assert len(collected.judged) == 3 * max_rounds
+    assert collected.rounds == max_rounds
+    # What was recorded is all of it, before the policy acted.
+    assert len(world.recorded[0][1]) == 3 * max_rounds
+
+
+def test_what_is_good_fills_the_batch_however_it_drips() -> None:
+    world = Dripping([KEPT] * 500)
+    collected = _collector(world, _ahead(1, max_rounds=1)).collect(0, world.record)
+    assert len(collected.training) == 3
+
+
+def test_a_group_that_comes_too_late_is_stale_on_arrival() -> None:
+    world = World([KEPT] * 100)
+    world.scorers.every = 10**9
+    collector = _collector(world, _ahead(1, max_rounds=9))
+    collector.pump()  # asked for at version 0
+    for _ in range(5):
+        collector.pump()
+    # Its scorer hangs for three updates, then answers.
+    world.version, world.scorers.every = 3, 1
+    collected = collector.collect(3, world.record)
+    assert len(collected.training) == 3
+    assert {one.scored.group.rollouts[0].policy_version for one in collected.training} == {3}
+    late = [one for one in collected.judged if one.scored.group.rollouts[0].policy_version == 0]
+    assert late
+    assert all(one.verdict.group_reasons == ("stale",) for one in late)
+
+
+def test_what_waits_is_judged_anew_where_thresholds_move() -> None:
+    config = _ahead(1, max_rounds=9)
+    moving = {"tags": ThresholdConfig(eps_low=0.2, eps_high=0.8, eps_low_end=0.6)}
+    config = replace(config, filters=FilterConfig(thresholds=moving, ramp_steps=1))
+    world = World([KEPT] * 12 + [(0.6, 0.8)] * 100)
+    collector = _collector(world, config)
+    first = collector.collect(0, world.record)
+    assert len(first.training) == 3
+    for _ in range(5):
+        collector.pump()
+    # The mean of .5 was enough for step 0; for step 1 it takes .6.
+    world.version = 1
+    second = collector.collect(1, world.record)
+    waited = [one for one in second.judged if one.scored.group.rollouts[0].policy_version == 0]
+    assert waited
+    assert all(one.verdict.group_reasons == ("too_hard",) for one in waited)
+    assert all(one.verdict.mean == pytest.approx(0.7) for one in second.training)
+
+
+def test_nothing_is_asked_for_that_could_not_train_any_more() -> None:
+    world = World([KEPT] * 100)
+    collector = _collector(world, replace(_ahead(3), steps=2))
+    for step in range(2):
+        world.version = step
+        collector.collect(step, world.record)
+        for _ in range(9):
+            collector.pump()
+    assert world.taken == 6
 
 
 @settings(max_examples=60, deadline=None)
@@ -353,7 +427,7 @@ def test_a_starved_step_ends_within_its_bound_while_ahead() -> None:
 )
 def test_no_group_is_lost_and_none_twice(script: list[tuple[float | None, ...]], k: int, slow: int) -> None:
     world = World(script)
-    world.slow = slow
+    world.slow, world.scorers.every = slow, slow
     collector = _collector(world, _ahead(k, max_rounds=4))
     settled: list[int] = []
     for step in range(5):

@@ -71,6 +71,10 @@ class World(Queues, Scoring):
         self.histograms: list[tuple[int, str, list[float]]] = []
         self.texts: list[tuple[int, str, str]] = []
 
+    @property
+    def version_now(self) -> int:
+        return self.published[0]
+
     # The generator.
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
         version, weight = self.published
@@ -315,13 +319,33 @@ def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) 
     assert "reward/post_filter" not in world.curves[-2][1]
 
 
-def test_starvation_surfaces_after_the_last_checkpoint(tmp_path: Path) -> None:
-    world = World(tmp_path, score="malformed")
+@pytest.mark.parametrize("ahead", [False, True])
+def test_starvation_surfaces_after_the_last_checkpoint(tmp_path: Path, ahead: bool) -> None:
+    world = World(tmp_path, score="malformed", ahead=ahead)
+    refill = RefillConfig(max_rounds=2, on_starved="raise")
     with pytest.raises(StarvedError, match="too_few_live"):
-        _train(world, replace(CONFIG, refill=RefillConfig(max_rounds=2, on_starved="raise")))
+        _train(world, replace(CONFIG, refill=refill, max_staleness=int(ahead)))
     assert world.updates == 0
     # The step that starved is in the ledger, both rounds of it, for a sweep to look at.
-    assert _ledger(tmp_path)["round"].unique().sort().to_list() == [0, 1]
+    ledger = _ledger(tmp_path)
+    assert ledger["group_id"].n_unique() >= 4
+    if not ahead:
+        assert ledger["round"].unique().sort().to_list() == [0, 1]
+
+
+def test_a_failure_in_an_update_is_not_taken_for_an_interrupt_that_came_with_it(tmp_path: Path) -> None:
+    """What the learner holds is not known then: no checkpoint may say that it is the last step's."""
+
+    class Failing(World):
+        def update(self, *arguments: Any, **named: Any) -> UpdateReport:
+            if self.updates == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                raise InterruptionError
+            return super().update(*arguments, **named)
+
+    with pytest.raises(InterruptionError):
+        _train(Failing(tmp_path), replace(CONFIG, save_every=100))
+    assert not (tmp_path / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(("every", "steps"), [(100, [0, 6]), (2, [0, 2, 4, 6]), (4, [0, 4, 6])])
@@ -412,14 +436,17 @@ def test_an_interrupt_leaves_a_checkpoint_of_the_last_update(tmp_path: Path, sig
     rare = replace(CONFIG, save_every=100)
     whole = World(tmp_path / "whole")
     _train(whole, rare)
+    broken = Interrupted(tmp_path / "broken")
     with pytest.raises(KeyboardInterrupt):
-        _train(Interrupted(tmp_path / "broken"), rare)
+        _train(broken, rare)
     done = 3 if signal_at == "generate" else 4
     assert [path.name for path in (tmp_path / "broken" / "checkpoints").iterdir()] == [f"step_{done:06d}"]
     resumed = World(tmp_path / "broken")
     _train(resumed, rare)
     assert resumed.updates == 6 - done
     assert resumed.weight == whole.weight
+    # No step is missing from the curves.
+    assert {**broken.curve("learner/lr"), **resumed.curve("learner/lr")}.keys() == set(range(1, 7))
     assert _ledger(tmp_path / "broken").equals(_ledger(tmp_path / "whole"))
 
 

@@ -20,13 +20,13 @@ _SUGGEST_EXAMPLES = """examples:
 """
 
 _SHOW_EXAMPLES = """examples:
-  usergpt filters show runs/quickstart 000003-0-007         step 3, first round, eighth prompt
+  usergpt filters show runs/quickstart 000003-000055        asked for at step 3, place 55 of the prompts
 """
 
 _EXAMPLES = """examples:
   usergpt filters sweep runs/quickstart --task composite --eps-low 0.8:1.2:0.1 --eps-high 1.4:1.8:0.1
   usergpt filters suggest runs/pilot
-  usergpt filters show runs/quickstart 000003-0-007
+  usergpt filters show runs/quickstart 000003-000055
 """
 
 

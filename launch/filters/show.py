@@ -13,7 +13,7 @@ from rich.text import Text
 from launch.filters.plain import escaped
 from launch.filters.settings import config_of, recorded_filters
 from launch.progress import LOG_WIDTH
-from rl.filters import SAMPLE_REASONS, filters_at, judge_group, thresholds_of
+from rl.filters import SAMPLE_REASONS, STALE, filters_at, judge_group, thresholds_of
 from rl.ledger import ledger_of
 from rl.recorded import RecordedGroup, read_group, recorded_groups
 
@@ -84,7 +84,9 @@ def _thresholds(ledger: Path, group: RecordedGroup) -> list[str]:
         f"the {filters.reward} reward; sample filter {_on(filters.sample)}, group filter {_on(filters.group)}"
     ]
     now = judge_group(group.outcomes, filters, group.task)
-    if (now.group_reasons, now.live) != (group.reasons, group.live):
+    # A verdict on a group's age is none of theirs.
+    filtered = tuple(reason for reason in group.reasons if reason != STALE)
+    if (now.group_reasons, now.live) != (filtered, group.live):
         told = _told(now.group_reasons)
         lines.append(f"  by these it would be {told}, {now.n_live} live: {config} is not that of the ledger")
     return lines

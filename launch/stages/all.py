@@ -105,7 +105,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="rl",
         work=run_rl,
-        reads=lambda recipe: [recipe.rl, recipe.rollout, *_scoring(recipe.scorer)],
+        reads=lambda recipe: [recipe.rl, recipe.learner.lora, recipe.rollout, *_scoring(recipe.scorer)],
         outputs=("rl",),
         traces=("tb/rl",),
     ),

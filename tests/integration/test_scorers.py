@@ -196,7 +196,7 @@ def test_a_group_that_every_scorer_hangs_on_is_named(tmp_path: Path, monkeypatch
         time.sleep(60)
 
     pool = ScorerPool(REFERENCES, replace(RULES, actors=1, timeout_s=1.0), 1, tmp_path)
-    monkeypatch.setattr(pool, "_send", lambda name, group: never.remote())
+    monkeypatch.setattr(pool, "_send", lambda seat, group: never.remote())
     try:
         (hung,) = pool.score([group("g", [answer()])])
     finally:
