@@ -159,6 +159,7 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("rl.refill.on_starved=wait", "rl.refill.on_starved"),
         ("rl.refill.max_rounds=0", "rl.refill.max_rounds"),
         ("learner.ranks=0", "learner.ranks is 0"),
+        ("learner.lora.rank=4", "learner.lora.rank: adapters are for a pretrained network"),
         ("learner.ranks=3", "rl.groups_per_step is 16: it cannot be split over learner.ranks 3"),
         ("rl.groups_per_step=0", "rl.groups_per_step is 0"),
         ("sft.batch_size=0", "sft.batch_size is 0"),

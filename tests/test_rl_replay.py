@@ -220,3 +220,11 @@ def test_a_shorter_limit_lets_fewer_live(
         assert (shorter.tokens_N <= longer.tokens_N).all()
         assert (shorter.live_tokens_N <= longer.live_tokens_N).all()
     assert np.array_equal(limit.kept_N(), whole.kept_N())
+
+
+def test_a_group_that_grew_too_old_stays_dropped(recording: Recording) -> None:
+    (middle,) = (group for group in recording.groups if group.group_id == "middle")
+    assert judge_again([middle], RECORDED).kept_N().tolist() == [True]
+    stale = replace(middle, reasons=("stale",))
+    assert judge_again([stale], RECORDED).kept_N(eps_low=0.0, eps_high=2.0).tolist() == [False]
+    assert as_judged([stale]).kept_N().tolist() == [False]
