@@ -301,6 +301,10 @@ def test_an_engine_killed_in_rl_is_replaced_and_no_group_lost(
     assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
     assert set(ledger["attempt"]) <= {0, 1}
     assert set(ledger.filter("kept")["staleness"]) <= set(range(staleness + 1))
+    # The last of Ray's processes may still be on its way out when the command has ended.
+    deadline = time.monotonic() + 20
+    while not ray_processes() <= before and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert ray_processes() <= before
 
 
