@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ SHOWN = ("source", "action", "content", "category", "location", "count", "value"
 """Fields of an event that are shown beside its time."""
 
 GREEDY = 0.0
+
+RETRIES = 2
+"""Further answers for a user whose first cannot be read."""
 """Profiles are the model's most likely answer, the same every time."""
 
 
@@ -207,13 +211,31 @@ def generate(
     histories: Sequence[SemanticHistory],
     tags: Sequence[str],
 ) -> list[Rollout]:
-    """The most likely composite answer about `tags` for each history, in order."""
-    sampling = Sampling(temperature=GREEDY, top_p=1.0, max_tokens=recipe.bench.max_response_tokens)
+    """The most likely composite answer about `tags` for each history, in order.
+
+    Where that cannot be read, up to RETRIES are sampled as the benchmark samples, and the first that can be
+    read stands for it.
+    """
+    bench = recipe.bench
+    greedy = Sampling(temperature=GREEDY, top_p=1.0, max_tokens=bench.max_response_tokens)
+    sampled = replace(greedy, temperature=bench.temperature, top_p=bench.top_p)
     requests = [
         Request(prompt=render_prompt(tokenizer, history, tags=tags, task=COMPOSITE_TASK), samples=1, seed=0)
         for history in histories
     ]
-    return [answers[0] for answers in pool.generate(requests, sampling)]
+    found = [answers[0] for answers in pool.generate(requests, greedy)]
+    for seed in range(1, RETRIES + 1):
+        unread = [
+            place
+            for place, (history, rollout) in enumerate(zip(histories, found, strict=True))
+            if isinstance(read_answer(history, rollout, tags), str)
+        ]
+        if not unread:
+            break
+        again = [replace(requests[place], seed=seed) for place in unread]
+        for place, answers in zip(unread, pool.generate(again, sampled), strict=True):
+            found[place] = answers[0]
+    return found
 
 
 def describe(

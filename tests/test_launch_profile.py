@@ -1,6 +1,7 @@
 """Profiles show what the model cited and the events behind it, and nothing else."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,11 +10,22 @@ import pytest
 from rich.console import Console
 
 from launch.page import write_page
-from launch.profile import describe, part_path, read_parts, show, write_profiles
+from launch.profile import (
+    RETRIES,
+    describe,
+    generate,
+    part_path,
+    read_answer,
+    read_parts,
+    show,
+    write_profiles,
+)
 from lm.answers import Answer, Sentence, TagAnswer, render_answer
+from lm.tokenizer import ChatTokenizer, train_tokenizer
+from records.config import Recipe
 from records.events import EVENT_SCHEMA
 from records.history import HistoryLine, SemanticHistory
-from records.prompt import Rollout
+from records.prompt import Request, Rollout, Sampling
 from records.tags import TAG_NAMES
 
 HISTORY = SemanticHistory(
@@ -129,3 +141,42 @@ def test_a_line_ends_where_the_file_says(tmp_path: Path) -> None:
     odd = [{"user_id": "a\u2028b", "error": "x\x85y"}, {"user_id": "c", "error": None}]
     write_profiles(part_path(tmp_path, 0), odd)
     assert list(read_parts(tmp_path)) == odd
+
+
+class Pool:
+    """Engines that answer well from each user's so-manieth try on."""
+
+    def __init__(self, good_from: dict[str, int]) -> None:
+        self.good_from = good_from
+        self.asked: list[tuple[list[str], list[int], float]] = []
+
+    def generate(self, requests: list[Request], sampling: Sampling) -> list[list[Rollout]]:
+        users = [request.prompt.user_id for request in requests]
+        self.asked.append((users, [request.seed for request in requests], sampling.temperature))
+        good = render_answer(
+            Answer(
+                think="",
+                tags={"pet": TagAnswer(values=("cat",), lines=(1,))},
+                summary=(Sentence(text="A cat.", lines=(1,)),),
+                dropped_citations=0,
+            )
+        )
+        tries = len(self.asked) - 1
+        return [[_rollout(good if tries >= self.good_from[user] else "<think>")] for user in users]
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
+    tokenizer = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Tent"] * 4, 300))
+    histories = [replace(HISTORY, user_id=name) for name in ("at once", "second", "never")]
+    pool = Pool({"at once": 0, "second": 1, "never": 99})
+    recipe = Recipe()
+    found = generate(recipe, tokenizer, pool, histories, ["pet"])  # type: ignore[arg-type]
+    assert pool.asked == [
+        (["at once", "second", "never"], [0, 0, 0], 0.0),
+        # The likeliest would be the same again: others are sampled, under seeds of their own.
+        (["second", "never"], [1, 1], recipe.bench.temperature),
+        (["never"], [2], recipe.bench.temperature),
+    ]
+    assert len(pool.asked) == 1 + RETRIES
+    told = [read_answer(*pair, ["pet"]) for pair in zip(histories, found, strict=True)]
+    assert [isinstance(one, Answer) for one in told] == [True, True, False]
