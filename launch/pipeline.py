@@ -88,6 +88,12 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
             run.reporter.say(f"{stage.name}: unchanged, skipped")
         else:
             if starts_anew(stage):
+                entry = manifest.get(stage.name, {})
+                if entry.get("done") and entry["fingerprint"] != prints[stage.name]:
+                    run.reporter.say(
+                        f"{stage.name}: made with other settings or inputs; it and all that rests on it are "
+                        "removed and made anew (another name=… would keep them)"
+                    )
                 # What later stages made rests on what is about to be replaced.
                 forget(run.directory, manifest, stages[stages.index(stage) :])
                 manifest[stage.name] = {"fingerprint": prints[stage.name], "done": False, "seconds": 0.0}

@@ -85,9 +85,13 @@ def test_stages_run_in_order_and_are_skipped_when_unchanged(toy: Toy) -> None:
 
 def test_a_change_of_config_redoes_the_stage_and_all_after(toy: Toy) -> None:
     toy.run()
+    assert "made anew" not in toy.shown.getvalue()
     toy.recipe.sft.batch_size = 4
     # What they had written is gone before they begin.
     assert toy.run() == ["two", "three"]
+    # Said once, of the first of them.
+    assert toy.shown.getvalue().count("made anew (another name=… would keep them)") == 1
+    assert "two: made with other settings" in toy.shown.getvalue()
     toy.recipe.bench.k = 3
     assert toy.run() == ["three"]
     toy.recipe.seed = 9
@@ -122,6 +126,7 @@ def test_a_run_directory_is_held_by_one_run(toy: Toy) -> None:
 def test_force_redoes_the_stage_and_all_after(toy: Toy) -> None:
     toy.run()
     assert toy.run(force=["two"]) == ["two", "three"]
+    assert "made anew" not in toy.shown.getvalue()
     assert toy.run(force=["one", "three"]) == ALL
     assert toy.run() == []
 
@@ -170,6 +175,7 @@ def test_an_interrupted_stage_starts_afresh_when_its_config_changed(toy: Toy) ->
 def test_an_interrupted_stage_starts_afresh_when_forced(toy: Toy) -> None:
     toy.interrupted("two")
     assert toy.run(force=["two"]) == ["two", "three"]
+    assert "made anew" not in toy.shown.getvalue()
 
 
 def test_what_came_after_an_interrupted_redo_is_redone(toy: Toy) -> None:

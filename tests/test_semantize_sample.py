@@ -59,6 +59,7 @@ def test_damaged_rows_are_left_out(tmp_path: Path) -> None:
         ("log.xlsx", b"PK", "log.xlsx: unknown extension"),
         ("log.parquet", b"junk", "log.parquet: not a readable .parquet file"),
         ("log.csv", b"a,b\n", "log.csv: holds no rows"),
+        ("log.csv", b"", "log.csv: holds no rows"),
         ("log.csv.gz", b"junk", "log.csv.gz: not a readable"),
         ("log.csv.zst", b"junk", "log.csv.zst: not a readable"),
         ("log.json", b'[{"a": 1},\n{"a": 2}]', "log.json: row 1 begins a JSON array"),

@@ -28,7 +28,7 @@ def sample(path: Path, rows: int = SAMPLE_ROWS) -> pl.DataFrame:
         left -= len(frames[-1])
         if left <= 0:
             break
-    frame = pl.concat(frames, how="diagonal")
+    frame = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
     if frame.is_empty():
         raise UserError(f"{path}: holds no rows")
     return frame
