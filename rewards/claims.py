@@ -53,6 +53,14 @@ def read_claims(text: str) -> list[Claim]:
     return list(dict.fromkeys(claims))
 
 
+def repetitions(text: str) -> int:
+    """How often a clause of `text` stands there again; naming the same interest or city twice is one too."""
+    named = [(tag, value) for tag, value, pattern in _CLOSED for _ in pattern.finditer(text)]
+    named += [("interests", value) for names in _INTERESTS.findall(text) for value in names.split(" and ")]
+    named += [("home_city", found.group(1).strip()) for found in _CITY.finditer(text)]
+    return len(named) - len(set(named))
+
+
 def sure_claims(texts: Sequence[str]) -> list[Claim]:
     """Claims of a summary's entries that can hardly be anything else, however freely they are worded.
 

@@ -12,7 +12,7 @@ from typing import Any
 from lm.answers import Answer
 from rewards.atomic import TagScorer
 from rewards.case import Case, Reference, answer_of
-from rewards.claims import Claim, read_claims
+from rewards.claims import Claim, read_claims, repetitions
 from rewards.summary import Judgment
 
 _WORDS_PER_CLAIM = 10
@@ -87,11 +87,15 @@ def consistency(
 
 
 def conciseness(claims: Sequence[Claim], text: str) -> float:
-    """1 up to ten words a claim, falling to 0 at twice that; no claim is no information: 0."""
+    """1 up to ten words a claim, falling to 0 at twice that, times the share of clauses that say something new.
+
+    No claim is no information: 0.
+    """
     if not claims:
         return 0.0
     allowed = _WORDS_PER_CLAIM * len(claims)
-    return min(1.0, max(0.0, 2.0 - len(text.split()) / allowed))
+    brief = min(1.0, max(0.0, 2.0 - len(text.split()) / allowed))
+    return brief * len(claims) / (len(claims) + repetitions(text))
 
 
 def aesthetics(sentences: Sequence[str]) -> float:

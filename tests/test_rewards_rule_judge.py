@@ -113,6 +113,35 @@ def test_conciseness_by_hand(words: int, score: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("The user is a woman, married.", 1.0),
+        # Three clauses, of which two say something; then six, of which two do.
+        ("The user is a woman, married, married.", 2 / 3),
+        ("The user is a woman, married, married, married, married, married.", 2 / 6),
+        # A sentence said again is its clauses said again.
+        ("The user is a woman, married. The user is a woman, married.", 2 / 4),
+        ("Daily life means a liking for tea and tea.", 1 / 2),
+        ("The place is Lyon as home, Lyon as home.", 1 / 2),
+        # The value of another tag is no repetition.
+        ("The user is a woman. The household has a dog.", 1.0),
+    ],
+)
+def test_clauses_said_again_by_hand(text: str, score: float) -> None:
+    assert conciseness(read_claims(text), text) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_saying_a_clause_again_scores_below_saying_it_once(times: int) -> None:
+    gold = {"gender": ("female",), "relationship": ("married",), "pet": ("dog",)}
+    once = ["The user is a woman, married.", "The household has a dog."]
+    again = [f"The user is a woman, married{', married' * times}.", once[1]]
+    # Of conciseness (.15) what says nothing new is lost.
+    lost = 0.15 * (1 - 3 / (3 + times))
+    assert _quality(written(again, gold), gold) == pytest.approx(_quality(written(once, gold), gold) - lost)
+
+
+@pytest.mark.parametrize(
     ("texts", "score"),
     [
         (["The user is a woman."], 1.0),
