@@ -87,7 +87,7 @@ def consistency(
 
 
 def conciseness(claims: Sequence[Claim], text: str) -> float:
-    """1 up to ten words a claim, falling to 0 at twice that, times the share of clauses that say something new.
+    """1 up to ten words a claim, falling to 0 at twice that; times the share of clauses that are new.
 
     No claim is no information: 0.
     """
