@@ -1,6 +1,7 @@
 """`usergpt filters`, on ledgers that the tests write: tables, JSON, pictures, YAML and hostile texts."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.image import imread
 
 from launch import cli
 from launch.filters import command
-from launch.filters.plain import escaped
+from launch.filters.plain import escaped, plain_json
 from launch.recipe import load_recipe, write_recipe
 from records.config import FilterConfig, ThresholdConfig
 from tests.ledgers import EASY, FLAT, HARD, MIDDLE, RECORDED, Group, Sample, write_ledger
@@ -338,3 +339,11 @@ def test_what_is_escaped_prints_and_plain_text_stays(text: str) -> None:
     assert shown.isprintable()
     assert (shown == text) == text.isprintable()
     assert escaped(shown) == shown
+
+
+def test_json_knows_no_infinity() -> None:
+    assert json.loads(plain_json({"eps_high": math.inf, "means": (0.5, math.nan), "kept": 3})) == {
+        "eps_high": None,
+        "means": [0.5, None],
+        "kept": 3,
+    }

@@ -1,6 +1,5 @@
 """`usergpt filters suggest`: thresholds from a pilot, as YAML to paste into a recipe."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from launch.filters.plain import escaped
+from launch.filters.plain import escaped, plain_json
 from launch.filters.settings import recorded_filters
 from records.config import FilterConfig
 from rl.ledger import ledger_of
@@ -30,7 +29,7 @@ def show_suggestion(
     recording = read_recording(ledger, task)
     suggestion = suggest(recording, filters, quantiles)
     if as_json:
-        print(json.dumps(_as_json(ledger, recording, quantiles, filters, suggestion)))
+        print(plain_json(_as_json(ledger, recording, quantiles, filters, suggestion)))
         return 0
     for line in _told(ledger, recording, quantiles, suggestion):
         print(f"# {escaped(line)}")

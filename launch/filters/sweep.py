@@ -1,6 +1,5 @@
 """`usergpt filters sweep`: what other filters would have kept of a recorded run."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from launch.filters.plain import escaped
+from launch.filters.plain import escaped, plain_json
 from launch.filters.settings import config_of, recorded_filters
 from launch.progress import LOG_WIDTH
 from records.config import FilterConfig
@@ -49,7 +48,7 @@ def show_sweep(
 
         draw_sweep(plot, recording, recorded, rows)
     if as_json:
-        print(json.dumps(_as_json(ledger, recording, filters, length_cap, recorded, rows)))
+        print(plain_json(_as_json(ledger, recording, filters, length_cap, recorded, rows)))
         return 0
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     console.print(_table(ledger, recording, recorded, rows))
