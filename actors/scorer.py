@@ -94,11 +94,6 @@ class ScorerPool:
         self._scored: list[tuple[int, ScoredGroup]] = []
         self._next_key = 0
 
-    @property
-    def under_way(self) -> int:
-        """Groups that were submitted and not yet told scored."""
-        return len(self._groups) + len(self._scored)
-
     def submit(self, group: RolloutGroup) -> int:
         """Have every rollout of `group` scored; returns the key by which it comes back."""
         key = self._next_key

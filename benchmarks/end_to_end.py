@@ -84,11 +84,6 @@ class Vowels:
         self._waiting: list[tuple[int, ScoredGroup]] = []
         self._keys = 0
 
-    @property
-    def under_way(self) -> int:
-        """Groups not yet told."""
-        return len(self._waiting)
-
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
         """Score every group."""
         return [

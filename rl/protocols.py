@@ -30,9 +30,6 @@ class Rollouts(Generator, Protocol):
     long for the first answer; every key comes back once.
     """
 
-    @property
-    def under_way(self) -> int: ...
-
     def submit(self, request: Request, sampling: Sampling, place: int | None = None) -> int: ...
 
     def poll(self, timeout_s: float) -> Sequence[Finished]: ...
@@ -40,9 +37,6 @@ class Rollouts(Generator, Protocol):
 
 class Scorers(Protocol):
     """Scores every rollout of every group, all at once or group by group (as `Rollouts`)."""
-
-    @property
-    def under_way(self) -> int: ...
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]: ...
 

@@ -29,10 +29,6 @@ class Queues:
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
         raise NotImplementedError
 
-    @property
-    def under_way(self) -> int:
-        return len(self._waiting)
-
     def submit(self, request: Request, sampling: Sampling, place: int | None = None) -> int:
         self._keys += 1
         self._waiting.append((self._keys, 0 if place is not None else self.slow, request, sampling))
@@ -62,10 +58,6 @@ class ScorerQueue:
         self._polls = 0
         self._waiting: list[tuple[int, RolloutGroup]] = []
         self._keys = 0
-
-    @property
-    def under_way(self) -> int:
-        return len(self._waiting)
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
         return self._scorers.score(groups)

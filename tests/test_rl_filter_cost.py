@@ -9,15 +9,16 @@ from records.config import FilterConfig, ThresholdConfig
 from rl.batching import JudgedGroup
 from rl.filter_cost import Halves, LengthWatch, near_misses, wasted_tokens
 from rl.filters import judge
-from tests.groups import scored_group
+from tests.ledgers import Group, Sample, scored
 
 FILTERS = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.2, eps_high=0.8)})
 
 
 def _judged(rewards: list[float | None], tokens: int = 3, prompt: int = 1) -> JudgedGroup:
     """A group of samples of so many tokens; a reward of None is a bad format."""
-    scored = scored_group(rewards, tokens=tokens, prompt=prompt)
-    return JudgedGroup(scored=scored, verdict=judge(scored, FILTERS))
+    samples = [Sample(atomic=r or 0.0, tokens=tokens, format_ok=r is not None) for r in rewards]
+    group = scored(Group(name="g", samples=samples, prompt_tokens=prompt))
+    return JudgedGroup(scored=group, verdict=judge(group, FILTERS))
 
 
 REWARDS = st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=2, max_size=6)
