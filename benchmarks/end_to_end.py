@@ -113,12 +113,16 @@ class Times:
     """A log that keeps the times of steps."""
 
     def __init__(self) -> None:
-        self.steps: list[dict[str, float]] = []
+        self._by_step: dict[int, dict[str, float]] = {}
+
+    @property
+    def steps(self) -> list[dict[str, float]]:
+        """What each whole step took, in order."""
+        return [self._by_step[step] for step in sorted(self._by_step) if "time/step" in self._by_step[step]]
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what a step took."""
-        if "time/step" in values:
-            self.steps.append(dict(values))
+        """Keep what is told of a step, which comes in parts."""
+        self._by_step.setdefault(step, {}).update(values)
 
     def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
         """Nothing."""
@@ -184,8 +188,8 @@ def time_ours(
         finally:
             pool.close()
             learner.close()
-    timed = times.steps[1:]
-    median = {name: statistics.median(step[name] for step in timed) for name in timed[0]}
+    names = ("time/step", "time/generate", "time/learn", "sync/seconds")
+    median = {name: statistics.median(step[name] for step in times.steps[1:]) for name in names}
     return (
         Timed(step_s=median["time/step"], generate_s=median["time/generate"], learn_s=median["time/learn"]),
         median["sync/seconds"] / median["time/step"],
