@@ -149,9 +149,10 @@ class _PackedAttention(torch.autograd.Function):
             part_HND, part_HN = forward(q_HTD, k_KTD, v_KTD, plan.prefix, scale)
             own_HN = lse_HT.index_select(1, rows_N)
             both_HN = torch.logaddexp(own_HN, part_HN)
-            share_HN1 = torch.exp(part_HN - both_HN)[..., None].to(part_HND.dtype)
-            merged_HND = torch.lerp(out_HTD.index_select(1, rows_N), part_HND, share_HN1)
-            out_HTD.index_copy_(1, rows_N, merged_HND)
+            share_HN1 = torch.exp(part_HN - both_HN)[..., None]
+            own_HND = out_HTD.index_select(1, rows_N).to(share_HN1.dtype)  # rounded once, when merged
+            merged_HND = torch.lerp(own_HND, part_HND.to(share_HN1.dtype), share_HN1)
+            out_HTD.index_copy_(1, rows_N, merged_HND.to(out_HTD.dtype))
             lse_HT.index_copy_(1, rows_N, both_HN)
         ctx.save_for_backward(q_HTD, k_KTD, v_KTD, out_HTD, lse_HT)
         ctx.plan, ctx.scale = plan, scale
@@ -161,9 +162,10 @@ class _PackedAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         backward: Any = _cuda_backward if gradients[0].is_cuda else _cpu_backward
         plan: AttentionPlan = ctx.plan
-        grads = backward(gradients[0], *ctx.saved_tensors, plan.own, ctx.scale)
+        saved = ctx.saved_tensors  # asked for once: with gradient checkpointing they are computed again
+        grads = backward(gradients[0], *saved, plan.own, ctx.scale)
         if plan.prefix is not None:
-            parts = backward(gradients[0], *ctx.saved_tensors, plan.prefix, ctx.scale)
+            parts = backward(gradients[0], *saved, plan.prefix, ctx.scale)
             rows = (plan.prefix.rows_N, plan.prefix.key_rows_N, plan.prefix.key_rows_N)
             for grad_HTD, rows_N, part_HND in zip(grads, rows, parts, strict=True):
                 grad_HTD.index_add_(1, rows_N, part_HND)

@@ -15,8 +15,8 @@ from torch import nn
 
 from lm.nucleus import nucleus_mask
 
-CHUNK_BYTES = 128 * 2**20
-"""Memory for a chunk of logits in float32."""
+CHUNK_BYTES = {"cpu": 128 * 2**20, "cuda": 512 * 2**20}
+"""Memory for a chunk of logits in float32, by kind of device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class _Scores(torch.autograd.Function):
     def forward(
         ctx: Any, hidden_ND: torch.Tensor, weight_VD: torch.Tensor, targets_N: torch.Tensor, ask: Ask
     ) -> tuple[torch.Tensor, ...]:
-        parts = _parts(len(targets_N), len(weight_VD))
+        parts = _parts(hidden_ND, weight_VD)
         whole = ask.whole and _bounded(ask)
         found: list[tuple[torch.Tensor, ...]] = []
         kept: tuple[torch.Tensor, ...] = ()
@@ -145,7 +145,7 @@ class _Scores(torch.autograd.Function):
         hidden_grads = []
         # Over many chunks, sums in bfloat16 would lose the small ones.
         weight_grad_VD = torch.zeros_like(weight_VD, dtype=_wide(weight_VD.dtype)) if needs_weight else None
-        for part in _parts(len(targets_N), len(weight_VD)):
+        for part in _parts(hidden_ND, weight_VD):
             logits_CV, inside_CV = kept or _chunk(hidden_ND, weight_VD, targets_N, ask, part)
             grad_CV = _pull(inside_CV, targets_N[part], gradients[0][part])
             if ctx.whole:
@@ -163,9 +163,9 @@ class _Scores(torch.autograd.Function):
         )
 
 
-def _parts(positions: int, vocabulary: int) -> list[slice]:
-    size = max(1, CHUNK_BYTES // (4 * vocabulary))
-    return [slice(first, first + size) for first in range(0, positions, size)]
+def _parts(hidden_ND: torch.Tensor, weight_VD: torch.Tensor) -> list[slice]:
+    size = max(1, CHUNK_BYTES[hidden_ND.device.type] // (4 * len(weight_VD)))
+    return [slice(first, first + size) for first in range(0, len(hidden_ND), size)]
 
 
 def _chunk(

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AttentionInterface, Qwen3Config, Qwen3ForCausalLM
 
-from actors.learner import TokenScorer, run_scorer
 from lm.attention import ATTENTION, AttentionPlan, packed_attention
 from lm.objective import TokenBatch
 from lm.packing import Segment, Tree, balanced, first_fit, pack, position_ids
+from lm.scorer import TokenScorer, run_scorer
 from lm.scoring import Ask
 
 torch.set_num_threads(1)

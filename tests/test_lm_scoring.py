@@ -55,7 +55,7 @@ ASKS = {
 def test_values_and_gradients_are_those_of_all_logits(
     ask: Ask, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "CHUNK_BYTES", rows * VOCABULARY * 4)
+    monkeypatch.setitem(scoring.CHUNK_BYTES, "cpu", rows * VOCABULARY * 4)
     weights_N = torch.linspace(-1, 2, POSITIONS, dtype=torch.float64)
     results = []
     for scores in (score, _plain):
@@ -98,7 +98,7 @@ def test_half_precision_is_summed_in_single(monkeypatch: pytest.MonkeyPatch) -> 
     half_ND = hidden_ND.bfloat16().requires_grad_()
     half_VD = weight_VD.bfloat16().requires_grad_()
     for rows in (1, 100):
-        monkeypatch.setattr(scoring, "CHUNK_BYTES", rows * VOCABULARY * 4)
+        monkeypatch.setitem(scoring.CHUNK_BYTES, "cpu", rows * VOCABULARY * 4)
         half_ND.grad = half_VD.grad = None
         found = score(half_ND, half_VD, targets_N, Ask())
         assert found.logprobs_N.dtype == torch.float32
@@ -135,7 +135,7 @@ def test_memory_does_not_grow_with_positions_times_vocabulary(monkeypatch: pytes
             return out
 
     vocabulary, width, chunk = 512, 4, 2**16
-    monkeypatch.setattr(scoring, "CHUNK_BYTES", chunk)
+    monkeypatch.setitem(scoring.CHUNK_BYTES, "cpu", chunk)
     for positions in (100, 1000):
         hidden_ND = torch.randn(positions, width, requires_grad=True)
         weight_VD = torch.randn(vocabulary, width, requires_grad=True)

@@ -15,7 +15,7 @@ import pytest
 import ray
 
 from actors.cluster import check_cpus, ray_cluster
-from actors.learner import LearnerGroup, load_network, recompute_activations, run_scorer
+from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
@@ -24,6 +24,7 @@ from launch.stages.rl import CheckedPublisher
 from lm.model import create_model
 from lm.objective import TokenBatch, UpdateReport
 from lm.packing import Tree, pack
+from lm.scorer import load_network, recompute_activations, run_scorer
 from lm.scoring import Ask, TokenScores
 from lm.tokenizer import ChatTokenizer
 from records.config import (
@@ -347,9 +348,10 @@ def test_questions_on_one_history_are_learnt_as_if_each_had_its_own(cluster: boo
 
 
 def test_activations_are_computed_again(model_dir: Path) -> None:
+    """Of a prompt that responses share too, and the gradients are the same."""
     import torch
 
-    counts = []
+    counts, gradients = [], []
     for recomputed in (False, True):
         module = load_network(model_dir, torch.float32)
         if recomputed:
@@ -357,13 +359,19 @@ def test_activations_are_computed_again(model_dir: Path) -> None:
         calls: list[Any] = []
         for layer in module.network.model.layers:
             layer.mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
-        ids_T, segments, _ = pack([Tree(prompt_ids=SEQUENCES[0])])
+        responses = [[5, 6, 7], [8, 9]]
+        ids_T, segments, (place,) = pack([Tree(prompt_ids=SEQUENCES[0], responses=responses)])
         batch = TokenBatch(
-            input_ids_T=ids_T, segments=segments, positions_N=np.arange(3), targets_N=ids_T[1:4]
+            input_ids_T=ids_T,
+            segments=segments,
+            positions_N=np.concatenate(place.positions),
+            targets_N=np.concatenate(responses),
         )
         run_scorer(module, batch, Ask(), torch.device("cpu")).logprobs_N.sum().backward()  # type: ignore[no-untyped-call]
         counts.append(len(calls))
+        gradients.append(torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None]))
     assert counts == [2, 4]
+    assert torch.equal(*gradients)
 
 
 def test_sft_goes_on_bit_for_bit(cluster: bool, model_dir: Path, tmp_path: Path) -> None:
