@@ -5,7 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from benchmarks.ablation_sft import ARMS, QUESTIONS, RECIPE, Result, compare, show
+from benchmarks.ablation import Result
+from benchmarks.ablation_sft import ABLATION, ARMS, QUESTIONS
 from launch.recipe import load_recipe
 
 BUDGET = 2_000_000
@@ -14,11 +15,12 @@ BUDGET = 2_000_000
 def result(shift: float, users: str = "abcd") -> Result:
     tags = {user: 0.1 * place + shift for place, user in enumerate(users)}
     return Result(
-        numbers={"avg_at_k": shift, "macro_f1": shift, "format": 1.0, "acc_ex": shift, "cov_ex": None},
-        by_difficulty={"trap": shift},
-        tags=tags,
-        votes={user: value + shift for user, value in tags.items()},
-        summaries=dict(tags),
+        numbers={"avg_at_k": shift, "format": 1.0, "acc_ex": shift, "cov_ex": None, "trap": shift},
+        tracks={
+            "tags": tags,
+            "votes": {user: value + shift for user, value in tags.items()},
+            "summaries": dict(tags),
+        },
     )
 
 
@@ -29,7 +31,7 @@ SEEDS = {
 
 
 def test_means_and_differences_by_hand() -> None:
-    found = compare(SEEDS)
+    found = ABLATION.compare(SEEDS)
     assert found["seeds"] == [0, 1]
     assert found["arms"]["stage1"]["avg_at_k"] == pytest.approx(0.6)
     assert found["arms"]["stage1"]["trap"] == pytest.approx(0.6)
@@ -48,7 +50,7 @@ def test_means_and_differences_by_hand() -> None:
 
 def test_the_tables_are_printed() -> None:
     console = Console(file=StringIO(), width=200)
-    show(compare(SEEDS), console)
+    ABLATION.show(ABLATION.compare(SEEDS), console)
     assert isinstance(console.file, StringIO)
     printed = console.file.getvalue()
     assert "+0.400" in printed
@@ -62,7 +64,7 @@ def test_what_is_compared_is_run() -> None:
 
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_arms_spend_the_same(arm: str) -> None:
-    recipe = load_recipe(RECIPE, ARMS[arm])
+    recipe = load_recipe(ABLATION.recipe, ARMS[arm])
     stages = (recipe.sft.pilot, recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3)
     bounds = [stage.max_tokens for stage in stages if stage.examples]
     if arm == "shuffled":

@@ -37,7 +37,7 @@ def test_every_shipped_recipe_parses(path: Path) -> None:
     assert load_recipe(Path(path.stem)) == recipe
 
 
-@pytest.mark.parametrize("name", ["quickstart", "ablation-sft", "qwen3-8b"])
+@pytest.mark.parametrize("name", ["quickstart", "ablation-sft", "ablation-rl", "qwen3-8b"])
 def test_stage_3_has_the_longer_context(name: str) -> None:
     sft = load_recipe(Path(name)).sft
     assert 0 < sft.stage1.window_lines <= sft.stage2.window_lines
