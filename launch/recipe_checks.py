@@ -16,6 +16,7 @@ from records.prompt import TASKS
 from records.tags import TAG, TAG_NAMES
 from rewards.checks import check_scorer
 from rl.filters import check_filters
+from rl.loss import check_loss
 from rl.refill import check_refill
 from semantize.checks import check_semantize
 from sft.curriculum import STAGE2_TAGS
@@ -37,6 +38,7 @@ def check_recipe(recipe: Recipe) -> None:
     check_semantize(recipe.semantize)
     check_title_model(recipe)
     check_filters(recipe.rl.filters, TASKS)
+    check_loss(recipe.rl.loss)
     check_refill(recipe.rl)
     if recipe.rl.filters.min_live > recipe.rl.group_size:
         raise UserError(

@@ -342,6 +342,11 @@ class LossConfig:
         False, "Tell the policy's entropy as well: another pass over the logits of every position."
     )
     scale_by_std: bool = opt(True, "Divide advantages by the deviation of the group; off is Dr.GRPO.")
+    mean_over: str = opt(
+        "tokens",
+        "What the loss is a mean over: tokens (all of a mini-batch alike, DAPO), sequences (each by its own "
+        "mean, GRPO) or length (each by its sum over rl.max_response_tokens, Dr.GRPO).",
+    )
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """From kept groups to micro-batches for the learner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from lm.packing import Tree, balanced, first_fit, pack
 from records.prompt import ScoredGroup
 from rl.advantages import group_advantages
 from rl.filters import FilterVerdict
-from rl.loss import RLMicroBatch
+from rl.loss import RLMicroBatch, token_weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,14 @@ class _Branches:
 
 
 def build_batch(
-    groups: Sequence[JudgedGroup], *, minibatches: int, scale_by_std: bool, max_tokens: int, ranks: int = 1
+    groups: Sequence[JudgedGroup],
+    *,
+    minibatches: int,
+    scale_by_std: bool,
+    max_tokens: int,
+    ranks: int = 1,
+    mean_over: str = "tokens",
+    max_response_tokens: int = 1,
 ) -> TrainBatch:
     """Deal the groups over `minibatches` optimiser steps and pack the live samples of each.
 
@@ -62,7 +70,8 @@ def build_batch(
     is cut, and each part has the prompt again. (Where a prompt alone exceeds it, responses are counted
     without it: rather a longer micro-batch than as many long prompts as responses.) Micro-batches are
     balanced over `ranks`. Dropped samples appear nowhere: in no statistic, no micro-batch, no denominator.
-    Mini-batches that would hold nothing are left out.
+    Mini-batches that would hold nothing are left out. What the loss of each is a mean over, `mean_over` says
+    (`rl.loss.token_weight`; `max_response_tokens` counts for `length` alone).
     """
     packed, normalisers, samples = [], [], 0
     for part in range(minibatches):
@@ -73,11 +82,18 @@ def build_batch(
         ]
         if not mine:
             continue
+        lengths = [len(sample.response_ids) for branches in mine for sample in branches.samples]
+        weight = partial(
+            token_weight,
+            mean_over,
+            tokens=sum(lengths),
+            samples=len(lengths),
+            max_response_tokens=max_response_tokens,
+        )
         bins = balanced([branches.tree.tokens for branches in mine], max_tokens, ranks)
-        micros = tuple(_micro_batch([mine[i] for i in indices]) for indices in bins)
-        packed.append(micros)
-        normalisers.append(float(sum(len(micro.counts_N) for micro in micros)))
-        samples += sum(len(branches.samples) for branches in mine)
+        packed.append(tuple(_micro_batch([mine[i] for i in indices], weight) for indices in bins))
+        normalisers.append(float(sum(lengths)))
+        samples += len(lengths)
     return TrainBatch(minibatches=tuple(packed), normalisers=tuple(normalisers), samples=samples)
 
 
@@ -97,7 +113,7 @@ def _cut(group: JudgedGroup, samples: Sequence[_Sample], max_tokens: int) -> lis
     return [_Branches(prompt_ids=prompt_ids, samples=tuple(samples[i] for i in sorted(b))) for b in bins]
 
 
-def _micro_batch(parts: Sequence[_Branches]) -> RLMicroBatch:
+def _micro_batch(parts: Sequence[_Branches], weight: Callable[..., float]) -> RLMicroBatch:
     ids_T, segments, places = pack([branches.tree for branches in parts])
     samples = [sample for branches in parts for sample in branches.samples]
     return RLMicroBatch(
@@ -111,7 +127,12 @@ def _micro_batch(parts: Sequence[_Branches]) -> RLMicroBatch:
         advantages_N=np.concatenate(
             [np.full(len(s.response_ids), s.advantage, dtype=np.float32) for s in samples]
         ),
-        counts_N=np.ones(sum(len(s.response_ids) for s in samples), dtype=np.float32),
+        counts_N=np.concatenate(
+            [
+                np.full(length, weight(length=length), dtype=np.float32)
+                for length in (len(s.response_ids) for s in samples)
+            ]
+        ),
     )
 
 

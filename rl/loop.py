@@ -90,6 +90,8 @@ def train(run: RLRun) -> None:
                 collected.training,
                 minibatches=config.minibatches,
                 scale_by_std=config.loss.scale_by_std,
+                mean_over=config.loss.mean_over,
+                max_response_tokens=config.max_response_tokens,
                 max_tokens=run.micro_batch_tokens,
                 ranks=run.learner.ranks,
             )

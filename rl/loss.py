@@ -3,13 +3,15 @@
 Three policies are kept apart: the rollout policy μ that sampled (vLLM's processed log-probs), the
 proximal policy π_old (the learner at the version that began the update) and the current policy π_θ.
 
-    L = − (1/N) Σ_t [ w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t ]
+    L = − (1/N) Σ_t c_t [ w_t · min(ρ_t A, clip(ρ_t, 1−ε_low, 1+ε_high) A)  −  β KL_t ]
     ρ_t = π_θ / π_old,   w_t = stop_gradient(min(π_old / μ, C))
 
-N counts the live tokens of the whole mini-batch, over ranks and micro-batches (the learner divides).
-GRPO: arXiv 2402.03300; clip-higher and the token-level normaliser: DAPO, arXiv 2503.14476; truncated
-importance weights: Espeholt et al., arXiv 1802.01561; k3 estimate of the KL: Schulman, "Approximating KL
-divergence" (2020).
+N counts the live tokens of the whole mini-batch, over ranks and micro-batches (the learner divides), and
+c_t says what the mean is over (`token_weight`): 1 is DAPO's mean over tokens.
+GRPO: arXiv 2402.03300; clip-higher and the token-level normaliser: DAPO, arXiv 2503.14476; a constant
+normaliser: Dr.GRPO, arXiv 2503.20783; truncated importance weights: Espeholt et al., arXiv 1802.01561; k3
+estimate of the KL: Schulman, "Approximating KL divergence" (2020), its bias correction by the ratio:
+DeepSeek-V3.2, arXiv 2512.02556. Values and gradients are TRL's under matching options (`docs/training.md`).
 """
 
 from dataclasses import dataclass, replace
@@ -21,11 +23,18 @@ import torch
 from lm.objective import Metrics, Policy, TokenBatch
 from lm.scoring import Ask, TokenScores
 from records.config import LossConfig
+from records.errors import UserError
+
+MEANS = ("tokens", "sequences", "length")
+"""What the loss may be a mean over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLMicroBatch:
-    """Response tokens of several samples; `rollout_logprobs_N` under μ, `advantages_N` of their sample."""
+    """Response tokens of several samples; `rollout_logprobs_N` under μ, `advantages_N` of their sample.
+
+    `counts_N` is how much each counts in the loss (`token_weight`); one of 0 counts nowhere.
+    """
 
     tokens: TokenBatch
     rollout_logprobs_N: npt.NDArray[np.float32]
@@ -39,6 +48,29 @@ class Prepared:
 
     behaviour: TokenScores | None = None
     reference_logprobs_N: torch.Tensor | None = None
+
+
+def check_loss(config: LossConfig) -> None:
+    """Refuse an unknown mean.
+
+    Raises:
+        UserError: naming the key.
+    """
+    if config.mean_over not in MEANS:
+        raise UserError(f"rl.loss.mean_over is {config.mean_over!r}; it must be one of {', '.join(MEANS)}")
+
+
+def token_weight(
+    mean_over: str, *, tokens: int, samples: int, length: int, max_response_tokens: int
+) -> float:
+    """How much a token of a response of `length` counts, of a mini-batch of so many live tokens and samples.
+
+    Weights are such that Σ weight · loss / tokens is the mean over tokens, or the mean over samples: of each
+    one's own mean, or of each one's sum over `max_response_tokens`, the same for long and short.
+    """
+    if mean_over == "tokens":
+        return 1.0
+    return tokens / (samples * (length if mean_over == "sequences" else max_response_tokens))
 
 
 class DFGRPOObjective:
@@ -59,7 +91,7 @@ class DFGRPOObjective:
         )
 
     def loss(self, policy: Policy, batch: RLMicroBatch, prepared: Prepared) -> tuple[torch.Tensor, Metrics]:
-        """The loss summed over live tokens, and sums of metrics."""
+        """The loss summed over live tokens by their weight, and sums of metrics, to which all count alike."""
         config, behaviour, reference_N = self.config, prepared.behaviour, prepared.reference_logprobs_N
         scores = policy(
             batch.tokens,
@@ -102,7 +134,7 @@ class DFGRPOObjective:
                 "kl": kl_N,
             }
             metrics = {
-                name: float((value_N * counts_N).sum())
+                name: float((value_N * (counts_N > 0)).sum())
                 for name, value_N in told_N.items()
                 if value_N is not None
             }

@@ -157,6 +157,7 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("rl.filters.reward=judge", "rl.filters.reward is 'judge'; it must be one of total, atomic, summary"),
         ("rl.filters.thresholds.tags.eps_low_end=1", "thresholds.tags: has an end; say in rl.filters.ramp"),
         ("rl.refill.on_starved=wait", "rl.refill.on_starved"),
+        ("rl.loss.mean_over=groups", "rl.loss.mean_over"),
         ("rl.refill.max_rounds=0", "rl.refill.max_rounds"),
         ("learner.ranks=0", "learner.ranks is 0"),
         ("learner.lora.rank=4", "learner.lora.rank: adapters are for a pretrained network"),

@@ -96,6 +96,51 @@ def test_advantages_are_those_of_the_group() -> None:
     assert micro.advantages_N == pytest.approx([first] * 3 + [second] * 2 + [third])
 
 
+@pytest.mark.parametrize(
+    ("mean_over", "expected"),
+    [
+        ("tokens", [1.0, 1.0, 1.0]),
+        # Three live tokens, two live samples of 2 and 1 tokens: 3/(2·2) for the long one's, 3/(2·1).
+        ("sequences", [0.75, 0.75, 1.5]),
+        # By 4 tokens, whatever the length: 3/(2·4).
+        ("length", [0.375, 0.375, 0.375]),
+    ],
+)
+def test_what_the_loss_is_a_mean_over_by_hand(mean_over: str, expected: list[float]) -> None:
+    batch = build_batch(
+        [A], minibatches=1, scale_by_std=False, max_tokens=100, mean_over=mean_over, max_response_tokens=4
+    )
+    ((micro,),) = batch.minibatches
+    assert micro.counts_N.tolist() == expected
+    assert batch.normalisers == (3.0,)
+
+
+@pytest.mark.parametrize("mean_over", ["tokens", "sequences", "length"])
+def test_a_mean_is_over_its_mini_batch_whatever_the_micro_batches(mean_over: str) -> None:
+    """Of a per-token loss of token/100, by hand, from responses alone."""
+    lengths = {11: 2, 13: 1, 31: 1, 32: 2, 21: 3, 24: 2, 26: 1}
+    for max_tokens in (1, 9, 1000):
+        batch = build_batch(
+            [A, B, C],
+            minibatches=2,
+            scale_by_std=False,
+            max_tokens=max_tokens,
+            mean_over=mean_over,
+            max_response_tokens=5,
+        )
+        for micros, normaliser, firsts in zip(
+            batch.minibatches, batch.normalisers, [(11, 13, 31, 32), (21, 24, 26)], strict=True
+        ):
+            found = sum(float((m.tokens.targets_N / 100 * m.counts_N).sum()) for m in micros) / normaliser
+            responses = [np.arange(first, first + lengths[first]) / 100 for first in firsts]
+            expected = {
+                "tokens": np.concatenate(responses).mean(),
+                "sequences": np.mean([response.mean() for response in responses]),
+                "length": np.mean([response.sum() / 5 for response in responses]),
+            }[mean_over]
+            assert found == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("max_tokens", [1, 12, 10_000])
 @pytest.mark.parametrize("minibatches", [1, 2, 4])
 def test_dropped_samples_appear_nowhere(max_tokens: int, minibatches: int) -> None:

@@ -251,6 +251,31 @@ def test_the_kl_is_of_the_whole_distributions() -> None:
     assert objective.loss(policy, batch, prepared)[1]["kl"] == pytest.approx(1 - LN2, abs=1e-6)
 
 
+def test_four_policies_tempered_and_within_a_nucleus() -> None:
+    """Logits are twice the logs of these probabilities, and the temperature is 2."""
+    objective = _objective(temperature=2.0, top_p=0.7, kl_beta=0.1, clip_high=1.0)
+    batch = _batch([1], [0.3], [-1.0])
+    # Proximal: nucleus {0, 1}, token 1 at .375, against .3 of the rollout policy: a weight of 1.25.
+    # Reference: .6 of the whole.
+    prepared = objective.prepare(
+        Table(BEHAVIOUR, power=2.0), Table([[0.25, 0.6, 0.1, 0.05]], power=2.0), batch
+    )
+    policy = Table([[0.1, 0.25, 0.25, 0.4]], power=2.0)
+    loss, metrics = objective.loss(policy, batch, prepared)
+    # Current: .25/.35 = .714286 in that nucleus, a ratio of 1.904762; .25 of the whole. The KL's gap is
+    # ln(.6/.25), its k3 2.4 − ln 2.4 − 1 = .524531. 1.25 · 1.904762 + .1 · .524531 = 2.433405.
+    assert float(loss) == pytest.approx(2.433405, abs=1e-5)
+    assert metrics["kl"] == pytest.approx(0.524531, abs=1e-5)
+    # k3 of the rollout and the current policy: 2.380952 − 1 − ln 2.380952 = .513452.
+    assert metrics["rollout_mismatch_kl"] == pytest.approx(0.513452, abs=1e-5)
+    loss.backward()
+    # −w A ρ/T (onehot − p), in the nucleus: 2.380952/2 · (−.285714, .285714) = (−.340136, .340136).
+    # β (1 − 2.4)/T (onehot − p), of the whole: −.07 · (−.1, .75, −.25, −.4).
+    assert policy.gradient[0] == pytest.approx(
+        [-0.340136 + 0.007, 0.340136 - 0.0525, 0.0175, 0.028], abs=1e-5
+    )
+
+
 def test_kl_and_gain_add_up() -> None:
     loss, _ = _objective(kl_beta=0.5).loss(
         Table([[0.25, 0.75]]), _batch([0], [0.25], [2.0]), _prepared([0.25], [0.5])
@@ -263,6 +288,18 @@ def test_no_reference_no_kl() -> None:
     assert not objective.needs_reference
     assert (
         objective.prepare(Table([[0.5, 0.5]]), None, _batch([0], [0.5], [1.0])).reference_logprobs_N is None
+    )
+
+
+def test_tokens_count_by_their_weight_and_in_metrics_alike() -> None:
+    policy, objective = Table([[0.25, 0.75], [0.5, 0.5]]), _objective(kl_beta=0.1)
+    batch = _batch([0, 1], [0.25, 0.5], [2.0, -1.0], counts=[1.5, 0.5])
+    loss, metrics = objective.loss(policy, batch, _prepared([0.25, 0.5], [0.5, 0.5]))
+    # 1.5 · (−2 + .1 · (1 − ln 2)) + .5 · 1, the second token's KL being 0.
+    assert float(loss) == pytest.approx(1.5 * (-2 + 0.1 * (1 - LN2)) + 0.5, abs=1e-6)
+    assert metrics["kl"] == pytest.approx(1 - LN2, abs=1e-6)
+    assert metrics["entropy"] == pytest.approx(
+        LN2 - (0.25 * math.log(0.25) + 0.75 * math.log(0.75)), abs=1e-6
     )
 
 
