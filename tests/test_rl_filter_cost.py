@@ -70,6 +70,23 @@ def test_rates_of_the_halves_by_hand() -> None:
     assert np.isnan(Halves().rates[0])
 
 
+@pytest.mark.parametrize(
+    ("seen", "short", "long", "prefers"),
+    [
+        # Pooled .175: an error of √(.175 · .825 · 2/100) = .0537, and three of them, .161, are above .15.
+        (100, 10, 25, False),
+        # Pooled .185: √(.185 · .815 · 2/100) = .0549, and .165 is below .17.
+        (100, 10, 27, True),
+        # Five percent at least, however sure.
+        (10_000, 1000, 1450, False),
+        (10_000, 1000, 1550, True),
+        (100, 27, 10, False),
+    ],
+)
+def test_what_is_more_than_chance_by_hand(seen: int, short: int, long: int, prefers: bool) -> None:
+    assert Halves(seen=[seen, seen], dropped=[short, long]).prefers_short is prefers
+
+
 def test_a_preference_for_the_short_is_told_once() -> None:
     watch = LengthWatch()
     told: list[str] = []

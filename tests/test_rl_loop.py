@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
-from lm.objective import Objective, UpdateReport
-from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
+from lm.objective import Objective, TokenBatch, UpdateReport
+from lm.scoring import Ask, TokenScores
+from records.config import FilterConfig, LossConfig, RefillConfig, RLConfig, ThresholdConfig
 from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Score, ScoredGroup
 from rl.ledger import ledger_path, read_ledger
 from rl.loop import RLRun, learning_rate, train
@@ -475,3 +477,41 @@ def test_the_best_checkpoint_by_the_probe_is_kept(tmp_path: Path) -> None:
     assert 0 < best < 12, "the case shows nothing"
     kept = sorted(int(path.name.removeprefix("step_")) for path in (tmp_path / "checkpoints").iterdir())
     assert kept == [best, 12]
+
+
+def test_engines_and_objective_are_given_the_same_policy(tmp_path: Path) -> None:
+    """Temperature and nucleus on both sides, in probes too, and the mean that the loss is to be."""
+    config = replace(
+        CONFIG, steps=1, temperature=0.7, top_p=0.9, probe_every=1, loss=LossConfig(mean_over="length")
+    )
+    samplings: list[Sampling] = []
+    asked: list[Ask] = []
+    weights: list[float] = []
+    totals: list[float] = []
+
+    class Watched(World):
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
+            samplings.append(sampling)
+            return super().generate(requests, sampling)
+
+        def update(self, minibatches: Any, normalisers: Any, objective: Any, *rest: Any) -> UpdateReport:
+            def policy(batch: TokenBatch, ask: Ask) -> TokenScores:
+                asked.append(ask)
+                return TokenScores(logprobs_N=torch.zeros(len(batch.targets_N)))
+
+            for micro in minibatches[0]:
+                objective.loss(policy, micro, objective.prepare(policy, policy, micro))
+                weights.extend(micro.counts_N.tolist())
+            totals.extend(normalisers)
+            return super().update(minibatches, normalisers, objective, *rest)
+
+    _train(Watched(tmp_path), config)
+    sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=config.max_response_tokens)
+    assert len(samplings) > 2
+    assert all(one == sampling for one in samplings)
+    assert {ask.temperature for ask in asked} == {0.7}
+    # Proximal and current policy; the reference's is of the whole distribution.
+    assert [ask.top_p for ask in asked[:3]] == [0.9, 1.0, 0.9]
+    # Two groups of four live samples: N tokens over 8 samples of 384.
+    assert len(weights) == totals[0]
+    assert weights == pytest.approx([totals[0] / (8 * 384)] * len(weights))
