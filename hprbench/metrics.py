@@ -178,8 +178,9 @@ def score_summaries(extracted: TagPredictions, gold: Gold) -> Tallies:
     """Summaries by what the fixed extractor reads from them, pooled over users, runs and tags.
 
     acc_ex = correct / gold non-NA tags, cov_ex = extracted / gold non-NA tags, halluc_ex = asserted / gold NA
-    tags. A badly formatted response (None) asserts nothing: it costs accuracy and coverage. Raises ValueError
-    as `score_tags`.
+    tags. A badly formatted response (None) asserts nothing: it costs accuracy and coverage. Where all are,
+    there is no summary that could invent anything, and halluc_ex has no case. Raises ValueError as
+    `score_tags`.
     """
     runs_each(extracted)
     users = _known_users(extracted, gold)
@@ -199,6 +200,8 @@ def score_summaries(extracted: TagPredictions, gold: Gold) -> Tallies:
                     valued_UT[cell] += 1
                     asserted_UT[cell] += bool(values)
                     correct_UT[cell] += is_correct(tag, values, truth.values)
+    if all(run is None for runs in extracted.values() for run in runs):
+        na_UT[:] = 0
     return {
         "acc_ex": Tally(users=users, hits_UG=correct_UT, cases_UG=valued_UT),
         "cov_ex": Tally(users=users, hits_UG=asserted_UT, cases_UG=valued_UT),

@@ -210,6 +210,17 @@ def test_summary_track_without_known_tags_has_no_accuracy():
     assert (found.value, found.interval, found.users) == (0.0, (0.0, 0.0), 1)
 
 
+def test_who_writes_no_summary_invents_nothing_and_has_no_number_for_it():
+    gold = {"u1": gold_user("u1", {"pet": ("cat",)}), "u2": gold_user("u2", {})}
+    tallies = score_summaries({"u1": [None, None], "u2": [None, None]}, gold)
+    assert share_of(tallies["halluc_ex"], seed=0) is None
+    assert value(tallies["cov_ex"]) == 0
+    # A single summary, which says nothing, is one that could: 0 of 17 + 18 NA tags, twice.
+    tallies = score_summaries({"u1": [None, run()], "u2": [None, None]}, gold)
+    assert value(tallies["halluc_ex"]) == 0
+    assert tallies["halluc_ex"].cases_UG.sum() == 70
+
+
 def test_compression_is_the_mean_over_summaries():
     # 1 − (10/100 + 30/60)/2 = 1 − .3; c wrote none.
     tally = compression({"a": [10], "b": [30], "c": []}, {"a": 100, "b": 60, "c": 50})
