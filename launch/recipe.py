@@ -23,6 +23,9 @@ from rl.filters import check_filters
 from semantize.checks import check_semantize
 from simulate.engine import check_config
 
+_COMMAND_LINE = "command line"
+"""Where overrides stand, as messages name it."""
+
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply `key=value` overrides; `path` may also name a shipped recipe.
@@ -71,7 +74,7 @@ def load_filters(path: Path | None, overrides: Sequence[str] = ()) -> FilterConf
             )
     rl = _given(path).get("rl") if path is not None else None
     given = {"rl": {"filters": rl.get("filters", {}) if isinstance(rl, Mapping) else {}}}
-    file = str(path or "command line")
+    file = str(path or _COMMAND_LINE)
     _check_keys(given, Recipe, file)
     recipe = _merged(file, given, overrides)
     check_bounds(recipe.rl.filters, "rl.filters.")
@@ -81,7 +84,7 @@ def load_filters(path: Path | None, overrides: Sequence[str] = ()) -> FilterConf
 
 def _read_recipe(path: Path | None, overrides: Sequence[str]) -> Recipe:
     if path is None:
-        return _merged("command line", {}, overrides)
+        return _merged(_COMMAND_LINE, {}, overrides)
     file = path if path.is_file() else _shipped(path)
     if file is None:
         names = ", ".join(sorted(p.name for p in _recipes_dir().glob("*.yaml")))
@@ -105,20 +108,40 @@ def _given(file: Path) -> dict[str, Any]:
 
 def _merged(file: str, given: Mapping[str, Any], overrides: Sequence[str]) -> Recipe:
     changes = _dotlist(overrides)
-    _check_interpolations(given, file)
-    _check_interpolations(changes, "command line")
-    try:
-        merged = OmegaConf.structured(Recipe)
-        for layer in (given, changes):
+    layers = ((file, given), (_COMMAND_LINE, changes))
+    merged = OmegaConf.structured(Recipe)
+    for where, layer in layers:
+        _check_interpolations(layer, where)
+    for where, layer in layers:
+        try:
             merged = OmegaConf.merge(merged, _without_removals(layer))
-            for path in _removals(layer):
-                _remove(merged, path)
+        except OmegaConfBaseException as error:
+            raise _told(error, where) from None
+        for path in _removals(layer):
+            _remove(merged, path)
+    try:
         recipe = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "?"
-        raise UserError(f"{file}: {key}: {str(error).splitlines()[0]}") from None
+        raise _told(error, _COMMAND_LINE if _is_set(changes, _key_of(error)) else file) from None
     assert isinstance(recipe, Recipe)
     return recipe
+
+
+def _told(error: OmegaConfBaseException, where: str) -> UserError:
+    return UserError(f"{where}: {_key_of(error)}: {str(error).splitlines()[0]}")
+
+
+def _key_of(error: OmegaConfBaseException) -> str:
+    return getattr(error, "full_key", None) or "?"
+
+
+def _is_set(given: Any, key: str) -> bool:
+    """Whether a layer sets `key` (of a list any element) or a part of it."""
+    for name in key.partition("[")[0].split("."):
+        if not isinstance(given, Mapping) or name not in given:
+            return False
+        given = given[name]
+    return True
 
 
 def _check_interpolations(given: Any, where: str, key: str = "") -> None:
@@ -197,7 +220,7 @@ def _dotlist(overrides: Sequence[str]) -> Any:
             place[leaf] = read_yaml(value, override)
         except UserError:  # a plain text
             place[leaf] = value
-    _check_keys(nested, Recipe, "command line")
+    _check_keys(nested, Recipe, _COMMAND_LINE)
     return nested
 
 

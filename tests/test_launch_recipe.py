@@ -111,6 +111,15 @@ def test_an_unknown_key_on_the_command_line(tmp_path: Path) -> None:
     assert "rl.loss.clip_high" in message
 
 
+def test_who_gave_a_wrong_value_is_named(tmp_path: Path) -> None:
+    assert "command line: rl.steps: Value 'abc'" in _refusal(tmp_path, "rl: {steps: 3}\n", "rl.steps=abc")
+    assert "mine.yaml: rl.steps: Value 'abc'" in _refusal(tmp_path, "rl: {steps: abc}\n", "rl.steps=3")
+    # What an interpolation leads to is known once all is merged.
+    models = "bench: {models: ['${gone}']}\n"
+    assert "mine.yaml: bench.models[0]: Interpolation key" in _refusal(tmp_path, models)
+    assert "command line: bench.models[0]: Inter" in _refusal(tmp_path, models, "bench.models=['${off}']")
+
+
 @pytest.mark.parametrize("override", ["rl.steps", "=3", "rl.steps:3"])
 def test_an_override_is_key_equals_value(tmp_path: Path, override: str) -> None:
     assert "key=value, such as rl.steps=20" in _refusal(tmp_path, "", override)
