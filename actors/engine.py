@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
+from actors.work import worked
 from lm.tokenizer import ChatTokenizer
 from records.config import RolloutConfig
 from records.errors import UserError
@@ -16,7 +17,7 @@ from records.prompt import Request, Rollout, Sampling
 
 
 class RolloutEngine:
-    """One vLLM engine; runs inside its actor's process.
+    """One vLLM engine; runs inside its actor's process. What it is asked is answered as `Worked`.
 
     Args:
         model_dir: Hugging Face directory of the first weights and the tokenizer.
@@ -52,6 +53,7 @@ class RolloutEngine:
         self._core = self.engine.llm_engine
         self._under_way: dict[str, tuple[Request, float]] = {}
 
+    @worked
     def advance(
         self, jobs: Sequence[tuple[int, Request, Sampling]], at_least: int
     ) -> list[tuple[int, list[Rollout]]]:
@@ -112,6 +114,7 @@ class RolloutEngine:
             gen_seconds=seconds,
         )
 
+    @worked
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""
         from vllm import SamplingParams
@@ -131,6 +134,7 @@ class RolloutEngine:
             for sequence, output in zip(sequences, outputs, strict=True)
         ]
 
+    @worked
     def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> tuple[int, int]:
         """Replace the weights; nothing computed with the old ones is reused.
 

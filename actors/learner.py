@@ -21,6 +21,7 @@ import torch
 from actors.lora import add_adapters, merged_parameters, without_adapters
 from actors.supervision import wait_for, wait_for_all
 from actors.weights import buckets
+from actors.work import worked
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport
 from lm.packing import Tree, first_fit, pack
 from lm.scorer import TokenScorer, load_network, recompute_activations, run_scorer
@@ -59,7 +60,8 @@ def _lr_scale(group: dict[str, Any]) -> float:
 
 
 class LearnerRank:
-    """One rank; runs inside its actor's process. Nothing stands before `start`."""
+    """One rank; runs inside its actor's process. Nothing stands before `start`; what comes after is answered
+    as `Worked`."""
 
     def __init__(self, model_dir: Path, config: LearnerConfig, rank: int) -> None:
         self.model_dir = model_dir
@@ -142,6 +144,7 @@ class LearnerRank:
             self._reference = reference.to(self.device).eval().requires_grad_(False)
         return run_scorer(self._reference, batch, ask, self.device)
 
+    @worked
     def update(
         self, minibatches: list[list[Any]], normalisers: list[float], objective: Objective, lr: float
     ) -> UpdateReport:
@@ -195,6 +198,7 @@ class LearnerRank:
         torch.distributed.all_reduce(values)
         return dict(zip(names, values.tolist(), strict=True))
 
+    @worked
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""
         results: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
@@ -216,6 +220,7 @@ class LearnerRank:
                 results[i] = values
         return results
 
+    @worked
     def publish(self) -> list[ray.ObjectRef]:
         """Put all weights into the object store, a bucket at a time; ranks other than 0 only take part."""
         return list(buckets(self._weights()))
@@ -229,6 +234,7 @@ class LearnerRank:
                 if self.rank == 0:
                     yield name, whole().float().cpu().numpy().copy()
 
+    @worked
     def export(self, directory: Path) -> None:
         """Write the weights in Hugging Face format (config, safetensors, tokenizer), whole."""
         weights = {name: torch.from_numpy(array) for name, array in self._weights()}
@@ -242,6 +248,7 @@ class LearnerRank:
             shutil.rmtree(directory, ignore_errors=True)
             aside.rename(directory)
 
+    @worked
     def save(self, directory: Path) -> None:
         """Write this rank's part of a checkpoint (parameters and optimiser) into `directory`."""
         self.engine.save_checkpoint(
@@ -252,6 +259,7 @@ class LearnerRank:
             > 0,  # they are those of the directory at the start
         )
 
+    @worked
     def load(self, directory: Path) -> None:
         """Continue from a checkpoint written by `save`; nothing but tensors and plain values is unpickled.
 
@@ -283,7 +291,11 @@ class LearnerRank:
 
 
 class LearnerGroup:
-    """All ranks as one learner. They start in the background; the first call waits for them."""
+    """All ranks as one learner. They start in the background; the first call waits for them.
+
+    `busy_s` is how long all ranks were at work together (waiting for each other too), `longest_s`, by method,
+    how long the slowest was at the last call.
+    """
 
     def __init__(
         self,
@@ -296,6 +308,8 @@ class LearnerGroup:
     ) -> None:
         self.config = config
         self.timeout_s = timeout_s
+        self.busy_s = 0.0
+        self.longest_s: dict[str, float] = {}
         self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
         actor = ray.remote(LearnerRank).options(
             num_cpus=config.cpus_per_rank,
@@ -319,16 +333,24 @@ class LearnerGroup:
         """How many ranks there are."""
         return self.config.ranks
 
+    @property
+    def seats(self) -> int:
+        """The same, as workers of a kind."""
+        return self.ranks
+
     def _all(self, method: str, *args: Any) -> list[Any]:
         """Call `method` on every rank and wait for all of them."""
-        return self._wait([getattr(rank, method).remote(*args) for rank in self.actors])
+        return self._wait(method, [getattr(rank, method).remote(*args) for rank in self.actors])
 
-    def _wait(self, pending: list[ray.ObjectRef], timeout_s: float | None = None) -> list[Any]:
+    def _wait(self, method: str, pending: list[ray.ObjectRef], timeout_s: float | None = None) -> list[Any]:
         # What a rank cannot do because it never started is not the failure to tell.
         if self._starting:
             starting, self._starting = self._starting, []
             self._answers(starting, self.timeout_s)
-        return self._answers(pending, self.timeout_s if timeout_s is None else max(1.0, timeout_s))
+        done = self._answers(pending, self.timeout_s if timeout_s is None else max(1.0, timeout_s))
+        self.busy_s += sum(rank.seconds for rank in done)
+        self.longest_s[method] = max(rank.seconds for rank in done)
+        return [rank.answer for rank in done]
 
     def _answers(self, pending: list[ray.ObjectRef], timeout_s: float) -> list[Any]:
         names = [f"learner rank {rank}" for rank in range(len(pending))]
@@ -363,7 +385,7 @@ class LearnerGroup:
         deadline = time.monotonic() + self.timeout_s
         while meanwhile and time.monotonic() < deadline and not ray.wait(pending, timeout=_LOOK_S)[0]:
             meanwhile()
-        return self._wait(pending, deadline - time.monotonic())[0]  # type: ignore[no-any-return]
+        return self._wait("update", pending, deadline - time.monotonic())[0]  # type: ignore[no-any-return]
 
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""

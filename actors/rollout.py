@@ -21,6 +21,7 @@ from ray.exceptions import RayActorError
 from actors.engine import RolloutEngine, engine_environment
 from actors.supervision import ActorError, wait_for
 from actors.tasks import LIVES
+from actors.work import Worked
 from records.config import RolloutConfig
 from records.prompt import Request, Rollout, Sampling
 from rl.protocols import Finished
@@ -80,7 +81,8 @@ class RolloutPool:
     """The engines of a run. They start in the background; the first answer waits for them.
 
     `lost` tells which engines died or hung, and with how many jobs; `received_bytes` what all were sent of
-    weights; `longest_s`, by method, the longest call since weights were set. `timeout_s` bounds every call.
+    weights; `busy_s` how long all were at work together; `longest_s`, by method, how long the slowest was
+    since weights were set. `timeout_s` bounds every call.
     """
 
     def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int, timeout_s: float) -> None:
@@ -88,6 +90,7 @@ class RolloutPool:
         self.timeout_s = timeout_s
         self.lost: list[str] = []
         self.received_bytes = 0
+        self.busy_s = 0.0
         self.longest_s: dict[str, float] = {}
         self._actor = ray.remote(RolloutEngine).options(
             num_cpus=config.cpus_per_actor,
@@ -108,6 +111,11 @@ class RolloutPool:
     def engines(self) -> list[Any]:
         """The actors, by seat."""
         return [seat.actor for seat in self._seats]
+
+    @property
+    def seats(self) -> int:
+        """How many engines there are."""
+        return len(self._seats)
 
     @property
     def under_way(self) -> int:
@@ -186,7 +194,10 @@ class RolloutPool:
         """Log-probs of `sequences` under every engine; nothing else may be under way."""
         assert not self.under_way
         refs = [seat.actor.logprobs.remote(list(sequences)) for seat in self._seats]
-        return [wait_for(ref, seat.name, self.timeout_s) for ref, seat in zip(refs, self._seats, strict=True)]
+        return [
+            self._counted("logprobs", wait_for(ref, seat.name, self.timeout_s))
+            for ref, seat in zip(refs, self._seats, strict=True)
+        ]
 
     def close(self) -> None:
         """End the engines' processes."""
@@ -242,15 +253,13 @@ class RolloutPool:
         call, seat.call = seat.call, None
         assert call is not None
         try:
-            answer = wait_for(call.ref, seat.name, self.timeout_s)
+            answer = self._counted(call.method, wait_for(call.ref, seat.name, self.timeout_s))
         except ActorError as error:
             cause = error.__cause__
             if not isinstance(cause, RayActorError) or getattr(cause, "actor_init_failed", False):
                 raise
             self._replace(seat, "it died")
             return
-        seconds = time.monotonic() - call.since
-        self.longest_s[call.method] = max(seconds, self.longest_s.get(call.method, 0.0))
         if call.method == "update_weights":
             assert self._weights is not None
             # Newer ones may have been set meanwhile: then these are not the ones to check.
@@ -267,6 +276,12 @@ class RolloutPool:
             for key, rollouts in answer:
                 job = seat.under_way.pop(key)
                 self._finished.append(Finished(key=key, rollouts=tuple(rollouts), attempt=job.attempt))
+
+    def _counted(self, method: str, done: Worked[Any]) -> Any:
+        """What an engine answered, its seconds counted."""
+        self.busy_s += done.seconds
+        self.longest_s[method] = max(done.seconds, self.longest_s.get(method, 0.0))
+        return done.answer
 
     def _replace(self, seat: _Seat, cause: str) -> None:
         """Put a new engine into a seat; what was under way there is first in the queue.

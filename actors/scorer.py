@@ -13,6 +13,7 @@ from ray.exceptions import RayActorError
 
 from actors.supervision import ActorError, wait_for, wait_for_all
 from actors.tasks import LIVES
+from actors.work import worked
 from records.config import ScorerConfig
 from records.prompt import Prompt, RolloutGroup, Score, ScoredGroup
 from rewards.build import judge_client, reward_model
@@ -43,6 +44,7 @@ class Scorer:
         self.references = references
         self.model, self.judge = reward_model(config, Path(replies), Path(replies) / SPENT / str(seat))
 
+    @worked
     def score(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Score]:
         """Score responses, in order."""
         return self.model.score(prompts, texts, [self.references[prompt.user_id] for prompt in prompts])
@@ -69,7 +71,8 @@ class ScorerPool:
     """The scorers of a run, each with one group at a time. They start in the background.
 
     `replies` is where a judging language model's replies are kept. `lost` names the scorers that died or
-    hung, each with its group. `start_s` bounds the start of a scorer, `config.timeout_s` its work on a group.
+    hung, each with its group; `busy_s` is how long all were at work together (waiting for a judge's server
+    too). `start_s` bounds the start of a scorer, `config.timeout_s` its work on a group.
     A group whose scorer raises, or that ends or stalls LIVES scorers, has an error on every rollout.
 
     Raises:
@@ -85,6 +88,7 @@ class ScorerPool:
         self.config = config
         self.start_s = start_s
         self.lost: list[str] = []
+        self.busy_s = 0.0
         self._arguments = (ray.put(dict(references)), config, str(replies.absolute()))
         self._started = 0
         self._seats = [self._seated(number) for number in range(config.actors)]
@@ -93,6 +97,11 @@ class ScorerPool:
         self._queue: deque[int] = deque()
         self._scored: list[tuple[int, ScoredGroup]] = []
         self._next_key = 0
+
+    @property
+    def seats(self) -> int:
+        """How many scorers there are."""
+        return self.config.actors
 
     def submit(self, group: RolloutGroup) -> int:
         """Have every rollout of `group` scored; returns the key by which it comes back."""
@@ -162,7 +171,9 @@ class ScorerPool:
     def _settle(self, seat: _Seat) -> None:
         """Take the answer of a seat."""
         try:
-            scores = wait_for(seat.ref, seat.name, self.config.timeout_s)
+            done = wait_for(seat.ref, seat.name, self.config.timeout_s)
+            self.busy_s += done.seconds
+            scores = done.answer
         except ActorError as error:
             if isinstance(error.__cause__, RayActorError):
                 if getattr(error.__cause__, "actor_init_failed", False):

@@ -33,7 +33,10 @@ from rl.protocols import Publisher, Rollouts, Scorers
 
 @dataclass(frozen=True, kw_only=True)
 class RLRun:
-    """Everything the loop works with. `directory` is the run's `rl/`; `seed` the run's seed."""
+    """Everything the loop works with. `directory` is the run's `rl/`; `seed` the run's seed.
+
+    `idle` tells the share of time in which actors were not at work since it was last asked.
+    """
 
     config: RLConfig
     directory: Path
@@ -46,6 +49,7 @@ class RLRun:
     publish: Publisher
     log: Log
     micro_batch_tokens: int
+    idle: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ def train(run: RLRun) -> None:
     try:
         run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
+        run.idle()  # from here on: starting up is no idling
         while state.step < config.steps:
             started = time.monotonic()
             collected = collector.collect(state.step, partial(record, run, state.step))
@@ -108,7 +113,8 @@ def train(run: RLRun) -> None:
                 times = {"time/generate": generated - started, "time/learn": time.monotonic() - generated}
                 show(run, watch, state.step, collected, {**learner_metrics(report, batch, lr), **times})
             sync = run.publish(state.step)
-            run.log.scalars(state.step, {**sync, "time/step": time.monotonic() - started})
+            times = {"time/step": time.monotonic() - started, **run.idle()}
+            run.log.scalars(state.step, {**sync, **times})
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)

@@ -1,6 +1,5 @@
 """Stage rl: DF-GRPO with rollout engines, scorers and the learner as Ray actors."""
 
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -10,6 +9,7 @@ from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
 from actors.weights import check_parity
+from actors.work import IdleClock
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
@@ -25,8 +25,9 @@ from rl.loop import RLRun, train
 class CheckedPublisher:
     """Brings the learner's weights to every engine, and has log-probs of fixed sequences (`probe`) compared.
 
-    Where generation runs ahead (`overlapped`), engines take weights when what they are at is done, and what
-    is told is of the last weights that all of them took.
+    `sync/seconds` and `sync/probe_seconds` are what the slowest learner rank and the slowest engine say that
+    it took them. Where generation runs ahead (`overlapped`), engines take weights when what they are at is
+    done, and what is told is of the last weights that all of them took.
     """
 
     def __init__(
@@ -51,11 +52,9 @@ class CheckedPublisher:
         Raises:
             StaleWeightsError: an engine does not agree with the learner afterwards.
         """
-        started = time.monotonic()
         buckets = tuple(self.learner.publish())
-        published = time.monotonic()
         ours = self.learner.logprobs(self.probe)
-        learner_s = (published - started, time.monotonic() - published)
+        learner_s = dict(self.learner.longest_s)
         before = self.pool.received_bytes
         parity: dict[str, tuple[float, float]] = {}
 
@@ -63,9 +62,9 @@ class CheckedPublisher:
             parity[name] = check_parity(ours, theirs, self.tolerance, name)
             if len(parity) == len(self.pool.engines):
                 self._told = {
-                    "sync/seconds": learner_s[0] + self.pool.longest_s["update_weights"],
+                    "sync/seconds": learner_s["publish"] + self.pool.longest_s["update_weights"],
                     "sync/bytes": float(self.pool.received_bytes - before),
-                    "sync/probe_seconds": learner_s[1] + self.pool.longest_s["logprobs"],
+                    "sync/probe_seconds": learner_s["logprobs"] + self.pool.longest_s["logprobs"],
                     "sync/max_logprob_diff": max(worst for worst, _ in parity.values()),
                     "sync/mismatch_kl": max(kl for _, kl in parity.values()),
                 }
@@ -156,6 +155,7 @@ def run_rl(run: Run) -> None:
         pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
         learner = LearnerGroup(start, recipe.learner, timeout, local=local)
         scorers = ScorerPool(references, recipe.scorer, timeout, directory / "rl" / "judge")
+        idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
         log = RunLog(directory / "tb" / "rl", directory / "rl" / "curves.jsonl", first_step)
         try:
             train(
@@ -176,6 +176,7 @@ def run_rl(run: Run) -> None:
                         overlapped=recipe.rl.max_staleness > 0,
                     ),
                     log=_Shown(run, log),
+                    idle=idle.look,
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                 )
             )
