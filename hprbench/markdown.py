@@ -12,6 +12,7 @@ from hprbench.report import (
     Report,
     Row,
     best_cells,
+    probe_told,
     share,
     shown_columns,
     shown_rows,
@@ -60,10 +61,12 @@ def _facts(report: Report) -> str:
         facts.append(f"{report.benchmark['users']} users (benchmark version {report.benchmark['version']})")
     if report.seconds is not None:
         facts.append(f"{report.seconds:.0f} s")
+    probe = probe_told(report)
     return (
         "HPR-Bench: "
         + ", ".join(facts)
         + ". In brackets 95 % intervals over users; the best of a column is bold."
+        + (f" DF-GRPO: {probe}, paired by user." if probe else "")
     )
 
 

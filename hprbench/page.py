@@ -12,7 +12,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from hprbench import plots, score_plots
+from hprbench import plots, rl_plots, score_plots
 from hprbench.candidates import KINDS, LEVELS
 from hprbench.markdown import markdown
 from hprbench.metrics import Values, is_correct
@@ -21,6 +21,7 @@ from hprbench.report import (
     Example,
     Report,
     best_cells,
+    probe_told,
     report_json,
     share,
     shown_columns,
@@ -59,13 +60,29 @@ _TRAINING = (
     ("SFT loss by stage", plots.sft_loss, "Thin: each step; bold: mean of the last steps."),
     (
         "Reward during DF-GRPO",
-        plots.reward_curves,
-        "Every generated sample, those trained on, and the probe.",
+        rl_plots.reward_curves,
+        "Every generated sample, those trained on, and the probe with 95 % intervals over users.",
     ),
     (
         "What the filters dropped",
-        plots.reason_areas,
+        rl_plots.reason_areas,
         "A sample that fails for several reasons counts under the first.",
+    ),
+    (
+        "Tokens that trained nothing",
+        rl_plots.wasted_areas,
+        "Response tokens by the first reason why their sample did not train.",
+    ),
+    (
+        "Rollout policy against learner",
+        rl_plots.mismatch_lines,
+        "What engines and learner disagree by: k3 estimate of the KL, which staleness adds to.",
+    ),
+    (
+        "Idle share of actors",
+        rl_plots.idle_lines,
+        "Share of the time from one update to the next, probes and checkpoints included, in which they had "
+        "no work; a judge's server that is waited for is work.",
     ),
     ("Where the time went", plots.stage_bars, "Wall-clock seconds of each stage."),
 )
@@ -131,6 +148,7 @@ def render(report: Report) -> str:
         best=best_cells(report),
         share=share,
         trust=trust_told(report),
+        probe=probe_told(report),
         charts=_drawn(report, _SCORES),
         training=_drawn(report, _TRAINING),
         tags=TAGS,

@@ -1,4 +1,4 @@
-"""Charts as SVG text that stands inside a page and takes its colours from it; those of a training run.
+"""Charts as SVG text that stands inside a page and takes its colours from it: what they share.
 
 Ink and grid are written as CSS (`currentColor`, `var(--grid)`), text stays text, and nothing
 refers to anything outside: the same chart is right on a light and on a dark page, offline.
@@ -7,7 +7,7 @@ Functions return "" where there is nothing to draw.
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -77,58 +77,6 @@ def legend_above(axes: Axes, names: Sequence[str]) -> None:
     figure.legend(handles, names, loc="outside upper center", ncols=min(3, len(names)))
 
 
-def reward_curves(report: Report) -> str:
-    """Mean reward over RL steps: before the filters, after them, and on the probe."""
-    lines = {
-        "before filters": "pre_filter",
-        "after filters": "post_filter",
-        "probe (held-out users)": "probe",
-    }
-    points = {name: _points(report.curves.reward, key) for name, key in lines.items()}
-    if not any(points.values()):
-        return ""
-
-    def draw(axes: Axes) -> None:
-        for number, (name, drawn) in enumerate(points.items()):
-            if drawn:
-                steps, values = zip(*drawn, strict=True)
-                # The probe is sparse: its points are marked.
-                axes.plot(
-                    steps,
-                    values,
-                    label=name,
-                    color=COLOURS[number],
-                    marker="o" if number == 2 else None,
-                    ms=4,
-                )
-        axes.set(xlabel="RL step", ylabel="mean reward")
-        _integer_steps(axes)
-        axes.legend(loc="best")
-
-    return svg("reward", draw, height=3.3, width=WIDTH)
-
-
-def reason_areas(report: Report) -> str:
-    """Samples dropped by each filter reason over RL steps, stacked."""
-    steps = [row for row in report.curves.filter_reasons if row.get("step") is not None]
-    reasons = sorted({key for row in steps for key in row if key != "step"})
-    if not reasons:
-        return ""
-
-    def draw(axes: Axes) -> None:
-        x = np.array([row["step"] for row in steps], dtype=float)
-        bottom = np.zeros(len(steps))
-        for number, reason in enumerate(reasons):
-            height = np.array([row.get(reason) or 0.0 for row in steps], dtype=float)
-            axes.bar(x, height, 0.85, bottom=bottom, color=COLOURS[number % len(COLOURS)])
-            bottom += height
-        axes.set(xlabel="RL step", ylabel="samples dropped")
-        _integer_steps(axes)
-        legend_above(axes, reasons)
-
-    return svg("reasons", draw, height=3.4 + 0.25 * ((len(reasons) - 1) // 3), width=WIDTH)
-
-
 def sft_loss(report: Report) -> str:
     """SFT loss over optimiser steps, the stages one after the other."""
     stages = {name: losses for name, losses in report.curves.sft_loss.items() if len(losses)}
@@ -146,7 +94,7 @@ def sft_loss(report: Report) -> str:
             first += len(losses)
         axes.set(xlabel="optimiser step", ylabel="loss, nats a token")
         axes.set_ylim(bottom=0)
-        _integer_steps(axes)
+        integer_steps(axes)
         axes.legend(loc="best")
 
     return svg("sft-loss", draw, height=3.0, width=WIDTH)
@@ -176,15 +124,6 @@ def stage_bars(report: Report) -> str:
     return svg("stages", draw, height=0.9 + 0.34 * len(report.stages), width=WIDTH)
 
 
-def _points(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:
-    found = ((row.get("step"), row.get(key)) for row in rows)
-    return [
-        (step, value)
-        for step, value in found
-        if step is not None and value is not None and np.isfinite(value)
-    ]
-
-
 def _smoothed(values_S: np.ndarray) -> np.ndarray:
     """Mean over a trailing window of a twentieth of the steps."""
     window = max(1, len(values_S) // 20)
@@ -195,7 +134,8 @@ def _smoothed(values_S: np.ndarray) -> np.ndarray:
     return means
 
 
-def _integer_steps(axes: Axes) -> None:
+def integer_steps(axes: Axes) -> None:
+    """RL steps or optimiser steps below, and lines to read values by."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", linewidth=0.6)
     axes.tick_params(length=0)

@@ -13,7 +13,8 @@ from typing import Any
 
 from hprbench.breakdown import Parts, parts_of
 from hprbench.candidates import Stratum
-from hprbench.intervals import Share, share_of
+from hprbench.curves import Curves
+from hprbench.intervals import Difference, Share, share_of
 from hprbench.metrics import Gold, Tallies
 from hprbench.validation.accuracy import ExtractorAccuracy
 from lm.answers import Sentence, TagAnswer
@@ -43,21 +44,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
-    """What happened during training; every part may be empty.
-
-    `reward`: one mapping an RL step, `{"step", "pre_filter", "post_filter", "probe"}`, mean
-    rewards in [0, 2], None or absent where there is none. `filter_reasons`: one mapping an RL
-    step, `step` and the number of samples dropped by each reason (the mean share works as well).
-    `sft_loss`: stage → loss of each optimiser step, nats a token.
-    """
-
-    reward: Sequence[Mapping[str, float | None]] = ()
-    filter_reasons: Sequence[Mapping[str, float | None]] = ()
-    sft_loss: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """One benchmark user as a reader meets him: history, gold, and one answer of `model`.
 
@@ -77,7 +63,8 @@ class Report:
     """Everything the report shows.
 
     `seconds` is the wall time of the run and `stages` that of each stage, in order.
-    `probe_reward` is the mean probe reward in [0, 2] of the policy after `sft` and after `rl`. `extractor`
+    `probe_reward` is the mean probe reward in [0, 2] of the policy after `sft` and after `rl`, and
+    `probe_difference` what the one has over the other, paired by user. `extractor`
     says how far the extractor behind Acc_Ex can be trusted, `benchmark` who was asked: users, version,
     reviews, and what the steps of the build came to. `lengths` are the classes of length with their median
     tokens.
@@ -89,6 +76,7 @@ class Report:
     seconds: float | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     probe_reward: Mapping[str, float | None] = field(default_factory=dict)
+    probe_difference: Difference | None = None
     curves: Curves = field(default_factory=Curves)
     examples: Sequence[Example] = ()
     extractor: ExtractorAccuracy | None = None
@@ -259,6 +247,9 @@ def report_json(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "stages": dict(report.stages),
         "probe_reward": {name: report.probe_reward.get(name) for name in ("sft", "rl")},
+        "probe_difference": _difference_json(report.probe_difference),
+        "idle": report.curves.idle_shares(),
+        "tokens": {name: report.curves.tokens.get(name) for name in ("generated", "trained")},
         "benchmark": report.benchmark,
         "extractor": None
         if report.extractor is None
@@ -271,6 +262,24 @@ def report_json(report: Report) -> dict[str, Any]:
     }
     clean: dict[str, Any] = _without_nan(body)
     return clean
+
+
+def _difference_json(found: Difference | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"mean": found.mean, "interval": list(found.interval), "users": found.users}
+
+
+def probe_told(report: Report) -> str:
+    """What DF-GRPO did to the probe reward, in words; "" where it is not known."""
+    before, after, found = *(report.probe_reward.get(name) for name in ("sft", "rl")), report.probe_difference
+    if before is None or after is None or found is None:
+        return ""
+    low, high = found.interval
+    return (
+        f"probe reward {before:.3f} before DF-GRPO, {after:.3f} after it: {found.mean:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}] over {found.users} users"
+    )
 
 
 def trusted(extractor: ExtractorAccuracy) -> dict[str, float | None]:

@@ -10,6 +10,7 @@ from hprbench.report import (
     TRACKS,
     Report,
     best_cells,
+    probe_told,
     share,
     shown_columns,
     shown_rows,
@@ -21,16 +22,16 @@ RANGED = ("avg_at_k", "non_na", "macro_f1", "acc_ex", "cov_ex", "halluc_ex")
 
 
 def tables(report: Report) -> Group:
-    """The report as two tables, tag track and summary track.
+    """The report as two tables, tag track and summary track, and what DF-GRPO did to the probe.
 
     A dash for no number, the best of a column in bold.
 
     Example:
         rich.console.Console().print(tables(report))
     """
-    return Group(
-        *(_table(report, track) for track in TRACKS if shown_rows(report, track) or track == TRACKS[0])
-    )
+    shown = [_table(report, track) for track in TRACKS if shown_rows(report, track) or track == TRACKS[0]]
+    probe = probe_told(report)
+    return Group(*shown, *([Text(f"{probe} (95 % interval, paired by user)")] if probe else []))
 
 
 def _table(report: Report, track: str) -> Table:

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from hprbench import rl_plots
 from hprbench.breakdown import length_medians
 from hprbench.candidates import stratify
-from hprbench.intervals import Share
+from hprbench.curves import Curves
+from hprbench.intervals import Difference, Share
 from hprbench.markdown import markdown
 from hprbench.metrics import compression, score_evidence, score_summaries, score_tags
 from hprbench.page import render, write_report
-from hprbench.report import Curves, Example, Report, Row, best_cells, report_json, score_row
+from hprbench.report import Example, Report, Row, best_cells, probe_told, report_json, score_row
 from hprbench.terminal import tables
 from hprbench.validation.accuracy import ExtractorAccuracy, Figures
 from lm.answers import Sentence, TagAnswer
@@ -87,13 +89,22 @@ def report() -> Report:
         ],
         seconds=3723.0,
         stages={"simulate": 12.5, HOSTILE: 0.0},
-        probe_reward={"sft": 1.25},
+        probe_reward={"sft": 1.0, "rl": 1.25},
+        probe_difference=Difference(mean=0.25, interval=(-0.05, 0.5), users=2),
         curves=Curves(
             reward=[
+                {"step": 0, "pre_filter": None, "probe": 1.0, "probe_low": 0.8, "probe_high": 1.2},
                 {"step": 1, "pre_filter": 0.9, "post_filter": 1.0, "probe": 1.1},
                 {"step": 2, "pre_filter": 1.0, "post_filter": None, "probe": None},
             ],
             filter_reasons=[{"step": 1, "truncated": 3}, {"step": 2, "truncated": 1, "mean_high": 4}],
+            tokens_wasted=[{"step": 1, "truncated": 30, "too_hard": 7}, {"step": 2}],
+            mismatch=[{"step": 0, "checked": 0.0}, {"step": 1, "checked": 1e-9, "sampled": 1e-4}],
+            idle=[
+                {"step": 1, "seconds": 3.0, "rollout": 0.2, "learner": 0.5, "scorer": 1.0},
+                {"step": 2, "seconds": 1.0, "rollout": 0.6, "learner": 0.7, "scorer": None},
+            ],
+            tokens={"generated": 300.0, "trained": 200.0},
             sft_loss={"stage1": [3.0, 2.0, 1.5], "stage2": []},
         ),
         extractor=ExtractorAccuracy(
@@ -144,7 +155,11 @@ def test_report_json_has_the_agreed_keys(report, tmp_path):
     write_report(report, tmp_path)
     body = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     assert {"seconds", "stages", "probe_reward", "rows"} <= body.keys()
-    assert body["probe_reward"] == {"sft": 1.25, "rl": None}
+    assert body["probe_reward"] == {"sft": 1.0, "rl": 1.25}
+    assert body["probe_difference"] == {"mean": 0.25, "interval": [-0.05, 0.5], "users": 2}
+    # .2 × 3 + .6 × 1 and .5 × 3 + .7 × 1 of 4 s; scorers were seen in 3 s alone.
+    assert body["idle"] == pytest.approx({"rollout": 0.3, "scorer": 1.0, "learner": 0.55})
+    assert body["tokens"] == {"generated": 300.0, "trained": 200.0}
     assert body["stages"]["simulate"] == 12.5
     agreed = {"model", "avg_at_k", "by_dimension", "macro_f1", "acc_ex", "cov_ex", "halluc_ex", "format_rate"}
     agreed |= {
@@ -233,6 +248,17 @@ def test_page_shows_every_part(html):
     for title in (
         *titles,
         "Reward during DF-GRPO",
+        "Tokens that trained nothing",
+        "Rollout policy against learner",
+        "Idle share of actors",
+        "rollout engines, 30% in all",
+        "before filters",
+        "after filters",
+        "probe (held-out users)",
+        "too_hard",
+        "fixed sequences, after each publish",
+        "DF-GRPO: probe reward 1.000 before DF-GRPO, 1.250 after it: +0.250 [-0.050, +0.500] over 2 users",
+        "1.50 response tokens were generated for each that trained.",
         "Avg@1 by kind of evidence",
         "Acc_Ex by kind of evidence",
         "Cov_Ex by length of the log",
@@ -269,6 +295,9 @@ def test_page_and_terminal_cope_with_missing_data(rows):
     assert "svg" not in {name for name, _ in page.elements}
     assert ("No model was scored yet." in page.text) is (not rows)
     assert report_json(bare)["seconds"] is None
+    assert report_json(bare)["idle"] == {"rollout": None, "scorer": None, "learner": None}
+    assert report_json(bare)["tokens"] == {"generated": None, "trained": None}
+    assert report_json(bare)["probe_difference"] is None
     console = Console(width=120, record=True)
     console.print(tables(bare))
     assert ("majority" in console.export_text()) is bool(rows)
@@ -301,6 +330,32 @@ def test_terminal_tables_show_numbers_and_plain_names():
     assert "[red]t" in text
     assert "0.400-0.600" in text
     assert "Halluc_Ex" in text
+
+
+def test_what_df_grpo_did_to_the_probe_is_told_everywhere(report, html):
+    told = "probe reward 1.000 before DF-GRPO, 1.250 after it: +0.250 [-0.050, +0.500] over 2 users"
+    assert probe_told(report) == told
+    console = Console(width=160, record=True)
+    console.print(tables(report))
+    assert f"{told} (95 % interval, paired by user)" in console.export_text().splitlines()
+    assert f"DF-GRPO: {told}, paired by user." in markdown(report)
+    bare = replace(report, probe_difference=None)
+    assert probe_told(bare) == ""
+    assert "before DF-GRPO" not in render(bare) + markdown(bare)
+
+
+def test_the_probe_has_whiskers_where_its_interval_is_known(report):
+    with_interval = rl_plots.reward_curves(report)
+    rows = [{**row, "probe_low": None} for row in report.curves.reward]
+    without = rl_plots.reward_curves(replace(report, curves=replace(report.curves, reward=rows)))
+    assert with_interval.count("LineCollection") == without.count("LineCollection") + 1
+
+
+def test_a_step_without_a_number_is_left_out_of_a_curve(report):
+    nothing = [{"step": 1, "checked": None, "sampled": None}]
+    assert rl_plots.mismatch_lines(replace(report, curves=replace(report.curves, mismatch=nothing))) == ""
+    assert rl_plots.idle_lines(replace(report, curves=Curves())) == ""
+    assert rl_plots.wasted_areas(replace(report, curves=Curves(tokens_wasted=[{"step": 1}]))) == ""
 
 
 def test_dimensions_have_a_column_each(html):
