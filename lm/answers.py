@@ -78,9 +78,12 @@ def render_answer(answer: Answer, *, cite: bool = True) -> str:
     return f"<think>{answer.think}</think><answer>{text}</answer>"
 
 
-def parse_answer(text: str, *, tags: Sequence[str], summary: bool, history_lines: int) -> Answer | Malformed:
+def parse_answer(
+    text: str, *, tags: Sequence[str] | None, summary: bool, history_lines: int
+) -> Answer | Malformed:
     """Read a response that was asked for `tags` (each exactly once) and, if `summary`, a summary.
 
+    Without `tags` it is not known which were asked for, and any are taken.
     `history_lines` is the number of lines of the history; citations of other lines are dropped
     and counted. A missing `lines` is an empty citation.
     """
@@ -118,9 +121,13 @@ def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, obj
     return body
 
 
-def _read_body(body: object, think: str, tags: Sequence[str], summary: bool, history_lines: int) -> Answer:
+def _read_body(
+    body: object, think: str, tags: Sequence[str] | None, summary: bool, history_lines: int
+) -> Answer:
     if not isinstance(body, dict):
         raise _SchemaError("the answer is no JSON object")
+    if tags is None:
+        tags = [key for key in body if key in TAG]
     wanted = set(tags) | ({SUMMARY_KEY} if summary else set())
     if body.keys() != wanted:
         missing, extra = sorted(wanted - body.keys()), sorted(body.keys() - wanted)

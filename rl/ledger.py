@@ -24,6 +24,7 @@ LEDGER_SCHEMA: dict[str, pl.DataType] = {
     "sample_idx": pl.Int64(),
     "seed": pl.Int64(),
     "prompt_tokens": pl.Int64(),
+    "history_lines": pl.Int64(),
     "response_tokens": pl.Int64(),
     "finish_reason": pl.String(),
     "truncated": pl.Boolean(),
@@ -47,7 +48,8 @@ LEDGER_SCHEMA: dict[str, pl.DataType] = {
 """One row a sample. `trained_step` and `advantage` are null for samples that train nothing;
 `drop_reasons` holds the sample's reasons and its group's (a group that a starvation policy took in all the
 same is kept with its reasons); `group_mean` and `group_std` are of the reward that the group filter looked at
-(`rl.filters.reward`); `text` is null without `rl.ledger_text`.
+(`rl.filters.reward`); `history_lines` is how many lines could be cited; `text` is null without
+`rl.ledger_text`.
 Two equal runs differ in `gen_seconds` alone."""
 
 
@@ -92,6 +94,7 @@ def _rows(
             "sample_idx": rollout.sample_idx,
             "seed": rollout.seed,
             "prompt_tokens": len(group.prompt.token_ids),
+            "history_lines": group.prompt.history_lines,
             "response_tokens": len(rollout.token_ids),
             "finish_reason": rollout.finish_reason,
             "truncated": rollout.truncated,
@@ -138,6 +141,16 @@ def read_ledger(directory: Path, columns: Sequence[str] | None = None) -> pl.Dat
     return pl.concat([_read(file, columns) for file in files])
 
 
+def has_column(directory: Path, name: str) -> bool:
+    """Whether the ledger in `directory` has a column, which one of an older version may not.
+
+    Raises:
+        UserError: as `read_ledger`.
+    """
+    files = sorted(directory.glob("step_*.parquet"))
+    return bool(files) and all(name in _read(file, None, rows=0).columns for file in files)
+
+
 def read_step(path: Path) -> pl.DataFrame:
     """One step of a ledger.
 
@@ -147,9 +160,10 @@ def read_step(path: Path) -> pl.DataFrame:
     return _read(path, None)
 
 
-def _read(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+def _read(path: Path, columns: Sequence[str] | None, rows: int | None = None) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+        wanted = None if columns is None else list(columns)
+        return pl.read_parquet(path, columns=wanted, n_rows=rows, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path}: not a step of a ledger ({reason}); name the rl/ledger of a run") from None

@@ -12,14 +12,16 @@ import polars as pl
 
 from records.errors import UserError
 from rl.filters import GROUP_REASONS, SampleOutcome
-from rl.ledger import ledger_path, read_ledger, read_step
+from rl.ledger import has_column, ledger_path, read_ledger, read_step
 from rl.length_buckets import LengthBuckets, quarters
+from rl.strictness import strictness_of
 
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 _COLUMNS = (
     "step", "group_id", "task", "prompt_tokens", "response_tokens", "truncated", "format_ok", "score_error",
     "reward", "reward_atomic", "reward_summary", "live", "drop_reasons",
 )  # fmt: skip
+_TEXT_COLUMNS = ("text", "history_lines")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,8 @@ class RecordedGroup:
     """The G samples of one prompt as they were scored at `step`, with the run's own verdict.
 
     `outcomes`, `response_tokens` and `live` go by sample; `reasons` are all that dropped the group
-    (empty: kept).
+    (empty: kept). `strictness` are the strictest formats that well-formed responses follow (`rl.strictness`),
+    where texts were read.
     """
 
     step: int
@@ -38,6 +41,7 @@ class RecordedGroup:
     response_tokens: tuple[int, ...]
     live: tuple[bool, ...]
     reasons: tuple[str, ...]
+    strictness: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,24 @@ class Recording:
     buckets: LengthBuckets
 
 
-def read_recording(directory: Path, task: str = "") -> Recording:
-    """The groups of the ledger in `directory`; `task` restricts them to one.
+def read_recording(directory: Path, task: str = "", *, texts: bool = False) -> Recording:
+    """The groups of the ledger in `directory`; `task` restricts them to one. With `texts` it is read how
+    strict a format each response follows.
 
     Raises:
-        UserError: no ledger, nothing in it, or no such task in it.
+        UserError: no ledger, nothing in it, no such task in it, or no texts.
     """
-    groups = list(recorded_groups(read_ledger(directory, _COLUMNS)))
+    if texts and not all(has_column(directory, name) for name in _TEXT_COLUMNS):
+        raise UserError(
+            f"{directory}: written by an older version, which did not note how many lines could be cited; "
+            "--strictness takes the ledger of a new run"
+        )
+    ledger = read_ledger(directory, (*_COLUMNS, *_TEXT_COLUMNS) if texts else _COLUMNS)
+    if texts and ledger.filter(pl.col("format_ok") & pl.col("text").is_null()).height:
+        raise UserError(
+            f"{directory}: holds no response texts, which --strictness needs; run with rl.ledger_text=true"
+        )
+    groups = list(recorded_groups(ledger, texts=texts))
     if not groups:
         raise UserError(f"{directory}: the ledger holds no groups; take that of a run that trained")
     tasks = sorted({group.task for group in groups})
@@ -75,9 +90,10 @@ def read_recording(directory: Path, task: str = "") -> Recording:
     )
 
 
-def recorded_groups(ledger: pl.DataFrame) -> Iterator[RecordedGroup]:
-    """Each group of a ledger, in its order."""
-    grouped = ledger.select(_COLUMNS).group_by(["step", "group_id"], maintain_order=True).agg(pl.all())
+def recorded_groups(ledger: pl.DataFrame, *, texts: bool = False) -> Iterator[RecordedGroup]:
+    """Each group of a ledger, in its order; with `texts` also how strict a format its responses follow."""
+    columns = (*_COLUMNS, *_TEXT_COLUMNS) if texts else _COLUMNS
+    grouped = ledger.select(columns).group_by(["step", "group_id"], maintain_order=True).agg(pl.all())
     for row in grouped.iter_rows(named=True):
         samples = zip(
             row["reward"],
@@ -108,6 +124,12 @@ def recorded_groups(ledger: pl.DataFrame) -> Iterator[RecordedGroup]:
             live=tuple(row["live"]),
             # Every sample's reasons end with its group's.
             reasons=tuple(reason for reason in row["drop_reasons"][0] if reason in GROUP_REASONS),
+            strictness=tuple(
+                strictness_of(text, row["task"][0], row["history_lines"][0]) if format_ok else -1
+                for text, format_ok in zip(row["text"], row["format_ok"], strict=True)
+            )
+            if texts
+            else None,
         )
 
 

@@ -14,6 +14,7 @@ from records.config import FilterConfig
 from records.errors import UserError
 from rl.filters import ROUNDING, STALE, filters_at, judge_group, thresholds_of
 from rl.recorded import RecordedGroup
+from rl.strictness import STRICTNESS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -49,18 +50,23 @@ class Judged:
 
 
 def judge_again(
-    groups: Sequence[RecordedGroup], filters: FilterConfig, length_cap: int | None = None
+    groups: Sequence[RecordedGroup],
+    filters: FilterConfig,
+    length_cap: int | None = None,
+    strictness: str = STRICTNESS[0],
 ) -> Judged:
     """Judge recorded groups under `filters`, thresholds kept apart.
 
     With `length_cap`, responses of more tokens count as truncated there: they were generated so far alone.
+    Responses that do not follow a format of `strictness` count as badly formatted; for more than the run's
+    own the groups must have been read with their texts.
 
     Raises:
         UserError: responses were cut off before `length_cap`, and how they would have gone on is not known.
     """
     if length_cap is not None:
         _check_length_cap(groups, length_cap)
-    replayed = [_cut(group, length_cap) for group in groups]
+    replayed = [_tightened(_cut(group, length_cap), STRICTNESS.index(strictness)) for group in groups]
     open_filters = replace(filters, thresholds={})
     verdicts = [judge_group(group.outcomes, open_filters, group.task) for group in replayed]
     at = {step: filters_at(filters, step) for step in {group.step for group in groups}}
@@ -117,6 +123,19 @@ def _cut(group: RecordedGroup, length_cap: int | None) -> RecordedGroup:
             for outcome, tokens in zip(group.outcomes, group.response_tokens, strict=True)
         ),
         response_tokens=tuple(min(tokens, length_cap) for tokens in group.response_tokens),
+    )
+
+
+def _tightened(group: RecordedGroup, level: int) -> RecordedGroup:
+    if not level:
+        return group
+    assert group.strictness is not None, "the groups were read without their texts"
+    return replace(
+        group,
+        outcomes=tuple(
+            replace(outcome, format_ok=outcome.format_ok and followed >= level)
+            for outcome, followed in zip(group.outcomes, group.strictness, strict=True)
+        ),
     )
 
 

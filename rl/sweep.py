@@ -1,4 +1,4 @@
-"""What filters keep of a recorded run: over a grid of thresholds, by task and by length of the history."""
+"""What filters keep of a recorded run: over thresholds and formats, by task and by length of the history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from records.config import FilterConfig
 from records.errors import UserError
 from rl.recorded import Recording
 from rl.replay import Bools, Judged, as_judged, judge_again
+from rl.strictness import STRICTNESS
 
 MAX_GRID = 100
 """Values of a grid, at most."""
@@ -51,10 +52,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRow:
-    """What one pair of thresholds keeps; None stands for the filters' own, by task and step."""
+    """What one pair of thresholds keeps with one format; None stands for the filters' own, by task and step,
+    and for the run's format."""
 
     eps_low: float | None
     eps_high: float | None
+    strictness: str | None
     kept: Kept
 
 
@@ -85,11 +88,12 @@ def sweep(
     eps_low: Sequence[float] | None = None,
     eps_high: Sequence[float] | None = None,
     length_cap: int | None = None,
+    strictness: Sequence[str] | None = None,
 ) -> list[SweepRow]:
-    """Replay a recording under `filters` for every pair of thresholds with eps_low ≤ eps_high.
+    """Replay a recording under `filters` for every format and pair of thresholds with eps_low ≤ eps_high.
 
     Thresholds given hold for all tasks and steps, and switch the group filter on; one without values is
-    that of `filters`. `length_cap`: see `judge_again`.
+    that of `filters`. `length_cap` and `strictness`: see `judge_again`.
 
     Raises:
         UserError: no pair is left, or responses cannot be replayed to `length_cap`.
@@ -104,11 +108,19 @@ def sweep(
     ]
     if not pairs:
         raise UserError("every --eps-low is above every --eps-high; swap them")
-    judged = judge_again(recording.groups, filters, length_cap)
-    return [
-        SweepRow(eps_low=low, eps_high=high, kept=_kept(recording, judged, judged.kept_N(low, high)))
-        for low, high in pairs
-    ]
+    rows = []
+    for level in strictness if strictness is not None else [None]:
+        judged = judge_again(recording.groups, filters, length_cap, level or STRICTNESS[0])
+        rows += [
+            SweepRow(
+                eps_low=low,
+                eps_high=high,
+                strictness=level,
+                kept=_kept(recording, judged, judged.kept_N(low, high)),
+            )
+            for low, high in pairs
+        ]
+    return rows
 
 
 def as_recorded(recording: Recording) -> Kept:

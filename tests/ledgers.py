@@ -34,6 +34,7 @@ class Group:
     samples: Sequence[Sample]
     task: str = "tags"
     prompt_tokens: int = 1
+    history_lines: int = 1
     user: str = "u"
 
 
@@ -44,7 +45,7 @@ def scored(group: Group) -> ScoredGroup:
         user_id=group.user,
         task=group.task,
         tags=("pet",),
-        history_lines=1,
+        history_lines=group.history_lines,
         token_ids=(1,) * group.prompt_tokens,
     )
     rollouts = tuple(

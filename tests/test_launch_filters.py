@@ -106,8 +106,34 @@ def test_a_sweep_as_a_table(run: Path, capsys: Captured) -> None:
 def test_a_sweep_without_options_is_what_the_run_kept(run: Path, capsys: Captured) -> None:
     shown = _json(capsys, "sweep", str(run))
     (row,) = shown["rows"]
-    assert (row.pop("eps_low"), row.pop("eps_high")) == (None, None)
+    assert [row.pop(name) for name in ("eps_low", "eps_high", "strictness")] == [None] * 3
     assert row == shown["recorded"]
+
+
+def test_stricter_formats_as_json_and_as_a_table(tmp_path: Path, capsys: Captured) -> None:
+    texts = [
+        "<think></think><answer>{}</answer>",
+        '<think>so</think><answer>{"pet": {"value": "cat", "lines": [2]}}</answer>',
+        '<think>so</think><answer>{"pet": {"value": "cat", "lines": [1]}}</answer>',
+    ]
+    samples = [Sample(atomic=0.3 + 0.2 * place, text=text) for place, text in enumerate(texts)]
+    run = _run(tmp_path, RECORDED, Group(name="sloppy", samples=samples), text=True)
+    shown = _json(capsys, "sweep", str(run), "--strictness", "thinking,schema")
+    assert [row["strictness"] for row in shown["rows"]] == ["schema", "thinking"]
+    assert shown["rows"][0]["groups_kept"] == shown["recorded"]["groups_kept"] == 2
+    # The groups worked by hand have no texts that follow any format.
+    assert [row["samples_kept"] for row in shown["rows"]] == [2 + 3, 2]
+    assert _json(capsys, "sweep", str(run))["rows"][0]["strictness"] is None
+    assert cli.main(["filters", "sweep", str(run), "--strictness", "all"]) == 0
+    shown_lines = capsys.readouterr().out.splitlines()
+    assert any("format" in line and "eps_low" in line for line in shown_lines)
+    kept = {
+        level: line.split("│")[4].strip()
+        for line in shown_lines
+        for level in ("schema", "thinking", "citations", "evidence")
+        if level in line
+    }
+    assert kept == {"schema": "2 (40%)", "thinking": "1 (20%)", "citations": "0 (0%)", "evidence": "0 (0%)"}
 
 
 def test_a_schedule_is_replayed_as_it_was(tmp_path: Path, capsys: Captured) -> None:
@@ -160,20 +186,27 @@ def test_a_recipe_of_an_older_version_is_read(run: Path, capsys: Captured) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "panels"),
+    ("words", "panels", "bands"),
     [
-        (["--eps-low", "0:1:0.25", "--eps-high", "0.5:2:0.5"], 3),
-        (["--eps-low", "0:1:0.25", "--eps-high", "0.5:2:0.5", "--task", "tags"], 2),
-        (["--eps-high", "0.5:2:0.5"], 2),
-        (["--eps-low", "0.2"], 1),
+        (["--eps-low", "0:1:0.25", "--eps-high", "0.5:2:0.5"], 3, 1),
+        (["--eps-low", "0:1:0.25", "--eps-high", "0.5:2:0.5", "--task", "tags"], 2, 1),
+        (["--eps-high", "0.5:2:0.5"], 2, 1),
+        (["--eps-low", "0.2"], 1, 1),
+        (["--strictness", "all"], 2, 1),
+        (["--strictness", "thinking"], 1, 1),
+        (["--strictness", "schema,evidence", "--eps-low", "0:1:0.25"], 2, 2),
+        (["--strictness", "schema,evidence", "--eps-low", "0:1:0.5", "--eps-high", "0.5:2:0.5"], 3, 2),
     ],
 )
-def test_the_picture_of_a_sweep(run: Path, words: list[str], panels: int, capsys: Captured) -> None:
+def test_the_picture_of_a_sweep(
+    tmp_path: Path, words: list[str], panels: int, bands: int, capsys: Captured
+) -> None:
+    run = _run(tmp_path / "run", RECORDED, text=True)
     picture = run / "pictures" / "sweep.png"
     assert cli.main(["filters", "sweep", str(run), *words, "--plot", str(picture)]) == 0
     assert f"picture: {picture}" in capsys.readouterr().out.replace("\n", "")
     pixels = imread(picture)
-    assert pixels.shape[:2] == (598, 728 * panels)
+    assert pixels.shape[:2] == (598 * bands, 728 * panels)
     assert pixels.std() > 0.05  # something is drawn
     assert [path.name for path in picture.parent.iterdir()] == ["sweep.png"]
 
@@ -184,6 +217,8 @@ def test_the_picture_of_a_sweep(run: Path, words: list[str], panels: int, capsys
         (["--eps-low", "0:1"], "'0:1': expected a number or start:stop:step"),
         (["--length-cap", "8"], "--length-cap 8: responses were cut off at 7 tokens"),
         (["--task", "tag"], "no groups of task 'tag'; it has composite, tags"),
+        (["--strictness", "strict"], "--strictness 'strict': levels are schema, thinking, citations"),
+        (["--strictness", "all"], "holds no response texts, which --strictness needs; run with rl.ledger_t"),
         (["--plot", "sweep.jpg"], "--plot sweep.jpg: name a file that ends in .png"),
         (["rl.steps=3"], "'rl.steps=3': filters are replayed with other fields of rl.filters alone"),
         (["rl.filters.min_lives=3"], "the nearest known one is rl.filters.min_live"),

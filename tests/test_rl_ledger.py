@@ -89,6 +89,7 @@ def test_rows_by_hand(tmp_path: Path) -> None:
         "sample_idx": 0,
         "seed": 100,
         "prompt_tokens": 3,
+        "history_lines": 1,
         "response_tokens": 1,
         "finish_reason": "stop",
         "truncated": False,

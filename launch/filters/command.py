@@ -8,6 +8,7 @@ _SWEEP_EXAMPLES = """examples:
   usergpt filters sweep runs/quickstart --eps-low 0.8:1.2:0.05 --eps-high 1.4:1.8:0.05 --plot sweep.png
   usergpt filters sweep runs/pilot --task tags --eps-low 0:0.5:0.1        the run's eps_high stays
   usergpt filters sweep runs/quickstart --length-cap 300                  as if 300 tokens were the limit
+  usergpt filters sweep runs/quickstart --strictness all                  as if more were asked of the format
   usergpt filters sweep runs/quickstart rl.filters.min_live=4 rl.filters.mean_over=all
   usergpt filters sweep runs/quickstart rl.filters.sample=false           failures live, with reward 0
   usergpt filters sweep runs/quickstart rl.filters.reward=summary --eps-low 0:1:0.1 --json
@@ -57,6 +58,12 @@ def add_arguments(
         metavar="TOKENS",
         help="longer responses count as truncated; at most the length that the run had",
     )
+    sweep.add_argument(
+        "--strictness",
+        default=None,
+        metavar="LEVELS",
+        help="stricter formats: schema (the run's), thinking, citations, evidence; some, or all",
+    )
     sweep.add_argument("--plot", type=Path, default=None, metavar="FILE.png", help="draw the table, too")
 
     suggest = add("suggest", "thresholds from quantiles of a pilot's group means", _SUGGEST_EXAMPLES)
@@ -103,6 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.eps_low,
         arguments.eps_high,
         arguments.length_cap,
+        arguments.strictness,
         arguments.task,
         arguments.overrides,
         arguments.plot,

@@ -17,6 +17,7 @@ from records.config import FilterConfig
 from records.errors import UserError
 from rl.ledger import ledger_of
 from rl.recorded import Recording, read_recording
+from rl.strictness import parse_strictness
 from rl.sweep import Kept, SweepRow, Tally, as_recorded, parse_grid, sweep
 
 
@@ -25,13 +26,14 @@ def show_sweep(
     eps_low: str | None,
     eps_high: str | None,
     length_cap: int | None,
+    strictness: str | None,
     task: str,
     overrides: Sequence[str],
     plot: Path | None,
     *,
     as_json: bool,
 ) -> int:
-    """Replay the ledger for every pair of thresholds; print what each keeps, and draw it into `plot`.
+    """Replay the ledger for every format and pair of thresholds; print what each keeps; draw it into `plot`.
 
     Raises:
         UserError: there is no ledger, or an option cannot be replayed.
@@ -39,10 +41,11 @@ def show_sweep(
     if plot is not None and plot.suffix != ".png":
         raise UserError(f"--plot {plot}: name a file that ends in .png")
     low, high = (None if text is None else parse_grid(text) for text in (eps_low, eps_high))
+    levels = None if strictness is None else parse_strictness(strictness)
     ledger = ledger_of(path)
     filters = _filters(ledger, overrides, by_grid=low is not None or high is not None)
-    recording = read_recording(ledger, task)
-    recorded, rows = as_recorded(recording), sweep(recording, filters, low, high, length_cap)
+    recording = read_recording(ledger, task, texts=levels is not None)
+    recorded, rows = as_recorded(recording), sweep(recording, filters, low, high, length_cap, levels)
     if plot is not None:
         from launch.filters.sweep_plot import draw_sweep
 
@@ -72,15 +75,18 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
     table = Table(title=Text(f"{recorded.whole.groups:,} recorded groups of {escaped(str(ledger))}"))
     tasks = recording.tasks if len(recording.tasks) > 1 else ()
     lengths = [_span(bounds) for bounds in recording.buckets.bounds]
+    by_format = any(row.strictness for row in rows)
     for heading in (
+        *(("format",) if by_format else ()),
         "eps_low", "eps_high", "groups kept", *tasks, "samples kept", "tokens kept", "wasted",
         *(f"prompts of\n{span}" for span in lengths),
     ):  # fmt: skip
         table.add_column(Text(heading), justify="right")
 
-    def add(low: str, high: str, kept: Kept) -> None:
+    def add(level: str, low: str, high: str, kept: Kept) -> None:
         whole = kept.whole
         table.add_row(
+            *((level,) if by_format else ()),
             low,
             high,
             _share(whole),
@@ -91,10 +97,10 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
             *(f"{one.share:.0%} / {one.sample_share:.0%}" for one in kept.by_length),
         )
 
-    add("as recorded", "", recorded)
+    add(*(("as recorded", "", "") if by_format else ("", "as recorded", "")), recorded)
     table.add_section()
     for row in rows:
-        add(_threshold(row.eps_low), _threshold(row.eps_high), row.kept)
+        add(row.strictness or "", _threshold(row.eps_low), _threshold(row.eps_high), row.kept)
     return table
 
 
@@ -144,7 +150,15 @@ def _as_json(
         "length_cap": length_cap,
         "prompt_tokens": recording.buckets.bounds,
         "recorded": plain(recorded),
-        "rows": [{"eps_low": row.eps_low, "eps_high": row.eps_high, **plain(row.kept)} for row in rows],
+        "rows": [
+            {
+                "eps_low": row.eps_low,
+                "eps_high": row.eps_high,
+                "strictness": row.strictness,
+                **plain(row.kept),
+            }
+            for row in rows
+        ],
     }
 
 

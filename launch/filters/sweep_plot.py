@@ -1,4 +1,4 @@
-"""The picture of a sweep: groups kept over the thresholds, and by the length of the prompt."""
+"""The picture of a sweep: groups kept over thresholds and formats, and by the length of the prompt."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -30,35 +31,73 @@ _MAX_NUMBERS = 150  # cells of a heat map up to which each has its number in it
 _MAX_LINES = 60  # rows of a sweep drawn by length, spread over all of them
 
 
+Panel = Callable[[Axes], None]
+
+
 def draw_sweep(path: Path, recording: Recording, recorded: Kept, rows: Sequence[SweepRow]) -> None:
     """Draw a sweep into the PNG file `path`, whole.
 
     On the left groups kept: over a grid of both thresholds a heat map a task, over one of them curves, and
     for a single row nothing. On the right the share kept by length of the prompt, a line a row of the sweep
-    in the colour of its share, and what was recorded in black (samples dashed).
+    in the colour of its share, and what was recorded in black (samples dashed). With several formats there
+    is a row of such panels each; without a grid, curves over the formats.
     """
-    lows = sorted({row.eps_low for row in rows if row.eps_low is not None})
-    highs = sorted({row.eps_high for row in rows if row.eps_high is not None})
-    panels: list[Callable[[Axes], None]] = []
-    if len(lows) > 1 and len(highs) > 1:
-        heat_map = partial(_heat_map, rows=rows, lows=lows, highs=highs)
-        panels += [partial(heat_map, task=task) for task in recording.tasks]
-    elif len(lows) > 1 or len(highs) > 1:
-        panels.append(partial(_curves, recording=recording, rows=rows, over_low=len(lows) > 1))
-    panels.append(partial(_by_length, recording=recording, recorded=recorded, rows=rows))
+    levels = list(dict.fromkeys(row.strictness for row in rows))
+    gridded = any(len({one(row) for row in rows}) > 1 for one in (_low, _high))
+    bands = [[row for row in rows if row.strictness == level] for level in levels] if gridded else [rows]
+    panels = [_panels(recording, recorded, band, several=len(bands) > 1) for band in bands]
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.6 * len(panels), 4.6), layout="constrained", dpi=130)
+        width = len(panels[0])
+        figure = Figure(figsize=(5.6 * width, 4.6 * len(bands)), layout="constrained", dpi=130)
         FigureCanvasAgg(figure)
-        for number, draw in enumerate(panels):
-            draw(figure.add_subplot(1, len(panels), number + 1))
+        for number, draw in enumerate(panel for band in panels for panel in band):
+            draw(figure.add_subplot(len(bands), width, number + 1))
         scale = ScalarMappable(Normalize(0, 1), _SHARES)
         figure.colorbar(scale, ax=figure.axes, format=PercentFormatter(1), label="groups kept", pad=0.01)
         with written_whole(path) as aside:
             figure.savefig(aside, format="png")
 
 
+def _panels(recording: Recording, recorded: Kept, rows: Sequence[SweepRow], *, several: bool) -> list[Panel]:
+    """The panels of rows of one format (which is told where there are `several`), or over formats alone."""
+    lows = sorted({row.eps_low for row in rows if row.eps_low is not None})
+    highs = sorted({row.eps_high for row in rows if row.eps_high is not None})
+    levels = [row.strictness or "" for row in rows]
+    format_ = f" ({levels[0]})" if several else ""
+    panels: list[Panel] = []
+    if len(lows) > 1 and len(highs) > 1:
+        heat_map = partial(_heat_map, rows=rows, lows=lows, highs=highs, format_=format_)
+        panels += [partial(heat_map, task=task) for task in recording.tasks]
+    elif len(lows) > 1 or len(highs) > 1:
+        name, of = ("eps_low", _low) if len(lows) > 1 else ("eps_high", _high)
+        x = np.array([of(row) for row in rows], dtype=float)
+        panels.append(partial(_curves, recording=recording, rows=rows, x=x, label=name + format_))
+    elif len(levels) > 1:
+        x = np.arange(len(levels), dtype=float)
+        panels.append(
+            partial(
+                _curves, recording=recording, rows=rows, x=x, label="strictness of the format", names=levels
+            )
+        )
+    panels.append(partial(_by_length, recording=recording, recorded=recorded, rows=rows))
+    return panels
+
+
+def _low(row: SweepRow) -> float | None:
+    return row.eps_low
+
+
+def _high(row: SweepRow) -> float | None:
+    return row.eps_high
+
+
 def _heat_map(
-    axes: Axes, task: str, rows: Sequence[SweepRow], lows: Sequence[float], highs: Sequence[float]
+    axes: Axes,
+    task: str,
+    rows: Sequence[SweepRow],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    format_: str,
 ) -> None:
     shares = np.full((len(highs), len(lows)), np.nan)
     counts: dict[tuple[int, int], int] = {}
@@ -77,11 +116,18 @@ def _heat_map(
         places = range(0, len(values), -(-len(values) // 10))  # ten of them, at most
         ticks(list(places), [f"{values[place]:g}" for place in places])
     total = rows[0].kept.by_task[task].groups
-    axes.set(xlabel="eps_low", ylabel="eps_high", title=f"groups kept: {task}, of {total:,}")
+    axes.set(xlabel="eps_low", ylabel="eps_high", title=f"groups kept: {task}, of {total:,}{format_}")
 
 
-def _curves(axes: Axes, recording: Recording, rows: Sequence[SweepRow], *, over_low: bool) -> None:
-    x = np.array([row.eps_low if over_low else row.eps_high for row in rows], dtype=float)
+def _curves(
+    axes: Axes,
+    recording: Recording,
+    rows: Sequence[SweepRow],
+    x: npt.NDArray[np.float64],
+    label: str,
+    names: Sequence[str] = (),
+) -> None:
+    """Shares kept over `x`, a value a row; where these are no numbers they have `names`."""
     lines = {
         "groups": [row.kept.whole.share for row in rows],
         "samples": [row.kept.whole.sample_share for row in rows],
@@ -92,7 +138,9 @@ def _curves(axes: Axes, recording: Recording, rows: Sequence[SweepRow], *, over_
             lines[f"groups: {task}"] = [row.kept.by_task[task].share for row in rows]
     for number, (name, values) in enumerate(lines.items()):
         axes.plot(x, values, marker="o", ms=3, color=COLOURS[number % len(COLOURS)], label=name)
-    axes.set(xlabel="eps_low" if over_low else "eps_high", title="share kept", ylim=(0, 1.02))
+    if names:
+        axes.set_xticks(x, names)
+    axes.set(xlabel=label, title="share kept", ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
 
