@@ -55,7 +55,13 @@ def test_report_has_every_row_and_the_page_needs_nothing_else(tiny_run: Path) ->
         assert set(row["by_dimension"]) == {"LS", "HC", "LI", "EP", "GC"}
     assert set(report["stages"]) >= {"simulate", "semantize", "curriculum", "sft", "rl", "bench"}
     assert set(report["probe_reward"]) == {"sft", "rl"}
+    # In a step of the synchronous loop who generates waits for who learns, and the other way round.
+    idle = report["idle"]
+    assert all(0 < idle[kind] < 1 for kind in ("rollout", "scorer", "learner"))
+    assert idle["rollout"] + idle["learner"] > 1
+    assert report["tokens"]["generated"] >= report["tokens"]["trained"] > 0
     page = (tiny_run / "report.html").read_text()
+    assert "Idle share of actors" in page
     assert "<svg" in page
     assert not re.search(r"(src|href)=[\"']https?://", page)
 
@@ -155,8 +161,14 @@ def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:
         "learner/loss",
         "learner/grad_norm",
         "sync/seconds",
+        "sync/bytes",
+        "sync/probe_seconds",
+        "sync/mismatch_kl",
         "sync/max_logprob_diff",
         "time/generate",
+        "time/idle/rollout",
+        "time/idle/scorer",
+        "time/idle/learner",
     }
     assert "reward/group_mean" in events.Tags()["histograms"]
     assert "rollout/sample/text_summary" in events.Tags()["tensors"]
