@@ -1,11 +1,12 @@
 """`usergpt bench compare`: two runs on the same benchmark users, side by side."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -79,24 +80,32 @@ def compare(run_a: Path, run_b: Path, models: tuple[str, str] | None, *, as_json
     """
     a, b = _finished(run_a), _finished(run_b)
     pairs = _pairs(a, b, models)
-    benchmarks = _same_benchmark(a, b)
-    read = readers(a)  # the same for both sides: what differs shall be the answers
-
-    def tallies(run: Run, model: str, benchmark: Benchmark) -> dict[str, Tally]:
-        return model_tallies(run, model, benchmark, read)
-
-    rows = [
-        _compared(
-            tallies(a, one, benchmarks[0]), tallies(b, other, benchmarks[1]), a, benchmarks[0], one, other
-        )
-        for one, other in pairs
-    ]
+    # Beside the table: that may be read by a program.
+    progress = Reporter(Console(stderr=True, soft_wrap=True))
+    with progress.stage("compare"):
+        rows = _rows(a, b, pairs, progress)
     if as_json:
         print(json.dumps([row.to_json() for row in rows]))
         return 0
     for row in rows:
         Reporter().console.print(_table(row, run_a, run_b, a.recipe.bench.k))
     return 0
+
+
+def _rows(a: Run, b: Run, pairs: Sequence[tuple[str, str]], progress: Reporter) -> list[Compared]:
+    progress.doing("benchmark and readers of summaries are loaded")
+    benchmarks = _same_benchmark(a, b)
+    read = readers(a)  # the same for both sides: what differs shall be the answers
+
+    def tallies(run: Run, model: str, benchmark: Benchmark) -> dict[str, Tally]:
+        return model_tallies(run, model, benchmark, read)
+
+    rows = []
+    for done, (one, other) in enumerate(pairs):
+        progress.update(done, len(pairs), f"models compared, {one} next")
+        ours, theirs = tallies(a, one, benchmarks[0]), tallies(b, other, benchmarks[1])
+        rows.append(_compared(ours, theirs, a, benchmarks[0], one, other))
+    return rows
 
 
 def _table(row: Compared, run_a: Path, run_b: Path, k: int) -> Table:

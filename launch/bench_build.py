@@ -64,7 +64,8 @@ def bench_review(directory: Path, file: Path) -> int:
             f"version {benchmark.version + 1}"
         )
         if (directory / "report.json").exists():
-            run_report(run)
+            with run.reporter.stage("report"):
+                run_report(run)
     return 0
 
 

@@ -61,7 +61,8 @@ def bench_model(directory: Path, overrides: Sequence[str]) -> int:
             f"bench: {spent.asked:,} requests sent, {spent.cached:,} answered from bench/replies, "
             f"{spent.prompt_tokens + spent.completion_tokens:,} tokens"
         )
-        run_report(run)
+        with reporter.stage("report"):
+            run_report(run)
     return 0
 
 

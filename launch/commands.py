@@ -18,6 +18,7 @@ def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]
 
     reporter = Reporter()
     run = open_run(recipe, reporter)
+    reporter.say("starting Ray")
     with ray_cluster(recipe.cluster):
         check_cpus(cpu_shares(recipe), gpu_share(recipe))
         run_stages(run, STAGES, force=force, until=until)

@@ -77,13 +77,14 @@ def run_bench(run: Run) -> None:
         pool = None
         try:
             for done, (name, path) in enumerate(missing.items()):
+                told = f"users, {name} ({done + 1} of {len(missing)} models)"
+                run.reporter.doing(told if pool and _swappable(path) else f"engines start; then {told}")
                 if pool and _swappable(path):
                     pool.update_weights(done, saved_weights(path))
                 else:
                     if pool:
                         pool.close()
                     pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, timeout)
-                told = f"users, {name} ({done + 1} of {len(missing)} models)"
                 generate(
                     generations_path(run, name),
                     benchmark,

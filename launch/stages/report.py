@@ -32,9 +32,14 @@ EXAMPLES = 5
 def run_report(run: Run) -> None:
     """Score everything, write report.json, report.md and report.html, and print the tables."""
     benchmark = load_benchmark(run)
+    run.reporter.doing("baselines are fitted")
     rows = baseline_rows(run, benchmark)
-    read = readers(run)
-    rows += [model_row(run, model, benchmark, read) for model in table_models(run)]
+    run.reporter.doing("readers of summaries are loaded")
+    read, models = readers(run), table_models(run)
+    for done, model in enumerate(models):
+        run.reporter.update(done, len(models), f"models scored, {model} next")
+        rows.append(model_row(run, model, benchmark, read))
+    run.reporter.doing("tables and charts are drawn")
     stages = stage_seconds(run.directory)
     probe, difference = probe_rewards(run)
     ours = list(model_directories(run))[-1]

@@ -81,9 +81,13 @@ class _Shown:
     def __init__(self, run: Run, log: RunLog) -> None:
         self.run = run
         self.log = log
+        self._up = False
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         self.log.scalars(step, values)
+        if not self._up:  # the first weights are published
+            self._up = True
+            self.run.reporter.doing("first probe and step")
         if "reward/pre_filter" in values:
             self.run.reporter.update(
                 step, self.run.recipe.rl.steps, f"steps, reward {values['reward/pre_filter']:.3f}"
@@ -152,6 +156,7 @@ def run_rl(run: Run) -> None:
     first_step = checkpoint.step_of(newest)
     timeout = recipe.cluster.timeout_s
     with ray_cluster(recipe.cluster) as local:
+        run.reporter.doing("engines, learner and scorers start")
         pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
         learner = LearnerGroup(start, recipe.learner, timeout, local=local)
         scorers = ScorerPool(references, recipe.scorer, timeout, directory / "rl" / "judge")
@@ -180,6 +185,7 @@ def run_rl(run: Run) -> None:
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                 )
             )
+            run.reporter.doing("the policy is written")
             learner.export(directory / "rl" / "policy")
             say_lost(run, pool)
             say_scorers(run, scorers)
