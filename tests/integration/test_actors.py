@@ -157,6 +157,8 @@ def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
         one_step(learner)
         publish(1)
         expected = pool.generate([request], sampling)
+        at_work = pool.busy_s
+        assert at_work > 0
         (engine,) = (
             p for p in map(psutil.Process, ray_processes()) if "RolloutEngine" in " ".join(p.cmdline())
         )
@@ -167,6 +169,7 @@ def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
         time.sleep(5)
         assert pool.poll(0.1) == []
         assert pool.lost == ["rollout engine 0 with 1 jobs: no answer within 5 s (cluster.timeout_s)"]
+        assert pool.busy_s == at_work  # what it was at came to nothing
         pool.timeout_s = 120
         found = pool.poll(0.1)
         while not found:
@@ -176,6 +179,7 @@ def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
         # The same weights and seeds: the same tokens.
         assert [r.token_ids for r in found[0].rollouts] == [r.token_ids for r in expected[0]]
         assert pool.under_way == 0
+        assert pool.busy_s > at_work
     finally:
         learner.close()
         pool.close()

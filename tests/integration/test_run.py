@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from launch.bench_endpoint import bench_model
 from launch.cli import main
+from launch.curves import read_curves
 from lm.chat import ChatReply, ChatRequest
 from lm.client import ChatStats
 from records.client import ClientConfig
@@ -313,6 +314,13 @@ def test_an_engine_killed_in_rl_is_replaced_and_no_group_lost(
     assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
     assert set(ledger["attempt"]) <= {0, 1}
     assert set(ledger.filter("kept")["staleness"]) <= set(range(staleness + 1))
+    # A step's idle shares are shares, also while an engine is replaced; all were at work at times.
+    curves = read_curves(tmp_path / "tiny" / "rl" / "curves.jsonl")
+    for kind in ("rollout", "scorer", "learner"):
+        idle = {row["step"]: row[f"time/idle/{kind}"] for row in curves if f"time/idle/{kind}" in row}
+        assert sorted(idle) == list(range(1, 13))
+        assert all(0 <= share <= 1 for share in idle.values())
+        assert min(idle.values()) < 1
     # The last of Ray's processes may still be on its way out when the command has ended.
     deadline = time.monotonic() + 20
     while not ray_processes() <= before and time.monotonic() < deadline:
