@@ -79,7 +79,7 @@ def _panels(recording: Recording, recorded: Kept, rows: Sequence[SweepRow], *, s
                 _curves, recording=recording, rows=rows, x=x, label="strictness of the format", names=levels
             )
         )
-    panels.append(partial(_by_length, recording=recording, recorded=recorded, rows=rows))
+    panels.append(partial(_by_length, recording=recording, recorded=recorded, rows=rows, format_=format_))
     return panels
 
 
@@ -145,7 +145,9 @@ def _curves(
     axes.legend()
 
 
-def _by_length(axes: Axes, recording: Recording, recorded: Kept, rows: Sequence[SweepRow]) -> None:
+def _by_length(
+    axes: Axes, recording: Recording, recorded: Kept, rows: Sequence[SweepRow], format_: str
+) -> None:
     bounds = recording.buckets.bounds
     places = range(len(bounds))
     ordered = sorted(rows, key=lambda row: row.kept.whole.share)
@@ -157,6 +159,8 @@ def _by_length(axes: Axes, recording: Recording, recorded: Kept, rows: Sequence[
     samples = [tally.sample_share for tally in recorded.by_length]
     axes.plot(places, samples, color="black", linewidth=1.5, linestyle="--", label="samples, as recorded")
     axes.set_xticks(list(places), [f"{least:,}–{most:,}" for least, most in bounds], fontsize=8)
-    axes.set(xlabel="tokens of the prompt", title="groups kept by length of the history", ylim=(0, 1.02))
+    axes.set(
+        xlabel="tokens of the prompt", title=f"groups kept by length of the history{format_}", ylim=(0, 1.02)
+    )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
