@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
+from actors.places import gpu_places
+from actors.weights import Bucket
 from actors.work import worked
 from lm.tokenizer import ChatTokenizer
 from records.config import RolloutConfig
@@ -45,7 +47,7 @@ class RolloutEngine:
             gpu_memory_utilization=0.9 * min(1.0, config.gpus_per_actor or 1.0),
             max_num_batched_tokens=max(4096, max_length),
             logprobs_mode="processed_logprobs",
-            worker_extension_cls="actors.weights.WeightReceiver",
+            worker_extension_cls="actors.receiver.WeightReceiver",
             logits_processors=["actors.nucleus:NucleusProcessor"] if on_cpu else None,
             distributed_executor_backend="uni",
             disable_log_stats=True,
@@ -134,17 +136,53 @@ class RolloutEngine:
             for sequence, output in zip(sequences, outputs, strict=True)
         ]
 
+    def ready(self) -> list[str]:
+        """Answers once the engine stands: the GPUs it has, as NODE:NUMBER."""
+        return gpu_places()
+
+    def begin_update(self) -> None:
+        """Make room for new weights; until `finish_update` nothing can be computed."""
+        self.engine.collective_rpc("begin_reload")
+
+    def load_bucket(self, bucket: Bucket) -> int:
+        """Take some of the new weights; returns the bytes received."""
+        return sum(self.engine.collective_rpc("load_bucket", args=(bucket,)))
+
+    def finish_update(self, version: int) -> None:
+        """Compute with the new weights from now on, and with nothing that came of the old ones."""
+        self.engine.collective_rpc("end_reload")
+        self._begin_version(version)
+
     @worked
     def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> tuple[int, int]:
-        """Replace the weights; nothing computed with the old ones is reused.
+        """All of an update, bucket by bucket. Returns the version, and the bytes received."""
+        self.begin_update()
+        received = sum(self.load_bucket(ray.get(bucket)) for bucket in buckets)
+        self.finish_update(version)
+        return version, received
 
-        Returns the version, and the bytes received.
-        """
-        received = self.engine.collective_rpc("receive_weights", args=(buckets,))
+    def join_transfer(self, backend: str, init_info: dict[str, Any]) -> None:
+        """Meet the learner, to get weights from GPU to GPU (actors/direct.py) by `backend`, ipc or nccl."""
+        self.engine.collective_rpc("use_transport", args=(backend,))
+        self.engine.init_weight_transfer_engine({"init_info": init_info})
+
+    def start_transfer(self) -> None:
+        """Make room for new weights."""
+        self.engine.start_weight_update()
+
+    def take_transfer(self, update_info: Any) -> None:
+        """Take some of them, or all, as `update_info` says."""
+        self.engine.update_weights({"update_info": update_info})
+
+    def finish_transfer(self, version: int) -> None:
+        """Compute with the new weights from now on."""
+        self.engine.finish_weight_update()
+        self._begin_version(version)
+
+    def _begin_version(self, version: int) -> None:
         if not self.engine.reset_prefix_cache():
             raise RuntimeError("the prefix cache was in use during a weight update and holds old weights")
         self.version = version
-        return version, sum(received)
 
 
 def engine_environment(config: RolloutConfig) -> dict[str, str]:

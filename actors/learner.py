@@ -8,8 +8,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ import numpy.typing as npt
 import ray
 import torch
 
+from actors.direct import Meta, Sender, Source
 from actors.lora import add_adapters, merged_parameters, without_adapters
+from actors.places import gpu_places
+from actors.rounds import Engines
 from actors.supervision import wait_for, wait_for_all
-from actors.weights import buckets
+from actors.weights import BUCKET_BYTES, Bucket, buckets
 from actors.work import worked
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport
 from lm.packing import Tree, first_fit, pack
@@ -68,6 +72,8 @@ class LearnerRank:
         self.config = config
         self.rank = rank
         self._reference: TokenScorer | None = None
+        self._buckets: Iterator[Bucket] = iter(())
+        self._sender: Sender | None = None
 
     def address(self) -> str:
         """HOST:PORT on this rank's machine that is free for the others to meet at."""
@@ -220,24 +226,50 @@ class LearnerRank:
                 results[i] = values
         return results
 
-    @worked
-    def publish(self) -> list[ray.ObjectRef]:
-        """Put all weights into the object store, a bucket at a time; ranks other than 0 only take part."""
-        return list(buckets(self._weights()))
+    def next_bucket(self, first: bool, dtype: str, most_bytes: int) -> tuple[bool, Bucket]:
+        """The next bucket of the weights, from the beginning if it is the `first`; False once there is none.
 
-    def _weights(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        """Yield (name, array) of every weight, adapters merged; under ZeRO-3 each is gathered on its own."""
+        Ranks other than 0 take part, which gathers what ZeRO-3 has parted, and return empty ones.
+        """
+        if first:
+            self._buckets = buckets(self.weights(getattr(torch, dtype)), most_bytes, keep=self.rank == 0)
+        bucket = next(self._buckets, None)
+        return bucket is not None, bucket or {}
+
+    def weights(self, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield (name, tensor) of every weight, adapters merged; under ZeRO-3 each is gathered on its own."""
         import deepspeed
 
+        parted = self.zero_stage == 3
         for name, parameters, whole in merged_parameters(self.engine.module.network):
-            with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
-                if self.rank == 0:
-                    yield name, whole().float().cpu().numpy().copy()
+            with deepspeed.zero.GatheredParameters(parameters, enabled=parted):
+                tensor = whole().to(dtype, copy=parted)  # what was gathered goes when the block ends
+            yield name, tensor
+
+    @worked
+    def places(self) -> list[str]:
+        """The GPUs of this rank, as NODE:NUMBER."""
+        return gpu_places()
+
+    @worked
+    def send(self, dtype: str, *to: Any) -> dict[str, int | str]:
+        """Give engines all weights, from GPU to GPU (see Sender.send); every rank takes part."""
+        if self._sender is None:
+            kind = getattr(torch, dtype)
+            metas = [
+                Meta(name=name, dtype=kind, shape=tuple(getattr(parts[0], "ds_shape", parts[0].shape)))
+                for name, parts, _ in merged_parameters(self.engine.module.network)
+            ]
+            self._sender = Sender(self.rank, Source(metas, partial(self.weights, kind)))
+        return self._sender.send(*to)
 
     @worked
     def export(self, directory: Path) -> None:
         """Write the weights in Hugging Face format (config, safetensors, tokenizer), whole."""
-        weights = {name: torch.from_numpy(array) for name, array in self._weights()}
+        weights = {}
+        for name, tensor in self.weights(torch.float32):
+            if self.rank == 0:
+                weights[name] = tensor.cpu()
         if self.rank == 0:
             aside = directory.with_name(f".{directory.name}.part")
             shutil.rmtree(aside, ignore_errors=True)
@@ -294,7 +326,7 @@ class LearnerGroup:
     """All ranks as one learner. They start in the background; the first call waits for them.
 
     `busy_s` is how long all ranks were at work together (waiting for each other too), `longest_s`, by method,
-    how long the slowest was at the last call.
+    how long the slowest was at the last call. `busy` while there is an update: it has no weights to give then.
     """
 
     def __init__(
@@ -326,6 +358,7 @@ class LearnerGroup:
         store = f"file:{self._store}/store"
         if not local:
             store = wait_for(self.actors[0].address.remote(), "learner rank 0", timeout_s)
+        self.busy = False
         self._starting = [rank.start.remote(optimizer, store, timeout_s) for rank in self.actors]
 
     @property
@@ -343,14 +376,17 @@ class LearnerGroup:
         return self._wait(method, [getattr(rank, method).remote(*args) for rank in self.actors])
 
     def _wait(self, method: str, pending: list[ray.ObjectRef], timeout_s: float | None = None) -> list[Any]:
-        # What a rank cannot do because it never started is not the failure to tell.
-        if self._starting:
-            starting, self._starting = self._starting, []
-            self._answers(starting, self.timeout_s)
+        self._wait_for_start()
         done = self._answers(pending, self.timeout_s if timeout_s is None else max(1.0, timeout_s))
         self.busy_s += sum(rank.seconds for rank in done)
         self.longest_s[method] = max(rank.seconds for rank in done)
         return [rank.answer for rank in done]
+
+    def _wait_for_start(self) -> None:
+        # What a rank cannot do because it never started is not the failure to tell.
+        if self._starting:
+            starting, self._starting = self._starting, []
+            self._answers(starting, self.timeout_s)
 
     def _answers(self, pending: list[ray.ObjectRef], timeout_s: float) -> list[Any]:
         names = [f"learner rank {rank}" for rank in range(len(pending))]
@@ -383,17 +419,52 @@ class LearnerGroup:
             for rank, actor in enumerate(self.actors)
         ]
         deadline = time.monotonic() + self.timeout_s
-        while meanwhile and time.monotonic() < deadline and not ray.wait(pending, timeout=_LOOK_S)[0]:
-            meanwhile()
-        return self._wait("update", pending, deadline - time.monotonic())[0]  # type: ignore[no-any-return]
+        self.busy = True
+        try:
+            while meanwhile and time.monotonic() < deadline and not ray.wait(pending, timeout=_LOOK_S)[0]:
+                meanwhile()
+            return self._wait("update", pending, deadline - time.monotonic())[0]  # type: ignore[no-any-return]
+        finally:
+            self.busy = False
 
     def logprobs(self, sequences: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float64]]:
         """Untempered log-probs of tokens 1… of each sequence given those before."""
         return self._all("logprobs", list(sequences))[0]  # type: ignore[no-any-return]
 
-    def publish(self) -> list[ray.ObjectRef]:
-        """References to the current weights, in buckets."""
-        return self._all("publish")[0]  # type: ignore[no-any-return]
+    def buckets(self, dtype: str = "float32", most_bytes: int = BUCKET_BYTES) -> Iterator[ray.ObjectRef]:
+        """The current weights, a bucket at a time; the next is made while one is used.
+
+        A bucket leaves the object store when its user drops it: who drops each before asking for the next has
+        at most two there. Must not be called while there is an update.
+        """
+
+        def ask(first: bool) -> tuple[list[ray.ObjectRef], ray.ObjectRef]:
+            asked = [
+                rank.next_bucket.options(num_returns=2).remote(first, dtype, most_bytes)
+                for rank in self.actors
+            ]
+            return [more for more, _ in asked], asked[0][1]
+
+        self._wait_for_start()
+        ahead = ask(True)
+        while True:
+            more, bucket = ahead
+            if not self._answers(more, self.timeout_s)[0]:
+                return
+            ahead = ask(False)
+            yield bucket
+
+    def places(self) -> list[str]:
+        """The GPUs of all ranks, rank 0's first, as NODE:NUMBER."""
+        return [place for places in self._all("places") for place in places]
+
+    def send(
+        self, dtype: str, backend: str, engines: Engines, workers: Mapping[str, int], version: int
+    ) -> dict[str, int | str]:
+        """Give `engines` the current weights from GPU to GPU; the bytes each received, or how it was lost."""
+        address = wait_for(self.actors[0].address.remote(), "learner rank 0", self.timeout_s)
+        to = (backend, dict(engines), dict(workers), address, version, self.timeout_s)
+        return self._all("send", dtype, *to)[0]  # type: ignore[no-any-return]
 
     def export(self, directory: Path) -> None:
         """Write the weights in Hugging Face format, whole."""

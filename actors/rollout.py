@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import ray
-from ray.exceptions import RayActorError
 
 from actors.engine import RolloutEngine, engine_environment
-from actors.supervision import ActorError, wait_for
+from actors.supervision import ActorError, loss, wait_for
 from actors.tasks import LIVES
+from actors.transport import WeightTransport
 from actors.work import Worked
 from records.config import RolloutConfig
 from records.prompt import Request, Rollout, Sampling
@@ -34,13 +34,18 @@ Logprobs = list[npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """What engines shall hold: a version, its buckets, and a check of each engine's log-probs of `probe`.
+    """What engines shall hold: a version, how they get it, and a check of each engine's log-probs of `probe`.
 
+    Engines that wait for weights take them together, by `transport`, when this is `available` (a learner at
+    work has others by and by). With a `snapshot` (all buckets, a full copy in the object store) each takes
+    them by itself as soon as it is free. The pool lets go of the snapshot once every engine has had it.
     `check` is given the engine's name and the log-probs, and raises where they are not those of the weights.
     """
 
     version: int
-    buckets: tuple[ray.ObjectRef, ...]
+    transport: WeightTransport
+    available: Callable[[], bool] = lambda: True
+    snapshot: tuple[ray.ObjectRef, ...] = ()
     probe: tuple[tuple[int, ...], ...] = ()
     check: Callable[[str, Logprobs], None] = lambda name, logprobs: None
 
@@ -63,13 +68,14 @@ class _Call:
 
 @dataclass(slots=True, kw_only=True)
 class _Seat:
-    """An engine's place: who sits there, the version it holds and whether that was checked, its work.
+    """An engine's place: who sits there, whether it has started, its version, whether checked, its jobs.
 
     `losses` counts engines in a row that were lost before they had done anything.
     """
 
     name: str
     actor: Any
+    stands: bool = False
     version: int | None = None
     checked: bool = True
     losses: int = 0
@@ -183,10 +189,18 @@ class RolloutPool:
             finished += self.poll()
         self._finished = finished + self._finished
 
-    def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> int:
+    def release_snapshot(self) -> None:
+        """Let go of the snapshot before there is another; engines amid taking it are waited for."""
+        for seat in self._seats:
+            if seat.call and seat.call.method == "update_weights":
+                self._settle(seat)
+        if self._weights is not None:
+            self._weights = replace(self._weights, snapshot=())
+
+    def update_weights(self, version: int, transport: WeightTransport) -> int:
         """Replace the weights of every engine; returns the bytes received by all."""
         before = self.received_bytes
-        self.set_weights(Weights(version=version, buckets=tuple(buckets)))
+        self.set_weights(Weights(version=version, transport=transport))
         self.settle_weights()
         return self.received_bytes - before
 
@@ -210,15 +224,19 @@ class RolloutPool:
 
     def _dispatch(self) -> None:
         """Give every engine that waits its next call."""
+        self._bring_weights()
         for number, seat in enumerate(self._seats):
             if seat.call:
                 continue
             weights = self._weights
+            if not seat.stands:
+                self._send(seat, "ready")
+                continue
             if weights is not None and not self._up_to_date(seat) and not seat.under_way:
-                if seat.version != weights.version:
-                    self._send(seat, "update_weights", weights.version, list(weights.buckets))
-                else:
+                if seat.version == weights.version:
                     self._send(seat, "logprobs", list(weights.probe))
+                elif weights.snapshot:
+                    self._send(seat, "update_weights", weights.version, list(weights.snapshot))
                 continue
             jobs = self._take(number, seat) if self._up_to_date(seat) else []
             seat.under_way |= {job.key: job for job in jobs}
@@ -226,6 +244,33 @@ class RolloutPool:
                 together = any(job.place is not None for job in seat.under_way.values())
                 at_least = len(seat.under_way) if together else 1
                 self._send(seat, "advance", [(job.key, job.request, job.sampling) for job in jobs], at_least)
+
+    def _bring_weights(self) -> None:
+        """Have engines that wait for weights take them together, once those that start now can too."""
+        weights = self._weights
+        if weights is None or weights.snapshot:
+            return
+        waiting = [seat for seat in self._seats if seat.version != weights.version and not seat.under_way]
+        if not waiting or any(seat.call or not seat.stands for seat in waiting) or not weights.available():
+            return
+        started = time.monotonic()
+        sent = weights.transport.send({seat.name: seat.actor for seat in waiting}, weights.version)
+        for _ in waiting:  # all were at it until the slowest was done
+            self._count("update_weights", time.monotonic() - started)
+        for seat in waiting:
+            result = sent[seat.name]
+            if isinstance(result, str):
+                self._replace(seat, result)
+            else:
+                self._holds(seat, weights.version, result)
+
+    def _holds(self, seat: _Seat, version: int, received: int) -> None:
+        """Note that an engine has taken weights, not yet checked; the last lets the snapshot go."""
+        seat.version, seat.checked = version, False
+        self.received_bytes += received
+        weights = self._weights
+        if weights is not None and all(one.version == weights.version for one in self._seats):
+            self._weights = replace(weights, snapshot=())
 
     def _take(self, number: int, seat: _Seat) -> list[_Job]:
         """Jobs whose place is this seat, and of others what fills the engine, up to its share."""
@@ -253,19 +298,19 @@ class RolloutPool:
         call, seat.call = seat.call, None
         assert call is not None
         try:
-            answer = self._counted(call.method, wait_for(call.ref, seat.name, self.timeout_s))
+            answer = wait_for(call.ref, seat.name, self.timeout_s)
         except ActorError as error:
-            cause = error.__cause__
-            if not isinstance(cause, RayActorError) or getattr(cause, "actor_init_failed", False):
+            how = loss(error, self.timeout_s)
+            if how is None:
                 raise
-            self._replace(seat, "it died")
+            self._replace(seat, how)
             return
+        if call.method == "ready":
+            seat.stands = True
+            return
+        answer = self._counted(call.method, answer)
         if call.method == "update_weights":
-            assert self._weights is not None
-            # Newer ones may have been set meanwhile: then these are not the ones to check.
-            seat.version, received = answer
-            self.received_bytes += received
-            seat.checked = False
+            self._holds(seat, *answer)
         elif call.method == "logprobs":
             assert self._weights is not None
             if seat.version == self._weights.version:
@@ -279,9 +324,12 @@ class RolloutPool:
 
     def _counted(self, method: str, done: Worked[Any]) -> Any:
         """What an engine answered, its seconds counted."""
-        self.busy_s += done.seconds
-        self.longest_s[method] = max(done.seconds, self.longest_s.get(method, 0.0))
+        self._count(method, done.seconds)
         return done.answer
+
+    def _count(self, method: str, seconds: float) -> None:
+        self.busy_s += seconds
+        self.longest_s[method] = max(seconds, self.longest_s.get(method, 0.0))
 
     def _replace(self, seat: _Seat, cause: str) -> None:
         """Put a new engine into a seat; what was under way there is first in the queue.
@@ -301,4 +349,4 @@ class RolloutPool:
         again = [replace(job, attempt=job.attempt + 1) for job in seat.under_way.values()]
         self._queue.extendleft(reversed(again))
         seat.actor = self._actor.remote(*self._arguments)
-        seat.version, seat.checked, seat.under_way, seat.call = None, False, {}, None
+        seat.stands, seat.version, seat.checked, seat.under_way, seat.call = False, None, False, {}, None

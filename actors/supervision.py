@@ -43,6 +43,15 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
         raise ActorError(f"{who} failed: {type(error).__name__}: {reason}") from error
 
 
+def loss(error: ActorError, timeout_s: float) -> str | None:
+    """How an actor was lost, that another in its place may do better; None where that would not help."""
+    cause = error.__cause__
+    if cause is None:
+        return f"no answer within {timeout_s:g} s (cluster.timeout_s)"
+    died = isinstance(cause, RayActorError) and not getattr(cause, "actor_init_failed", False)
+    return "it died" if died else None
+
+
 def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
     """The answers of actors that work side by side; `who` names the actor of each reference.
 

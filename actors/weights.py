@@ -1,68 +1,69 @@
-"""Weights from the learner to the engines, in buckets, and the check that they arrived."""
+"""Weights in buckets, as they leave the learner or a directory, and the check that they arrived.
 
-from collections.abc import Iterator, Mapping, Sequence
+A tensor is never split, since vLLM loads whole tensors by name: a bucket holds at most BUCKET_BYTES, or one
+larger tensor alone (the embeddings of an 8B model are 1.2 GB in bfloat16).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
 import torch
-from safetensors.numpy import load_file
 
 BUCKET_BYTES = 64 * 2**20
-"""A bucket is closed once it holds this much; a single larger tensor is a bucket of its own."""
+"""The most that a bucket of several tensors holds; a single larger tensor is a bucket of its own."""
 
-Bucket = Mapping[str, npt.NDArray[np.float32]]
+Bucket = Mapping[str, tuple[str, npt.NDArray[np.generic]]]
+"""Tensors by name: (dtype as torch calls it, array). NumPy has no bfloat16: it travels as uint16."""
 
 
 class StaleWeightsError(RuntimeError):
     """An engine's log-probs differ from the learner's after a publish."""
 
 
-def buckets(weights: Iterator[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[ray.ObjectRef]:
-    """Put `weights` into the object store, a bucket at a time."""
-    bucket: dict[str, npt.NDArray[np.float32]] = {}
+def buckets(
+    weights: Iterable[tuple[str, torch.Tensor]], most_bytes: int = BUCKET_BYTES, *, keep: bool = True
+) -> Iterator[Bucket]:
+    """Cut `weights` into buckets. Without `keep` all are empty, and just as many: for who only takes part."""
+    bucket: dict[str, tuple[str, npt.NDArray[np.generic]]] = {}
     size = 0
-    for name, array in weights:
-        bucket[name] = array
-        size += array.nbytes
-        if size >= BUCKET_BYTES:
-            yield ray.put(bucket)
+    for name, tensor in weights:
+        if size and size + tensor.nbytes > most_bytes:
+            yield bucket
             bucket, size = {}, 0
-    if bucket:
-        yield ray.put(bucket)
+        size += tensor.nbytes
+        if keep:
+            bucket[name] = packed(tensor)
+    if size:
+        yield bucket
 
 
-def saved_weights(directory: Path) -> list[ray.ObjectRef]:
-    """The float32 weights of a Hugging Face directory, in buckets, as a learner would publish them."""
-
-    def arrays() -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        for file in sorted(directory.glob("*.safetensors")):
-            yield from load_file(file).items()
-
-    return list(buckets(arrays()))
+def packed(tensor: torch.Tensor) -> tuple[str, npt.NDArray[np.generic]]:
+    """A tensor as it stands in a bucket; on the CPU it shares its memory."""
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    plain = tensor.detach().contiguous().cpu()
+    return dtype, (plain.view(torch.uint16) if dtype == "bfloat16" else plain).numpy()
 
 
-class WeightReceiver:
-    """Mixed into vLLM's worker (`worker_extension_cls`): replaces the model's weights in place."""
+def unpacked(dtype: str, array: npt.NDArray[np.generic]) -> torch.Tensor:
+    """The tensor that was packed, in memory of its own."""
+    tensor = torch.from_numpy(array.copy())
+    return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor
 
-    model_runner: Any
 
-    def receive_weights(self, buckets: Sequence[ray.ObjectRef]) -> int:
-        """Load all weights, holding one bucket at a time; returns how many bytes came."""
-        received = 0
+def saved_weights(directory: Path) -> Iterator[ray.ObjectRef]:
+    """The weights of a Hugging Face directory, each bucket in the object store as long as it is held."""
+    from safetensors import safe_open
 
-        def tensors() -> Iterator[tuple[str, torch.Tensor]]:
-            nonlocal received
-            for ref in buckets:
-                bucket: Bucket = ray.get(ref)
-                for name, array in bucket.items():
-                    received += array.nbytes
-                    yield name, torch.from_numpy(array.copy())
+    def tensors() -> Iterator[tuple[str, torch.Tensor]]:
+        for path in sorted(directory.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118, the file is no mapping
+                    yield name, file.get_tensor(name)
 
-        self.model_runner.reload_weights(weights_iterator=tensors())
-        return received
+    yield from map(ray.put, buckets(tensors()))
 
 
 def check_parity(

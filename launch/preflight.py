@@ -90,11 +90,6 @@ def _shape(recipe: Recipe) -> tuple[int, int, int]:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no readable model config ({error!r})") from None
-    if config.get("tie_word_embeddings") and not recipe.rollout.gpus_per_actor:
-        raise UserError(
-            f"{path}: tied embeddings; vLLM on CPU keeps a copy of them that weight updates leave stale. "
-            "Save the model with tie_word_embeddings false"
-        )
     _check_head_size(f"{path}: head_dim", shape[2], recipe)
     longest = config.get("max_position_embeddings", model.max_length)
     if longest < model.max_length:

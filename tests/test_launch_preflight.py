@@ -26,6 +26,7 @@ def _started_from(directory: Path, config: Any) -> Recipe:
 
 def test_a_readable_model_passes(tmp_path: Path) -> None:
     preflight(_started_from(tmp_path, CONFIG))
+    preflight(_started_from(tmp_path, {**CONFIG, "tie_word_embeddings": True}))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,6 @@ def test_a_readable_model_passes(tmp_path: Path) -> None:
         ("{", "no readable model config"),
         ([1], "no readable model config"),
         ({"num_hidden_layers": 2}, "no readable model config .*num_attention_heads"),
-        ({**CONFIG, "tie_word_embeddings": True}, "tied embeddings"),
         ({**CONFIG, "head_dim": 16}, "head_dim is 16; vLLM on CPU takes"),
         ({**CONFIG, "max_position_embeddings": 128}, "reads 128 tokens; lower model.max_length"),
     ],

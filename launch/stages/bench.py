@@ -8,6 +8,7 @@ import polars as pl
 
 from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool
+from actors.transport import BucketTransport
 from actors.weights import saved_weights
 from hprbench.aggregates import aggregates
 from hprbench.baselines import boosted_aggregates, majority, tfidf_lr
@@ -80,7 +81,7 @@ def run_bench(run: Run) -> None:
                 told = f"users, {name} ({done + 1} of {len(missing)} models)"
                 run.reporter.doing(told if pool and _swappable(path) else f"engines start; then {told}")
                 if pool and _swappable(path):
-                    pool.update_weights(done, saved_weights(path))
+                    pool.update_weights(done, BucketTransport(partial(saved_weights, path), timeout))
                 else:
                     if pool:
                         pool.close()
@@ -101,7 +102,7 @@ def run_bench(run: Run) -> None:
 
 
 def _swappable(model: Path) -> bool:
-    """Whether running engines take these weights; vLLM's on CPU would keep a tied output layer's old ones."""
+    """Whether running engines take these weights: those of a tied output layer are none of its own."""
     config = read_json(model / "config.json")
     return not config.get("tie_word_embeddings", True) and config.get("dtype") == "float32"
 

@@ -1,5 +1,6 @@
 """Stage rl: DF-GRPO with rollout engines, scorers and the learner as Ray actors."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -8,6 +9,7 @@ from actors.learner import LearnerGroup
 from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
+from actors.transport import engine_dtype, transport_between
 from actors.weights import check_parity
 from actors.work import IdleClock
 from launch.curves import RunLog
@@ -25,9 +27,10 @@ from rl.loop import RLRun, train
 class CheckedPublisher:
     """Brings the learner's weights to every engine, and has log-probs of fixed sequences (`probe`) compared.
 
-    `sync/seconds` and `sync/probe_seconds` are what the slowest learner rank and the slowest engine say that
-    it took them. Where generation runs ahead (`overlapped`), engines take weights when what they are at is
-    done, and what is told is of the last weights that all of them took.
+    All engines take them together, bucket by bucket. Where generation runs ahead (`overlapped`), each takes
+    them when what it is at is done, out of a snapshot, and what is told is of the last weights that all of
+    them took. There is one snapshot at most, a full copy in the object store; it goes once all have had it.
+    `sync/seconds` and `sync/probe_seconds` are what those who were at it say that it took them.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class CheckedPublisher:
         self.probe = tuple(probe)
         self.tolerance = tolerance
         self.overlapped = overlapped
+        self.transport = transport_between(learner, pool.config, overlapped=overlapped)
         self._told: dict[str, float] = {}
 
     def __call__(self, version: int) -> Mapping[str, float]:
@@ -52,9 +56,14 @@ class CheckedPublisher:
         Raises:
             StaleWeightsError: an engine does not agree with the learner afterwards.
         """
-        buckets = tuple(self.learner.publish())
+        if self.overlapped:
+            self.pool.release_snapshot()
+        dtype = engine_dtype(self.pool.config)
+        started = time.monotonic()
+        snapshot = tuple(self.learner.buckets(dtype)) if self.overlapped else ()
+        snapshot_s = time.monotonic() - started
         ours = self.learner.logprobs(self.probe)
-        learner_s = dict(self.learner.longest_s)
+        probe_s = self.learner.longest_s["logprobs"]
         before = self.pool.received_bytes
         parity: dict[str, tuple[float, float]] = {}
 
@@ -62,14 +71,23 @@ class CheckedPublisher:
             parity[name] = check_parity(ours, theirs, self.tolerance, name)
             if len(parity) == len(self.pool.engines):
                 self._told = {
-                    "sync/seconds": learner_s["publish"] + self.pool.longest_s["update_weights"],
+                    "sync/seconds": snapshot_s + self.pool.longest_s["update_weights"],
                     "sync/bytes": float(self.pool.received_bytes - before),
-                    "sync/probe_seconds": learner_s["logprobs"] + self.pool.longest_s["logprobs"],
+                    "sync/probe_seconds": probe_s + self.pool.longest_s["logprobs"],
                     "sync/max_logprob_diff": max(worst for worst, _ in parity.values()),
                     "sync/mismatch_kl": max(kl for _, kl in parity.values()),
                 }
 
-        self.pool.set_weights(Weights(version=version, buckets=buckets, probe=self.probe, check=check))
+        self.pool.set_weights(
+            Weights(
+                version=version,
+                transport=self.transport,
+                available=lambda: not self.learner.busy,
+                snapshot=snapshot,
+                probe=self.probe,
+                check=check,
+            )
+        )
         if not self.overlapped:
             self.pool.settle_weights()
         return self._told

@@ -16,23 +16,19 @@ import ray
 
 from actors.cluster import check_cpus, ray_cluster
 from actors.learner import LearnerGroup
-from actors.rollout import RolloutPool, Weights
+from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
-from actors.weights import StaleWeightsError, saved_weights
 from launch.stages.rl import CheckedPublisher
-from lm.model import create_model
 from lm.objective import TokenBatch, UpdateReport
 from lm.packing import Tree, pack
 from lm.scorer import load_network, recompute_activations, run_scorer
 from lm.scoring import Ask, TokenScores
-from lm.tokenizer import ChatTokenizer
 from records.config import (
     ClusterConfig,
     LearnerConfig,
     LoraConfig,
     LossConfig,
-    ModelConfig,
     RefillConfig,
     RLConfig,
     RolloutConfig,
@@ -69,75 +65,14 @@ def make_learner(model_dir: Path, local: bool, **changes: int) -> LearnerGroup:
     return LearnerGroup(model_dir, config, 120, local=local)
 
 
+def published(learner: LearnerGroup) -> dict[str, Any]:
+    """The learner's weights, by name."""
+    return {name: array for ref in learner.buckets() for name, (_, array) in ray.get(ref).items()}
+
+
 def one_step(learner: LearnerGroup, lr: float = 1e-2) -> UpdateReport:
     micros, weight = sft_micro_batches(EXAMPLES, history_weight=1, answer_weight=4, max_tokens=100)
     return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch())
-
-
-class OneLayerStale(RolloutPool):
-    """A pool whose updates leave one layer as it was."""
-
-    def __init__(self, pool: RolloutPool, before: dict[str, Any]) -> None:
-        self.__dict__ |= pool.__dict__
-        name = next(name for name in before if "layers.1" in name and "mlp" in name)
-        self.stale = {name: before[name]}
-
-    def set_weights(self, weights: Weights) -> None:
-        fresh = {name: array for ref in weights.buckets for name, array in ray.get(ref).items()}
-        assert fresh.keys() >= self.stale.keys()
-        super().set_weights(replace(weights, buckets=(ray.put({**fresh, **self.stale}),)))
-
-
-def test_engine_follows_learner_and_a_stale_layer_stops_the_run(cluster: bool, model_dir: Path) -> None:
-    learner = make_learner(model_dir, cluster)
-    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
-    publish = CheckedPublisher(learner, pool, SEQUENCES, 1e-4)
-    try:
-        before = {name: array for ref in learner.publish() for name, array in ray.get(ref).items()}
-        one_step(learner)
-        with pytest.raises(StaleWeightsError, match=r"rollout engine 0 .* stale"):
-            CheckedPublisher(learner, OneLayerStale(pool, before), SEQUENCES, 1e-4)(1)
-
-        metrics = publish(2)
-        assert metrics["sync/max_logprob_diff"] < 1e-4
-        assert metrics["sync/mismatch_kl"] < 1e-6
-        assert metrics["sync/bytes"] == sum(array.nbytes for array in before.values())
-
-        prompt = Prompt(
-            prompt_id="p", user_id="u", task="tags", tags=TAG_NAMES, history_lines=1, token_ids=SEQUENCES[0]
-        )
-        sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=8)
-        request = Request(prompt=prompt, samples=3, seed=11)
-        first, again = pool.generate([request], sampling), pool.generate([request], sampling)
-        assert [r.token_ids for r in first[0]] == [r.token_ids for r in again[0]]
-        assert [r.policy_version for r in first[0]] == [2, 2, 2]
-        assert [r.seed for r in first[0]] == [11, 12, 13]
-    finally:
-        learner.close()
-        pool.close()
-
-
-def test_an_engine_takes_the_weights_of_another_directory(
-    cluster: bool, model_dir: Path, tmp_path: Path
-) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    other = ModelConfig(hidden_size=64, layers=2, heads=2, kv_heads=1, max_length=256)
-    create_model(other, ChatTokenizer.load(model_dir), 1, tmp_path)
-    pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
-    try:
-        before = pool.logprobs(SEQUENCES[:1])[0][0]
-        pool.update_weights(1, saved_weights(tmp_path))
-        after = pool.logprobs(SEQUENCES[:1])[0][0]
-    finally:
-        pool.close()
-    ids = torch.tensor([SEQUENCES[0]])
-    with torch.no_grad():
-        logits = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)(ids).logits
-    expected = torch.log_softmax(logits[0, :-1], -1).gather(1, ids[0, 1:, None])[:, 0]
-    np.testing.assert_allclose(after, expected.numpy(), atol=1e-4)
-    assert np.abs(after - before).max() > 0.1
 
 
 def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
@@ -308,7 +243,7 @@ def test_adapters_train_alone_and_leave_merged(
         one_step(learner, lr=3e-2)
         moved = learner.logprobs(SEQUENCES)
         assert np.abs(np.concatenate(moved) - np.concatenate(before)).max() > 0.01
-        weights = {name: array for ref in learner.publish() for name, array in ray.get(ref).items()}
+        weights = published(learner)
         learner.export(tmp_path / "merged")
         learner.save(tmp_path)
         last = learner.update([[micro]], [30.0], objective, 0.0, empty_rl_micro_batch())
