@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import ray
 
+import actors.rounds
 from actors.cluster import ray_cluster
+from actors.direct import Meta, Sender, Source
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.supervision import ActorError
@@ -22,6 +24,7 @@ from records.config import ClusterConfig, ModelConfig, RolloutConfig
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
 from tests.integration.test_actors import SEQUENCES, make_learner, one_step, published
+from tests.test_actors_direct import FakeEngine
 
 SMALL = 40_000
 """Bytes a bucket, where there shall be many."""
@@ -227,3 +230,40 @@ def test_a_tied_output_layer_follows_its_embeddings(cluster: bool, model_dir: Pa
     finally:
         learner.close()
         pool.close()
+
+
+def test_vllms_own_nccl_trainer_reads_our_weights_and_calls_our_engines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of it but the broadcast, which takes GPUs; what engines are told is what vLLM's worker reads."""
+    import torch
+    from vllm.distributed.weight_transfer import nccl_engine
+
+    sent: list[tuple[str, Any]] = []
+    monkeypatch.setattr(nccl_engine, "open_trainer_endpoint", lambda info: info)
+    monkeypatch.setattr(
+        nccl_engine, "packed_nccl_broadcast_producer", lambda iterator, **others: sent.extend(iterator)
+    )
+    monkeypatch.setattr(actors.rounds, "wait_for", lambda ref, who, timeout_s: None)
+    weights = [("w", torch.ones(2, 3, dtype=torch.bfloat16)), ("v", torch.ones(5, dtype=torch.bfloat16))]
+    metas = [Meta(name=name, dtype=w.dtype, shape=tuple(w.shape)) for name, w in weights]
+    log: list[Any] = []
+    sender = Sender(0, Source(metas, lambda: iter(weights)))
+    engines = {name: FakeEngine(name, log) for name in ("one", "two")}
+    received = sender.send("nccl", engines, {"one": 2, "two": 1}, "127.0.0.1:29500", 3, 60)
+    assert received == {"one": 22, "two": 22}
+    assert [name for name, _ in sent] == ["w", "v"]
+    assert [call[1] for call in log[::2]] == [
+        "join_transfer",
+        "start_transfer",
+        "take_transfer",
+        "finish_transfer",
+    ]
+    joined = [nccl_engine.NCCLWeightTransferInitInfo(**call[3]) for call in log[:2]]
+    assert [(info.rank_offset, info.world_size, info.packed) for info in joined] == [
+        (1, 4, True),
+        (3, 4, True),
+    ]
+    told = nccl_engine.NCCLWeightTransferUpdateInfo(**log[4][2])
+    assert (told.names, told.dtype_names, told.shapes) == (["w", "v"], ["bfloat16"] * 2, [[2, 3], [5]])
+    assert log[-1] == ("two", "finish_transfer", 3)
