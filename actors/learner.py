@@ -326,7 +326,7 @@ class LearnerGroup:
     """All ranks as one learner. They start in the background; the first call waits for them.
 
     `busy_s` is how long all ranks were at work together (waiting for each other too), `longest_s`, by method,
-    how long the slowest was at the last call. `busy` while there is an update: it has no weights to give then.
+    how long the slowest was at the last call. `busy` while there is an update, with no weights to give then.
     """
 
     def __init__(
