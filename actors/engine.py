@@ -1,5 +1,6 @@
 """One vLLM engine: generation, log-probs of given text, weight updates. `actors.rollout` drives several."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,10 +50,17 @@ class RolloutEngine:
             logprobs_mode="processed_logprobs",
             worker_extension_cls="actors.receiver.WeightReceiver",
             logits_processors=["actors.nucleus:NucleusProcessor"] if on_cpu else None,
-            distributed_executor_backend="uni",
+            tensor_parallel_size=config.tensor_parallel,
+            # The actor's bundle lies on one node and holds all GPUs of the engine, so processes that the
+            # actor starts are enough (`mp`), and they end with it. With `ray` each would be an actor that
+            # wants a bundle of its own, and vLLM on CPU knows none.
+            distributed_executor_backend="uni" if config.tensor_parallel == 1 else "mp",
             disable_log_stats=True,
         )
         self._core = self.engine.llm_engine
+        # Without one of its processes an engine answers nothing but errors: it is whole, or it dies.
+        executor = self._core.engine_core.engine_core.model_executor
+        executor.register_failure_callback(lambda: os._exit(1))
         self._under_way: dict[str, tuple[Request, float]] = {}
 
     @worked
@@ -192,7 +200,7 @@ def engine_environment(config: RolloutConfig) -> dict[str, str]:
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
-        # An engine is one process: nothing of it has to be reached from elsewhere.
+        # All processes of an engine are on one node: nothing of it has to be reached from elsewhere.
         "VLLM_HOST_IP": "127.0.0.1",
         "GLOO_SOCKET_IFNAME": "lo",
     }
@@ -201,7 +209,7 @@ def engine_environment(config: RolloutConfig) -> dict[str, str]:
             "VLLM_CPU_KVCACHE_SPACE": str(max(1, round(config.kv_cache_gib))),
             # Binding threads to cores would fight with the learner that shares them.
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "OMP_NUM_THREADS": str(config.threads),
+            "OMP_NUM_THREADS": str(max(1, config.threads // config.tensor_parallel)),
             # The runner whose logits processors ours is one of.
             "VLLM_USE_V2_MODEL_RUNNER": "0",
             # vLLM compiles one small log-prob kernel on first use, 15 s with a C++ compiler on CPU.
@@ -215,6 +223,8 @@ def check_kv_cache(
 ) -> None:
     """Refuse, before anything starts, a KV cache that memory cannot hold or that holds no sequence.
 
+    Tensor-parallel processes have a cache each, of their share of the heads.
+
     Raises:
         UserError: naming the key to change.
     """
@@ -222,12 +232,14 @@ def check_kv_cache(
         return
     if config.kv_cache_gib != int(config.kv_cache_gib) or config.kv_cache_gib < 1:
         raise UserError(f"rollout.kv_cache_gib is {config.kv_cache_gib:g}; it must be a whole number ≥ 1")
-    wanted = config.kv_cache_gib * config.actors
+    wanted = config.kv_cache_gib * config.actors * config.tensor_parallel
     if wanted > free_gib:
+        times = "" if config.tensor_parallel == 1 else " × rollout.tensor_parallel"
         raise UserError(
-            f"rollout.kv_cache_gib × rollout.actors is {wanted:g} GiB, {free_gib:.1f} are free; lower it"
+            f"rollout.kv_cache_gib × rollout.actors{times} is {wanted:g} GiB, {free_gib:.1f} are free; "
+            "lower it"
         )
-    sequence_gib = 2 * layers * kv_heads * head_dim * 4 * max_length / 2**30
+    sequence_gib = 2 * layers * max(1, kv_heads // config.tensor_parallel) * head_dim * 4 * max_length / 2**30
     if sequence_gib > config.kv_cache_gib:
         raise UserError(
             f"rollout.kv_cache_gib is {config.kv_cache_gib:g}, one sequence of model.max_length needs "

@@ -106,6 +106,12 @@ def check_recipe(recipe: Recipe) -> None:
             "sft.base_samples asks a base model: set sft.pilot.examples or model.init_dir, as a new network "
             "knows nothing"
         )
+    gpus, tensor_parallel = recipe.rollout.gpus_per_actor, recipe.rollout.tensor_parallel
+    if (tensor_parallel > 1 or gpus > 1) and gpus not in (0, tensor_parallel):
+        raise UserError(
+            f"rollout.gpus_per_actor is {gpus:g} and rollout.tensor_parallel {tensor_parallel}: an engine "
+            "uses a GPU for each of its processes; give both the same number (0 GPUs run on CPU)"
+        )
     if recipe.learner.zero_stage not in (0, 1, 2, 3):
         raise UserError(f"learner.zero_stage is {recipe.learner.zero_stage}; it must be 0, 1, 2 or 3")
     response = max(recipe.rl.max_response_tokens, recipe.bench.max_response_tokens)

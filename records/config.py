@@ -167,9 +167,23 @@ class LearnerConfig:
 class RolloutConfig:
     actors: int = opt(1, "vLLM engines (one actor each).", low=1)
     cpus_per_actor: float = opt(1.0, "Ray CPUs reserved an engine.", low=0)
-    gpus_per_actor: float = opt(0.0, "Ray GPUs reserved an engine; 0 runs on CPU.", low=0)
+    gpus_per_actor: float = opt(
+        0.0,
+        "Ray GPUs reserved an engine; 0 runs on CPU. Where tensor_parallel is above 1, as many as that.",
+        low=0,
+    )
+    tensor_parallel: int = opt(
+        1,
+        "Processes, each with a GPU of its own, that an engine's network is divided over, on one node. It "
+        "must divide the attention heads.",
+        low=1,
+    )
     threads: int = opt(2, "Compute threads an engine on CPU.", low=1)
-    kv_cache_gib: float = opt(1.0, "Memory for the KV cache of one engine on CPU, GiB (whole number).", low=1)
+    kv_cache_gib: float = opt(
+        1.0,
+        "Memory for the KV cache of one engine on CPU (of each of its processes), GiB (whole number).",
+        low=1,
+    )
     max_sequences: int = opt(256, "Sequences an engine decodes at once.", low=1)
 
 
