@@ -1,5 +1,6 @@
 """Joining or starting Ray, and what must hold before any actor is asked for."""
 
+import ipaddress
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import psutil
 import ray
 from ray._private import ray_constants
 
@@ -38,7 +40,7 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = " ".join(str(error).split())[:400]
             raise UserError(f"Ray address {address!r}: no cluster to join there ({reason})") from None
     else:
         # Ray turns 127.0.0.1 into the machine's outward address where it might form a cluster; this one
@@ -89,23 +91,11 @@ def check_address(address: str, timeout_s: float = 5.0) -> None:
         ) from None
 
 
-def check_cpus(wanted: dict[str, float], gpus: float) -> None:
-    """Refuse actors that the cluster can never place: Ray would wait for ever.
-
-    Args:
-        wanted: CPUs by kind of actor, all of that kind together.
-        gpus: GPUs of all actors together.
-
-    Raises:
-        UserError: naming the shares and the keys to lower.
-    """
-    total = ray.cluster_resources()
-    cpus = total.get("CPU", 0.0)
-    if sum(wanted.values()) > cpus + 1e-6:
-        shares = ", ".join(f"{name} {share:g}" for name, share in wanted.items())
-        raise UserError(
-            f"the actors ask for {sum(wanted.values()):g} CPUs ({shares}), the cluster has {cpus:g}; "
-            "lower the number of actors or their cpus"
-        )
-    if gpus > total.get("GPU", 0.0):
-        raise UserError(f"the actors ask for {gpus:g} GPUs, the cluster has {total.get('GPU', 0.0):g}")
+def interface_of(host: str) -> str | None:
+    """The network interface of this machine that has the address `host`."""
+    if ipaddress.ip_address(host).is_loopback:
+        return "lo"
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(address.address == host for address in addresses):
+            return str(name)
+    return None

@@ -19,8 +19,10 @@ import numpy.typing as npt
 import ray
 import torch
 
+from actors.cluster import interface_of
 from actors.direct import Meta, Sender, Source
 from actors.lora import add_adapters, merged_parameters, without_adapters
+from actors.placement import ANYWHERE, Places
 from actors.places import gpu_places
 from actors.rounds import Engines
 from actors.supervision import wait_for, wait_for_all
@@ -132,6 +134,12 @@ class LearnerRank:
             rendezvous = distributed.FileStore(store.removeprefix("file:"), world)
         else:
             host, port = store.rsplit(":", 1)
+            # The interface that the cluster talks over. Left alone, gloo takes the one that the machine's
+            # name resolves to, which may be loopback, and NCCL the first that it finds. What `ray start`
+            # was given stays.
+            if interface := interface_of(ray.util.get_node_ip_address()):
+                for library in ("GLOO", "NCCL"):
+                    os.environ.setdefault(f"{library}_SOCKET_IFNAME", interface)
             rendezvous = distributed.TCPStore(host, int(port), world, rank == 0, timeout=timeout)
         os.environ.setdefault("DS_ACCELERATOR", "cpu" if backend == "gloo" else "cuda")
         distributed.init_process_group(
@@ -337,24 +345,29 @@ class LearnerGroup:
         *,
         local: bool,
         optimizer: str = "adamw",
+        places: Places = ANYWHERE,
     ) -> None:
         self.config = config
         self.timeout_s = timeout_s
         self.busy_s = 0.0
         self.longest_s: dict[str, float] = {}
         self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
-        actor = ray.remote(LearnerRank).options(
-            num_cpus=config.cpus_per_rank,
-            num_gpus=config.gpus_per_rank,
-            runtime_env={
-                "env_vars": {
-                    "OMP_NUM_THREADS": str(config.threads),
-                    "HF_HUB_OFFLINE": "1",
-                    **({} if config.gpus_per_rank else CPU_ENVIRONMENT),
-                }
-            },
-        )
-        self.actors = [actor.remote(model_dir.absolute(), config, rank) for rank in range(config.ranks)]
+        environment = {
+            "OMP_NUM_THREADS": str(config.threads),
+            "HF_HUB_OFFLINE": "1",
+            **({} if config.gpus_per_rank else CPU_ENVIRONMENT),
+        }
+        options = {
+            "num_cpus": config.cpus_per_rank,
+            "num_gpus": config.gpus_per_rank,
+            "runtime_env": {"env_vars": environment},
+        }
+        self.actors = [
+            ray.remote(LearnerRank)
+            .options(**options, **places.of(rank))
+            .remote(model_dir.absolute(), config, rank)
+            for rank in range(config.ranks)
+        ]
         store = f"file:{self._store}/store"
         if not local:
             store = wait_for(self.actors[0].address.remote(), "learner rank 0", timeout_s)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import ray
 
 from actors.engine import RolloutEngine, engine_environment
+from actors.placement import ANYWHERE, Places
 from actors.supervision import ActorError, loss, wait_for
 from actors.tasks import LIVES
 from actors.transport import WeightTransport
@@ -73,6 +74,7 @@ class _Seat:
     `losses` counts engines in a row that were lost before they had done anything.
     """
 
+    number: int
     name: str
     actor: Any
     stands: bool = False
@@ -91,25 +93,28 @@ class RolloutPool:
     since weights were set. `timeout_s` bounds every call.
     """
 
-    def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        config: RolloutConfig,
+        max_length: int,
+        timeout_s: float,
+        places: Places = ANYWHERE,
+    ) -> None:
         self.config = config
         self.timeout_s = timeout_s
         self.lost: list[str] = []
         self.received_bytes = 0
         self.busy_s = 0.0
         self.longest_s: dict[str, float] = {}
-        self._actor = ray.remote(RolloutEngine).options(
-            num_cpus=config.cpus_per_actor,
-            num_gpus=config.gpus_per_actor,
-            runtime_env={"env_vars": engine_environment(config)},
-        )
+        self._places = places
         self._arguments = (model_dir.absolute(), config, max_length)
         self._weights: Weights | None = None
         self._queue: deque[_Job] = deque()
         self._finished: list[Finished] = []
         self._next_key = 0
         self._seats = [
-            _Seat(name=f"rollout engine {number}", actor=self._actor.remote(*self._arguments))
+            _Seat(number=number, name=f"rollout engine {number}", actor=self._engine(number))
             for number in range(config.actors)
         ]
 
@@ -217,6 +222,16 @@ class RolloutPool:
         """End the engines' processes."""
         for seat in self._seats:
             ray.kill(seat.actor)
+
+    def _engine(self, number: int) -> Any:
+        """A new engine for a seat, in the seat's place."""
+        actor = ray.remote(RolloutEngine).options(
+            num_cpus=self.config.cpus_per_actor,
+            num_gpus=self.config.gpus_per_actor,
+            runtime_env={"env_vars": engine_environment(self.config)},
+            **self._places.of(number),
+        )
+        return actor.remote(*self._arguments)
 
     def _up_to_date(self, seat: _Seat) -> bool:
         weights = self._weights
@@ -348,5 +363,5 @@ class RolloutPool:
             raise ActorError(f"{seat.name}: {cause}, {LIVES} times in a row")
         again = [replace(job, attempt=job.attempt + 1) for job in seat.under_way.values()]
         self._queue.extendleft(reversed(again))
-        seat.actor = self._actor.remote(*self._arguments)
+        seat.actor = self._engine(seat.number)
         seat.stands, seat.version, seat.checked, seat.under_way, seat.call = False, None, False, {}, None

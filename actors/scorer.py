@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 
+from actors.placement import ANYWHERE, Places, scorer_gpus
 from actors.supervision import ActorError, wait_for, wait_for_all
 from actors.tasks import LIVES
 from actors.work import worked
@@ -25,11 +26,6 @@ _LOOK_S = 1.0
 
 SPENT = "spent"
 """Folder beside the replies: what the judge of each seat has used of its budget since the pool began."""
-
-
-def scorer_gpus(config: ScorerConfig) -> float:
-    """Ray GPUs of a scorer: a sliver, as it shares one, where embeddings are computed there."""
-    return 0.01 if config.embeddings and config.embeddings_device != "cpu" else 0.0
 
 
 class Scorer:
@@ -80,7 +76,12 @@ class ScorerPool:
     """
 
     def __init__(
-        self, references: Mapping[str, Reference], config: ScorerConfig, start_s: float, replies: Path
+        self,
+        references: Mapping[str, Reference],
+        config: ScorerConfig,
+        start_s: float,
+        replies: Path,
+        places: Places = ANYWHERE,
     ) -> None:
         if config.judge == "llm":
             judge_client(config, replies)  # said here, rather than by an actor later
@@ -89,6 +90,7 @@ class ScorerPool:
         self.start_s = start_s
         self.lost: list[str] = []
         self.busy_s = 0.0
+        self._places = places
         self._arguments = (ray.put(dict(references)), config, str(replies.absolute()))
         self._started = 0
         self._seats = [self._seated(number) for number in range(config.actors)]
@@ -200,9 +202,12 @@ class ScorerPool:
         self._seats[seat.number] = self._seated(seat.number)
 
     def _seated(self, number: int) -> _Seat:
-        """A new scorer for a seat, under a name of its own."""
-        gpus = scorer_gpus(self.config)
-        actor = ray.remote(Scorer).options(num_cpus=self.config.cpus_per_actor, num_gpus=gpus)
+        """A new scorer for a seat, in the seat's place, under a name of its own."""
+        actor = ray.remote(Scorer).options(
+            num_cpus=self.config.cpus_per_actor,
+            num_gpus=scorer_gpus(self.config),
+            **self._places.of(number),
+        )
         name = f"scorer {self._started}"
         self._started += 1
         return _Seat(number=number, name=name, actor=actor.remote(*self._arguments, number))

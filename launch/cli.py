@@ -52,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--out", type=Path, required=True, help="folder to write to")
     make.add_argument("--recipe", type=Path, default=None, help="recipe whose simulate section is used")
-    make.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    make.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
+    )
     write = simulations.add_parser(
         "write", parents=[debug], help="let a language model write texts and desires of the world"
     )
@@ -60,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
     write.add_argument("--recipe", type=Path, default=None, help="recipe whose world and llm are used")
     write.add_argument("--desires", type=int, default=0, help="new desires to ask for (0: none)")
     write.add_argument("--items", type=int, default=None, help="only texts of the first so many items")
-    write.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    write.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
+    )
     for name, text in (
         ("report", "how realistic the log is, beside real ones"),
         ("leaks", "whether labels leak, or cannot be had: majority, TF-IDF and an oracle"),
@@ -73,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument(
                 "overrides",
                 nargs="*",
+                default=[],
                 metavar="key=value",
                 help="fields of llm: a model that describes users",
             )
@@ -100,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
         "--against", type=Path, default=None, help="--out of another profile: tell how far both agree"
     )
     profile.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="fields of the run's recipe to change"
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the run's recipe to change"
     )
 
     bench = commands.add_parser("bench", help="the benchmark of a run: build, review, models, comparisons")
@@ -119,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
         "model", parents=[debug], help="ask a language model behind a server (llm.base_url=… llm.model=…)"
     )
     model.add_argument("run", type=Path, metavar="RUN", help="directory of a finished run")
-    model.add_argument("overrides", nargs="*", metavar="key=value", help="fields of llm")
+    model.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="fields of llm")
 
     build = actions.add_parser(
         "build", parents=[debug], help="make a run's benchmark anew from the same candidates, step by step"
@@ -169,13 +174,15 @@ def _semantize_arguments(
     )
     run.add_argument("--recipe", type=Path, default=None, help="recipe whose semantize section is used")
     _key_argument(run)
-    run.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    run.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
+    )
     update = actions.add_parser("update", parents=[debug], help="fold new events into a folder of histories")
     update.add_argument("directory", type=Path, help="folder of a semantized log")
     update.add_argument("input", help="log with the new events, read as the first one was")
     _key_argument(update)
     update.add_argument(
-        "overrides", nargs="*", metavar="cluster.key=value", help="fields of cluster to change"
+        "overrides", nargs="*", default=[], metavar="cluster.key=value", help="fields of cluster to change"
     )
     explain = actions.add_parser(
         "explain", parents=[debug], help="the events behind the lines of a user's history"
@@ -215,7 +222,9 @@ def _key_argument(command: argparse.ArgumentParser) -> None:
 
 def _recipe_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("recipe", type=Path, help="recipe file, or the name of a shipped one")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="fields of the recipe to change")
+    command.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -304,7 +313,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from launch.submit import submit
 
         return submit(arguments.recipe, arguments.overrides, arguments.address, arguments.until)
-    from launch.doctor import doctor
+    from launch.doctor.command import doctor
 
     return doctor(arguments.recipe, arguments.overrides)
 

@@ -1,37 +1,16 @@
 """What can be known to fail before anything starts."""
 
-from pathlib import Path
-
 import psutil
 
 from actors.cluster import check_address, cluster_address
 from actors.engine import check_kv_cache
-from actors.scorer import scorer_gpus
+from launch.shape import Shape, model_shape
 from records.config import Recipe
 from records.errors import UserError
-from records.files import read_json
 from rewards.checks import check_scorer_here
 
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 """Head sizes for which vLLM's CPU attention has a kernel."""
-
-
-def cpu_shares(recipe: Recipe) -> dict[str, float]:
-    """Ray CPUs of the RL stage, which holds the most actors at once, by kind of actor."""
-    return {
-        "rollout": recipe.rollout.actors * recipe.rollout.cpus_per_actor,
-        "learner": recipe.learner.ranks * recipe.learner.cpus_per_rank,
-        "scorer": recipe.scorer.actors * recipe.scorer.cpus_per_actor,
-    }
-
-
-def gpu_share(recipe: Recipe) -> float:
-    """Ray GPUs of the RL stage."""
-    return (
-        recipe.rollout.actors * recipe.rollout.gpus_per_actor
-        + recipe.learner.ranks * recipe.learner.gpus_per_rank
-        + recipe.scorer.actors * scorer_gpus(recipe.scorer)
-    )
 
 
 def preflight(recipe: Recipe) -> None:
@@ -53,52 +32,35 @@ def check_engines(recipe: Recipe) -> None:
     address = cluster_address(recipe.cluster)
     if address not in ("", "local"):
         check_address(address)
-    layers, kv_heads, head_dim = _shape(recipe)
+    shape = model_shape(recipe.model)
+    _check_engine(recipe, shape)
     check_kv_cache(
         recipe.rollout,
-        layers=layers,
-        kv_heads=kv_heads,
-        head_dim=head_dim,
+        layers=shape.layers,
+        kv_heads=shape.kv_heads,
+        head_dim=shape.head_dim,
         max_length=recipe.model.max_length,
         free_gib=psutil.virtual_memory().available / 2**30,
     )
 
 
-def _shape(recipe: Recipe) -> tuple[int, int, int]:
-    """Layers, key/value heads and head size of the model."""
-    model = recipe.model
-    if not model.init_dir:
-        if model.hidden_size % model.heads or model.heads % model.kv_heads:
-            raise UserError(
-                f"model: hidden_size {model.hidden_size} must be a multiple of heads {model.heads}, "
-                f"and heads of kv_heads {model.kv_heads}"
-            )
-        _check_head_size("model: hidden_size / heads", model.hidden_size // model.heads, recipe)
-        return model.layers, model.kv_heads, model.hidden_size // model.heads
-    path = Path(model.init_dir) / "config.json"
-    if not path.is_file():
+def _check_engine(recipe: Recipe, shape: Shape) -> None:
+    """Refuse a network that engines cannot serve."""
+    tensor_parallel, on_cpu = recipe.rollout.tensor_parallel, recipe.rollout.gpus_per_actor == 0
+    whole = shape.kv_heads % tensor_parallel == 0 or tensor_parallel % shape.kv_heads == 0
+    if shape.heads % tensor_parallel or shape.intermediate % tensor_parallel or not whole:
         raise UserError(
-            f"model.init_dir {model.init_dir!r}: no config.json; name a Hugging Face model directory"
+            f"rollout.tensor_parallel is {tensor_parallel}: {shape.where} has {shape.heads} attention heads, "
+            f"{shape.kv_heads} of keys and values, and {shape.intermediate} wide layers; take a number that "
+            "divides them"
         )
-    try:
-        config = read_json(path)
-        heads = config["num_attention_heads"]
-        shape = (
-            config["num_hidden_layers"],
-            config.get("num_key_value_heads", heads),
-            config.get("head_dim") or config["hidden_size"] // heads,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no readable model config ({error!r})") from None
-    _check_head_size(f"{path}: head_dim", shape[2], recipe)
-    longest = config.get("max_position_embeddings", model.max_length)
-    if longest < model.max_length:
+    if on_cpu and shape.head_dim not in CPU_HEAD_SIZES:
         raise UserError(
-            f"{path}: the model reads {longest} tokens; lower model.max_length {model.max_length}"
+            f"{shape.where}: head_dim is {shape.head_dim}; vLLM on CPU takes "
+            f"{', '.join(map(str, CPU_HEAD_SIZES))}"
         )
-    return shape
-
-
-def _check_head_size(what: str, size: int, recipe: Recipe) -> None:
-    if not recipe.rollout.gpus_per_actor and size not in CPU_HEAD_SIZES:
-        raise UserError(f"{what} is {size}; vLLM on CPU takes {', '.join(map(str, CPU_HEAD_SIZES))}")
+    if shape.longest and shape.longest < recipe.model.max_length:
+        raise UserError(
+            f"{shape.where}: the model reads {shape.longest} tokens; lower model.max_length "
+            f"{recipe.model.max_length}"
+        )

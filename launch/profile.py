@@ -10,7 +10,8 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
-from actors.cluster import check_cpus, ray_cluster
+from actors.cluster import ray_cluster
+from actors.placement import check_fit, cluster_nodes, rollout_need
 from actors.rollout import RolloutPool
 from launch.page import MAX_USERS, write_page
 from launch.preflight import check_engines
@@ -152,10 +153,7 @@ def write_parts(
         return
     done = len(histories) - sum(map(len, left.values()))
     with ray_cluster(recipe.cluster):
-        engines = recipe.rollout
-        check_cpus(
-            {"rollout": engines.actors * engines.cpus_per_actor}, engines.actors * engines.gpus_per_actor
-        )
+        check_fit([rollout_need(recipe.rollout)], cluster_nodes())
         pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, recipe.cluster.timeout_s)
         try:
             for number, batch in left.items():

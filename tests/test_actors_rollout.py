@@ -13,7 +13,9 @@ PROMPT = Prompt(prompt_id="p", user_id="u", task="tags", tags=("pet",), history_
 def _pool(seats: int, max_sequences: int = 256) -> RolloutPool:
     pool = object.__new__(RolloutPool)
     pool.config = RolloutConfig(actors=seats, max_sequences=max_sequences)
-    pool._seats = [_Seat(name=f"rollout engine {number}", actor=None) for number in range(seats)]
+    pool._seats = [
+        _Seat(number=number, name=f"rollout engine {number}", actor=None) for number in range(seats)
+    ]
     pool._queue = deque()
     pool._next_key = 0
     return pool

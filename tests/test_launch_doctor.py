@@ -1,10 +1,12 @@
 """The doctor says what works and what does not."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from launch.doctor import doctor
+from launch.cli import main
+from launch.doctor.command import doctor
 
 QUICKSTART = Path("quickstart")
 
@@ -12,15 +14,19 @@ QUICKSTART = Path("quickstart")
 def test_a_recipe_that_works_here_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor(QUICKSTART, [f"runs_dir={tmp_path}", "cluster.cpus=2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["ok"] * 5
-    assert "actors ask for 2 of 2 CPUs and 0 of " in lines[2]
+    assert [line.split()[0] for line in lines] == ["ok"] * 7
+    assert lines[2].startswith("ok    batch: 16 groups × 8 samples")
+    assert "actors ask for 2 of 2 CPUs and 0 of " in lines[3]
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("rollout.actors=4", "actors ask for 5 CPUs, there are 2"),
-        ("rollout.gpus_per_actor=1000", "actors ask for 1000 GPUs"),
+        ("rollout.actors=4", "no room for rollout, of which each must fit on one node"),
+        ("learner.gpus_per_rank=1000", "no room for learner"),
+        ("learner.micro_batch_tokens=512", "the longest prompt"),
+        ("cluster.object_store_gib=0.1", "Ray's object store has 0.10 GiB, weights on their way"),
+        ("cluster.object_store_gib=1000000", "/dev/shm has "),
         ("rollout.kv_cache_gib=100000", "are free; lower it"),
         ("cluster.address=127.0.0.1:1", "nobody answers"),
     ],
@@ -38,6 +44,28 @@ def test_a_cluster_named_by_the_environment_is_knocked_at(
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     assert doctor(QUICKSTART, [f"runs_dir={tmp_path}"]) == 2
-    shown = capsys.readouterr().out
-    assert "are checked on 127.0.0.1:1 when the run joins it" in shown
-    assert "FAIL  Ray address '127.0.0.1:1'" in shown
+    failed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 1
+    assert failed[0].startswith("FAIL  Ray address '127.0.0.1:1': nobody answers")
+
+
+def test_a_judge_that_does_not_answer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judge = ["scorer.judge=llm", "scorer.llm.model=m", "scorer.llm.base_url=http://127.0.0.1:1/v1"]
+    assert doctor(QUICKSTART, [f"runs_dir={tmp_path}", "cluster.cpus=2", *judge]) == 2
+    assert "FAIL  scorer.llm.base_url http://127.0.0.1:1/v1: nobody answers" in capsys.readouterr().out
+
+
+def test_a_judge_that_answers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        judge = ["scorer.judge=llm", "scorer.llm.model=m", f"scorer.llm.base_url={url}"]
+        assert doctor(QUICKSTART, [f"runs_dir={tmp_path}", "cluster.cpus=2", *judge]) == 0
+    assert f"ok    judge: {url} answers" in capsys.readouterr().out
+
+
+def test_overrides_may_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["doctor"])
+    told = capsys.readouterr().err
+    assert "usage: usergpt doctor [-h] [--debug] recipe [key=value ...]" in told
+    assert told.endswith("the following arguments are required: recipe\n")

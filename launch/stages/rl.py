@@ -6,6 +6,7 @@ from functools import partial
 
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
+from actors.placement import reserved, rl_needs
 from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
@@ -173,11 +174,12 @@ def run_rl(run: Run) -> None:
     newest = checkpoint.latest(directory / "rl" / "checkpoints")
     first_step = checkpoint.step_of(newest)
     timeout = recipe.cluster.timeout_s
-    with ray_cluster(recipe.cluster) as local:
+    with ray_cluster(recipe.cluster) as local, reserved(rl_needs(recipe), timeout) as places:
         run.reporter.doing("engines, learner and scorers start")
-        pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout)
-        learner = LearnerGroup(start, recipe.learner, timeout, local=local)
-        scorers = ScorerPool(references, recipe.scorer, timeout, directory / "rl" / "judge")
+        pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
+        learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+        replies = directory / "rl" / "judge"
+        scorers = ScorerPool(references, recipe.scorer, timeout, replies, places["scorer"])
         idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
         log = RunLog(directory / "tb" / "rl", directory / "rl" / "curves.jsonl", first_step)
         try:

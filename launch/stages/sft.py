@@ -7,6 +7,7 @@ import numpy as np
 
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
+from actors.placement import learner_need, reserved
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.stages.data import load_histories
@@ -35,13 +36,15 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
     tokenizer = ChatTokenizer.load(directory / "model")
     checkpoints = directory / "sft" / "checkpoints"
     done = [name for name in names if _is_done(directory, name)]
-    with ray_cluster(recipe.cluster) as local:
+    need, timeout = learner_need(recipe.learner), recipe.cluster.timeout_s
+    with ray_cluster(recipe.cluster) as local, reserved([need], timeout) as places:
         learner = LearnerGroup(
             directory / "model",
             recipe.learner,
-            recipe.cluster.timeout_s,
+            timeout,
             local=local,
             optimizer=recipe.sft.optimizer,
+            places=places["learner"],
         )
         try:
             if (learnt := last_learnt(checkpoints, done)) is not None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import ray
 
-from actors.cluster import check_cpus, ray_cluster
+from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
@@ -36,7 +36,6 @@ from records.config import (
     SFTConfig,
     SFTStageConfig,
 )
-from records.errors import UserError
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
 from rewards.case import Reference
@@ -573,8 +572,3 @@ def test_nothing_listens_beyond_loopback(cluster: bool, model_dir: Path) -> None
         pool.close()
     assert listening
     assert all(address.is_loopback for address in listening), listening
-
-
-def test_actors_that_never_fit_are_refused(cluster: bool) -> None:
-    with pytest.raises(UserError, match="ask for 9 CPUs .*the cluster has 4"):
-        check_cpus({"rollout": 8, "learner": 1}, 0)

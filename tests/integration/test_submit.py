@@ -80,7 +80,7 @@ def test_submit_streams_the_log_and_returns_the_exit_status(
         "submit", str(recipe), "--address", job_server, f"runs_dir={tmp_path}", "learner.cpus_per_rank=9"
     )
     assert failed.returncode == 2
-    assert "the cluster has 2" in failed.stdout
+    assert "the cluster has no room for learner" in failed.stdout
 
 
 def test_a_local_run_beside_a_started_cluster_has_a_ray_of_its_own(

@@ -1,0 +1,69 @@
+"""Whether the sizes of a recipe fit together, and the judge it names answers."""
+
+import socket
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+from records.config import Recipe
+from records.errors import UserError
+
+KNOCK_S = 5.0
+"""Longest wait for a judge's server, seconds."""
+
+
+def size_checks(recipe: Recipe) -> Iterator[Callable[[], str]]:
+    """Of the RL batch, and of the judge where a language model judges."""
+    if recipe.rl.steps:
+        yield lambda: batch(recipe)
+    if recipe.scorer.judge == "llm":
+        yield lambda: judge(recipe)
+
+
+def batch(recipe: Recipe) -> str:
+    """How large an RL batch is.
+
+    Raises:
+        UserError: a micro-batch does not hold the longest sequence, an engine would decode less than a group
+            at once, or there are more engines than groups.
+    """
+    rl, learner, rollout = recipe.rl, recipe.learner, recipe.rollout
+    longest = recipe.semantize.token_budget + rl.max_response_tokens
+    if learner.micro_batch_tokens < longest:
+        raise UserError(
+            f"learner.micro_batch_tokens is {learner.micro_batch_tokens}, and the longest prompt "
+            f"(semantize.token_budget) and response (rl.max_response_tokens) have {longest} tokens: such a "
+            "sequence stands alone, and takes more memory than the bound says; raise the one or lower the "
+            "others"
+        )
+    if rollout.max_sequences < rl.group_size:
+        raise UserError(
+            f"rollout.max_sequences is {rollout.max_sequences}, less than rl.group_size {rl.group_size}: a "
+            "group would be generated in parts; raise it"
+        )
+    if rl.groups_per_step < rollout.actors:
+        raise UserError(
+            f"rl.groups_per_step is {rl.groups_per_step} and rollout.actors {rollout.actors}: engines would "
+            "have nothing to do; lower the number of engines"
+        )
+    return (
+        f"batch: {rl.groups_per_step} groups × {rl.group_size} samples, {rl.minibatches} update(s) each, "
+        f"over {learner.ranks} rank(s); sequences up to {longest} of {recipe.model.max_length} tokens"
+    )
+
+
+def judge(recipe: Recipe) -> str:
+    """Where the judge's server answers.
+
+    Raises:
+        UserError: nobody does.
+    """
+    url = recipe.scorer.llm.base_url
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise UserError(
+            f"scorer.llm.base_url {url}: nobody answers ({error.strerror or error}); is the server up?"
+        ) from None
+    return f"judge: {url} answers"
