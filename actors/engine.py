@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from lm.tokenizer import ChatTokenizer
 from records.config import RolloutConfig
 from records.errors import UserError
 from records.prompt import Request, Rollout, Sampling
+
+GRACE_S = 2.0
+"""How long after a failure it may take to be seen that a process has died, seconds."""
 
 
 class RolloutEngine:
@@ -33,6 +37,7 @@ class RolloutEngine:
 
         self.tokenizer = ChatTokenizer.load(model_dir)
         self.version = 0
+        self.tensor_parallel = config.tensor_parallel
         self.on_cpu = on_cpu = config.gpus_per_actor == 0
         self.engine = LLM(
             model=str(model_dir),
@@ -58,9 +63,8 @@ class RolloutEngine:
             disable_log_stats=True,
         )
         self._core = self.engine.llm_engine
-        # Without one of its processes an engine answers nothing but errors: it is whole, or it dies.
-        executor = self._core.engine_core.engine_core.model_executor
-        executor.register_failure_callback(lambda: os._exit(1))
+        self._executor: Any = self._core.engine_core.engine_core.model_executor
+        self._executor.register_failure_callback(lambda: os._exit(1))
         self._under_way: dict[str, tuple[Request, float]] = {}
 
     @worked
@@ -80,7 +84,9 @@ class RolloutEngine:
             )
         done: list[tuple[int, list[Rollout]]] = []
         while len(done) < at_least and self._core.has_unfinished_requests():
-            for output in self._core.step():
+            with self._whole():
+                outputs = self._core.step()
+            for output in outputs:
                 if output.finished:
                     request, since = self._under_way.pop(output.request_id)
                     seconds = time.monotonic() - since
@@ -88,6 +94,23 @@ class RolloutEngine:
                     rollouts = [self._rollout(request, sample, seconds) for sample in samples]
                     done.append((int(output.request_id), rollouts))
         return done
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Without one of its processes an engine answers nothing but errors: it is whole, or it dies."""
+        try:
+            yield
+        except Exception:
+            if self.tensor_parallel > 1:
+                time.sleep(GRACE_S)  # the others may fail before it is known that one is gone
+                if self._executor.is_failed:
+                    os._exit(1)
+            raise
+
+    def _rpc(self, method: str, *arguments: Any) -> list[Any]:
+        """Have all processes of the engine do something."""
+        with self._whole():
+            return self.engine.collective_rpc(method, args=arguments)  # type: ignore[no-any-return]
 
     def _params(self, request: Request, sampling: Sampling) -> Any:
         from vllm import SamplingParams
@@ -129,11 +152,12 @@ class RolloutEngine:
         """Untempered log-probs of tokens 1… of each sequence given those before."""
         from vllm import SamplingParams
 
-        outputs = self.engine.generate(
-            [{"prompt_token_ids": list(sequence)} for sequence in sequences],
-            SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False),
-            use_tqdm=False,
-        )
+        with self._whole():
+            outputs = self.engine.generate(
+                [{"prompt_token_ids": list(sequence)} for sequence in sequences],
+                SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False),
+                use_tqdm=False,
+            )
         return [
             np.array(
                 [
@@ -150,15 +174,15 @@ class RolloutEngine:
 
     def begin_update(self) -> None:
         """Make room for new weights; until `finish_update` nothing can be computed."""
-        self.engine.collective_rpc("begin_reload")
+        self._rpc("begin_reload")
 
     def load_bucket(self, bucket: Bucket) -> int:
         """Take some of the new weights; returns the bytes received."""
-        return sum(self.engine.collective_rpc("load_bucket", args=(bucket,)))
+        return sum(self._rpc("load_bucket", bucket))
 
     def finish_update(self, version: int) -> None:
         """Compute with the new weights from now on, and with nothing that came of the old ones."""
-        self.engine.collective_rpc("end_reload")
+        self._rpc("end_reload")
         self._begin_version(version)
 
     @worked
@@ -171,7 +195,7 @@ class RolloutEngine:
 
     def join_transfer(self, backend: str, init_info: dict[str, Any]) -> None:
         """Meet the learner, to get weights from GPU to GPU (actors/direct.py) by `backend`, ipc or nccl."""
-        self.engine.collective_rpc("use_transport", args=(backend,))
+        self._rpc("use_transport", backend)
         self.engine.init_weight_transfer_engine({"init_info": init_info})
 
     def start_transfer(self) -> None:

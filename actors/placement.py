@@ -12,7 +12,12 @@ from typing import Any
 
 import ray
 from ray._private.state import available_resources_per_node
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from records.config import LearnerConfig, Recipe, RolloutConfig, ScorerConfig
@@ -23,6 +28,8 @@ _LOOK_S = 1.0
 
 _SHOWN = 8
 """Nodes that an error tells of."""
+
+HOMELESS = "a node died, and no other had room for what was on it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,11 @@ class Places:
     """The bundles reserved for actors of one kind; without a group Ray puts each where it likes."""
 
     group: PlacementGroup | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all bundles have their place; not where a node died and no other has room."""
+        return self.group is None or placement_group_table(self.group)["state"] == "CREATED"
 
     def of(self, number: int) -> dict[str, Any]:
         """Options of the actor number so-and-so, and of whoever replaces it."""

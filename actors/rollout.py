@@ -18,7 +18,7 @@ import numpy.typing as npt
 import ray
 
 from actors.engine import RolloutEngine, engine_environment
-from actors.placement import ANYWHERE, Places
+from actors.placement import ANYWHERE, HOMELESS, Places
 from actors.supervision import ActorError, loss, wait_for
 from actors.tasks import LIVES
 from actors.transport import WeightTransport
@@ -161,6 +161,10 @@ class RolloutPool:
                 self._settle(calls[ref])
         for seat in self._seats:
             if seat.call and time.monotonic() - seat.call.since > self.timeout_s:
+                if not self._places.whole:
+                    raise ActorError(
+                        f"{seat.name}: {HOMELESS} within {self.timeout_s:g} s (cluster.timeout_s)"
+                    )
                 self._replace(seat, f"no answer within {self.timeout_s:g} s (cluster.timeout_s)")
         self._dispatch()
         finished, self._finished = self._finished, []

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 
-from actors.placement import ANYWHERE, Places, scorer_gpus
+from actors.placement import ANYWHERE, HOMELESS, Places, scorer_gpus
 from actors.supervision import ActorError, wait_for, wait_for_all
 from actors.tasks import LIVES
 from actors.work import worked
@@ -118,7 +118,7 @@ class ScorerPool:
 
         Raises:
             UserError: the input is at fault, such as a key that the judge's server refuses.
-            ActorError: a scorer cannot start.
+            ActorError: a scorer cannot start, or has lost its node and no other has room.
         """
         self._dispatch()
         busy = {seat.ref: seat for seat in self._seats if seat.ref is not None}
@@ -130,6 +130,8 @@ class ScorerPool:
         for seat in self._seats:
             limit = self.config.timeout_s + (0 if seat.up else self.start_s)
             if seat.ref is not None and time.monotonic() - seat.since > limit:
+                if not self._places.whole:
+                    raise ActorError(f"{seat.name}: {HOMELESS} within {limit:g} s (cluster.timeout_s)")
                 self._replace(seat, f"no answer within {limit:g} s (scorer.timeout_s)")
         self._dispatch()
         scored, self._scored = self._scored, []

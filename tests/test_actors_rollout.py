@@ -1,8 +1,13 @@
 """How jobs are dealt over engines, without any."""
 
 from collections import deque
+from typing import Any
 
-from actors.rollout import RolloutPool, _Seat
+import pytest
+
+from actors.placement import Places
+from actors.rollout import RolloutPool, _Call, _Seat
+from actors.supervision import ActorError
 from records.config import RolloutConfig
 from records.prompt import Prompt, Request, Sampling
 
@@ -18,6 +23,7 @@ def _pool(seats: int, max_sequences: int = 256) -> RolloutPool:
     ]
     pool._queue = deque()
     pool._next_key = 0
+    pool._weights = None
     return pool
 
 
@@ -64,3 +70,17 @@ def test_places_decide_where_there_are_any() -> None:
     pool = _pool(3)
     _submit(pool, 7, placed=True)
     assert _taken(pool) == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_an_engine_whose_node_died_without_another_ends_the_run_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not tried three times: an actor that has no place never starts."""
+    monkeypatch.setattr("actors.placement.placement_group_table", lambda group: {"state": "RESCHEDULING"})
+    group: Any = object()
+    pool = _pool(2)
+    pool._places, pool.timeout_s = Places(group=group), 5.0
+    pool._seats[1].call = _Call(method="advance", ref=None, since=-10.0)
+    monkeypatch.setattr("ray.wait", lambda refs, **_: ([], refs))
+    with pytest.raises(ActorError, match="rollout engine 1: a node died, and no other had room for what was"):
+        pool.poll()
