@@ -73,6 +73,17 @@ def test_the_recipe_of_the_report_fits_on_two_nodes_of_eight_gpus(tmp_path: Path
     )
 
 
+def test_on_smaller_gpus_engines_have_two(tmp_path: Path) -> None:
+    smaller = ["rollout.actors=4", "rollout.tensor_parallel=2", "rollout.gpus_per_actor=2"]
+    nodes = [replace(NODE, name=name, gpu_gib=(39.6,) * 8) for name in "abc"]
+    assert told(qwen(tmp_path, *smaller, "learner.ranks=16"), nodes)[-1] == (
+        "GPU memory: a learner rank takes about 33 of 40 GiB; an engine takes 11 of 36, the rest caches 8 "
+        "sequences of 40960 tokens"
+    )
+    with pytest.raises(UserError, match="a learner rank takes about 41 GiB, its GPU has 40"):
+        told(qwen(tmp_path, *smaller), nodes)
+
+
 def test_the_report_s_values(tmp_path: Path) -> None:
     rl = qwen(tmp_path).rl
     assert rl.groups_per_step * rl.group_size == 128

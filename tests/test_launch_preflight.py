@@ -65,6 +65,35 @@ def test_a_shape_that_no_kernel_serves_is_refused(key: str, value: int, message:
         preflight(recipe)
 
 
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_processes_of_an_engine_that_divide_the_network_pass(processes: int, tmp_path: Path) -> None:
+    recipe = _started_from(tmp_path, {**CONFIG, "num_key_value_heads": 2})
+    recipe.rollout.tensor_parallel = processes
+    preflight(recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "processes"),
+    [({}, 3), ({"num_attention_heads": 8, "head_dim": 32, "num_key_value_heads": 3}, 2), ({}, 8)],
+)
+def test_processes_of_an_engine_that_do_not_are_refused(
+    change: dict[str, int], processes: int, tmp_path: Path
+) -> None:
+    recipe = _started_from(tmp_path, {**CONFIG, **change})
+    recipe.rollout.tensor_parallel = processes
+    with pytest.raises(UserError, match=rf"rollout\.tensor_parallel is {processes}: .* attention heads"):
+        preflight(recipe)
+
+
+def test_an_engine_has_as_many_gpus_as_processes() -> None:
+    with pytest.raises(
+        UserError, match=r"gpus_per_actor is 1 and rollout\.tensor_parallel 2: an engine uses"
+    ):
+        load_recipe(Path("quickstart"), ["rollout.gpus_per_actor=1", "rollout.tensor_parallel=2"])
+    for gpus in (0, 2):
+        load_recipe(Path("quickstart"), [f"rollout.gpus_per_actor={gpus}", "rollout.tensor_parallel=2"])
+
+
 def test_the_question_counts_towards_the_room_of_a_prompt() -> None:
     tokenizer = ChatTokenizer(train_tokenizer(["#1 [Source: Shop] | Milk"], 300))
     line = HistoryLine(number=1, text="#1 [Source: Shop] | Milk", event_ids=("e1",))
