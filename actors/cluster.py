@@ -12,8 +12,13 @@ import psutil
 import ray
 from ray._private import ray_constants
 
+from actors.cluster_watch import vital_addresses, watched
 from records.config import ClusterConfig
 from records.errors import UserError
+
+OWN_PATIENCE_S, JOINED_PATIENCE_S = 3.0, 45.0
+"""Seconds of silence after which a Ray started here, which nobody starts again, is taken for gone, and one
+that was joined, whose head may come back; Ray itself ends the driver after a minute."""
 
 
 def cluster_address(config: ClusterConfig) -> str:
@@ -29,13 +34,15 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
 
     Raises:
         UserError: nobody answers at the address.
+        ClusterLostError: the cluster is gone before the block ends.
     """
     address = cluster_address(config)
     if ray.is_initialized():  # an outer block's
         yield _one_machine()
         return
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    if address not in ("", "local"):
+    joins = address not in ("", "local")
+    if joins:
         check_address(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -59,7 +66,8 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
     # Ray's own handler leaves the process by SystemExit, which aborts it while it waits for an actor.
     signal.signal(signal.SIGTERM, on_sigterm)
     try:
-        yield _one_machine()
+        with watched(vital_addresses(), JOINED_PATIENCE_S if joins else OWN_PATIENCE_S):
+            yield _one_machine()
     finally:
         ray.shutdown()
 

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.placement import ANYWHERE, HOMELESS, Places, scorer_gpus
-from actors.supervision import ActorError, wait_for, wait_for_all
+from actors.supervision import ActorDiedError, ActorError, wait_for, wait_for_all
 from actors.tasks import LIVES
 from actors.work import worked
 from records.config import ScorerConfig
@@ -178,12 +178,12 @@ class ScorerPool:
             done = wait_for(seat.ref, seat.name, self.config.timeout_s)
             self.busy_s += done.seconds
             scores = done.answer
+        except ActorDiedError:
+            self._replace(seat, "it died")
+            return
         except ActorError as error:
-            if isinstance(error.__cause__, RayActorError):
-                if getattr(error.__cause__, "actor_init_failed", False):
-                    raise
-                self._replace(seat, "it died")
-                return
+            if isinstance(error.__cause__, RayActorError):  # it cannot start, and no other could
+                raise
             scores = _failed(self._groups[seat.key], str(error))
         self._tell(seat.key, scores)
         seat.up, seat.ref = True, None

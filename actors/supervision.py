@@ -20,11 +20,20 @@ class ActorError(RuntimeError):
     """An actor died, raised, or did not answer in time; the message names it and the cause."""
 
 
+class ActorDiedError(ActorError):
+    """An actor that had started died at its work; `who` names it."""
+
+    def __init__(self, who: str, cause: str) -> None:
+        super().__init__(f"{who} {cause}")
+        self.who = who
+
+
 def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
     """`ray.get` bounded by `timeout_s` seconds.
 
     Raises:
         UserError: the actor says the input is at fault.
+        ActorDiedError: it died; another may take its place.
         ActorError: naming `who` and the cause.
     """
     try:
@@ -37,7 +46,7 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
             raise cause from None
         raise ActorError(f"{who} failed: {type(cause).__name__}: {cause}") from error
     except RayActorError as error:
-        raise ActorError(f"{who} {_death(error)}") from error
+        raise _death(who, error) from error
     except RayError as error:
         reason = str(error).partition("\n")[0]
         raise ActorError(f"{who} failed: {type(error).__name__}: {reason}") from error
@@ -45,11 +54,9 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
 
 def loss(error: ActorError, timeout_s: float) -> str | None:
     """How an actor was lost, that another in its place may do better; None where that would not help."""
-    cause = error.__cause__
-    if cause is None:
-        return f"no answer within {timeout_s:g} s (cluster.timeout_s)"
-    died = isinstance(cause, RayActorError) and not getattr(cause, "actor_init_failed", False)
-    return "it died" if died else None
+    if isinstance(error, ActorDiedError):
+        return "it died"
+    return None if error.__cause__ else f"no answer within {timeout_s:g} s (cluster.timeout_s)"
 
 
 def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
@@ -83,9 +90,9 @@ def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> l
     return [answers[ref] for ref in refs]
 
 
-def _death(error: RayActorError) -> str:
-    """Why an actor died, in one line: of a failed start the cause, with which Ray's text ends."""
+def _death(who: str, error: RayActorError) -> ActorError:
+    """That an actor died and why, in one line: of a failed start the cause, with which Ray's text ends."""
     lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
     if getattr(error, "actor_init_failed", False):
-        return f"could not start: {lines[-1][:600]}"
-    return f"died: {' '.join(lines[:8])[:600]}"
+        return ActorError(f"{who} could not start: {lines[-1][:600]}")
+    return ActorDiedError(who, f"died: {' '.join(lines[:8])[:600]}")

@@ -122,7 +122,8 @@ class Collector:
                 self._to_scorers(self._at_engines.pop(done.key), done)
         alone = not self._at_engines
         for key, scored in self.scorers.poll((WAIT_S if alone else 0.0) if wait else 0.0):
-            self._judge(self._at_scorers.pop(key), scored)
+            if key in self._at_scorers:  # and not left over from before a learner was lost
+                self._judge(self._at_scorers.pop(key), scored)
 
     def unsettled(self) -> list[int]:
         """Places in the stream of draws that no step has settled: a resumed run takes them again."""

@@ -118,9 +118,12 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if state.step > saved.step:
-            save(run, state)
+            try:
+                save(run, state)
+            except RuntimeError as error:  # such as a learner that died: that step is done again
+                raise interrupt from error
         raise
 
 

@@ -311,6 +311,21 @@ def test_generation_runs_ahead_by_so_many_batches_and_no_further(k: int) -> None
     assert max(ages) == k
 
 
+def test_what_another_collector_left_under_way_is_not_taken() -> None:
+    """As after a learner was lost: the pools still work for the collector of before."""
+    world = World([KEPT] * 12)
+    config = replace(_config(), max_staleness=1)
+    before = _collector(world, config)
+    world.scorers.every = 100  # what is sampled stays at the scorers
+    for _ in range(3):
+        before.pump()
+    assert len(before.unsettled()) == 6
+    world.scorers.every = 1
+    collected = _collector(world, config).collect(0, world.record)
+    assert len(collected.training) == 3
+    assert {int(name) for name in _names(collected)} <= set(range(6, 12))
+
+
 def test_surplus_groups_train_in_the_next_step_and_are_recorded_once() -> None:
     world = World([KEPT] * 100)
     collector = _collector(world, _ahead(1))

@@ -452,6 +452,22 @@ def test_an_interrupt_leaves_a_checkpoint_of_the_last_update(tmp_path: Path, sig
     assert _ledger(tmp_path / "broken").equals(_ledger(tmp_path / "whole"))
 
 
+def test_an_interrupt_stands_where_the_learner_is_gone_with_it(tmp_path: Path) -> None:
+    class Gone(World):
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]:
+            if self.updates == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().generate(requests, sampling)
+
+        def save(self, directory: Path) -> None:
+            raise RuntimeError("learner rank 0 died")
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        _train(Gone(tmp_path), replace(CONFIG, save_every=100))
+    assert "learner rank 0 died" in str(interrupt.value.__cause__)
+    assert not list((tmp_path / "checkpoints").glob("step_*"))
+
+
 @pytest.mark.parametrize("fail_at", [3, 5])
 def test_passed_over_prompts_are_part_of_the_state(tmp_path: Path, fail_at: int) -> None:
     narrow = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.45, eps_high=0.55)})

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
-from actors.placement import reserved, rl_needs
+from actors.placement import Places, reserved, rl_needs
 from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
-from actors.supervision import ActorError
+from actors.supervision import ActorDiedError, ActorError
 from actors.transport import engine_dtype, transport_between
 from actors.weights import check_parity
 from actors.work import IdleClock
@@ -17,11 +19,13 @@ from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.data import check_room, load_gold, load_histories
+from launch.stages.losses import Losses
 from launch.stages.rl_prompts import rl_prompts, write_prompts
 from launch.stages.splits import load_splits
 from lm import checkpoint
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json
+from records.prompt import Prompt
 from rl.loop import RLRun, train
 
 
@@ -95,19 +99,23 @@ class CheckedPublisher:
 
 
 class _Shown:
-    """A log that also tells the terminal how far the run is."""
+    """A log that also tells the terminal how far the run is and what it lost; `step` is the last update's."""
 
-    def __init__(self, run: Run, log: RunLog) -> None:
+    def __init__(self, run: Run, log: RunLog, losses: Losses, step: int) -> None:
         self.run = run
         self.log = log
+        self.losses = losses
+        self.step = step
         self._up = False
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         self.log.scalars(step, values)
+        self.losses.tell(step)
         if not self._up:  # the first weights are published
             self._up = True
             self.run.reporter.doing("first probe and step")
         if "reward/pre_filter" in values:
+            self.step = step
             self.run.reporter.update(
                 step, self.run.recipe.rl.steps, f"steps, reward {values['reward/pre_filter']:.3f}"
             )
@@ -123,12 +131,6 @@ class _Shown:
             self.run.reporter.say(f"rl: after {step} steps {text}")
 
 
-def say_lost(run: Run, pool: RolloutPool) -> None:
-    """Tell which engines were lost; what they had under way was generated again."""
-    for name in pool.lost:
-        run.reporter.say(f"rl: lost {name}; generated again")
-
-
 def say_scorers(run: Run, scorers: ScorerPool) -> None:
     """Keep what scorers did in rl/scorers.json, and tell what went wrong."""
     try:
@@ -136,9 +138,7 @@ def say_scorers(run: Run, scorers: ScorerPool) -> None:
     except ActorError as error:  # what was trained is there all the same
         run.reporter.say(f"rl: what the judges did is not known: {error}")
         judges = []
-    write_json(run.directory / "rl" / "scorers.json", {"lost": scorers.lost, "judges": judges})
-    for name in scorers.lost:
-        run.reporter.say(f"rl: lost {name}; scored again")
+    write_json(run.directory / "rl" / "scorers.json", {"judges": judges})
     for judge in judges:
         if judge.get("failed"):
             told = ", ".join(f"{count:,} {reason}" for reason, count in judge["failed"].items())
@@ -171,22 +171,48 @@ def run_rl(run: Run) -> None:
     probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
     write_prompts(directory / "rl", {"rl": prompts, "probe": probe_prompts}, gold)
     write_recipe(directory / "rl" / "config.yaml", recipe)
-    newest = checkpoint.latest(directory / "rl" / "checkpoints")
-    first_step = checkpoint.step_of(newest)
-    timeout = recipe.cluster.timeout_s
+    losses = Losses(directory / "rl" / "losses.json", run.reporter.say)
+    timeout, replies = recipe.cluster.timeout_s, directory / "rl" / "judge"
     with ray_cluster(recipe.cluster) as local, reserved(rl_needs(recipe), timeout) as places:
-        run.reporter.doing("engines, learner and scorers start")
-        pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
-        learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
-        replies = directory / "rl" / "judge"
+        # Scorers stay when ranks are lost: what their judges have spent of the budget is theirs.
         scorers = ScorerPool(references, recipe.scorer, timeout, replies, places["scorer"])
-        idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
-        log = RunLog(directory / "tb" / "rl", directory / "rl" / "curves.jsonl", first_step)
-        try:
+        losses.watch(scorers.lost, "scored again")
+        with closing(scorers):
+            while not _finished(run, start, prompts, probe_prompts, scorers, losses, places, local=local):
+                pass
+            say_scorers(run, scorers)
+
+
+def _finished(
+    run: Run,
+    start: Path,
+    prompts: Sequence[Prompt],
+    probe_prompts: Sequence[Prompt],
+    scorers: ScorerPool,
+    losses: Losses,
+    places: Mapping[str, Places],
+    *,
+    local: bool,
+) -> bool:
+    """Train from the newest checkpoint to the end, with engines and a learner of its own, and export.
+
+    Returns False where a rank of the learner died; engines and scorers that die are replaced on the way.
+    """
+    recipe, directory, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
+    newest = checkpoint.step_of(checkpoint.latest(directory / "checkpoints"))
+    log = RunLog(run.directory / "tb" / "rl", directory / "curves.jsonl", newest)
+    shown = _Shown(run, log, losses, newest)
+    run.reporter.doing("engines, learner and scorers start")
+    pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
+    learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+    idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
+    try:
+        with closing(log), closing(pool), closing(learner):
+            losses.watch(pool.lost, "generated again")
             train(
                 RLRun(
                     config=recipe.rl,
-                    directory=directory / "rl",
+                    directory=directory,
                     seed=recipe.seed,
                     prompts=prompts,
                     probe_prompts=probe_prompts,
@@ -200,16 +226,16 @@ def run_rl(run: Run) -> None:
                         tolerance=recipe.rl.sync_tolerance,
                         overlapped=recipe.rl.max_staleness > 0,
                     ),
-                    log=_Shown(run, log),
+                    log=shown,
                     idle=idle.look,
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                 )
             )
             run.reporter.doing("the policy is written")
-            learner.export(directory / "rl" / "policy")
-            say_lost(run, pool)
-            say_scorers(run, scorers)
-        finally:
-            log.close()
-            for part in (pool, learner, scorers):
-                part.close()
+            learner.export(directory / "policy")
+    except ActorDiedError as error:
+        losses.tell(shown.step)
+        losses.of_learner(error, shown.step, checkpoint.step_of(checkpoint.latest(directory / "checkpoints")))
+        return False
+    losses.tell(shown.step)
+    return True
