@@ -1,0 +1,114 @@
+"""The command line at work in a process of its own, and the processes below it, to be killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ACTORS = {"rollout": "ray::RolloutEngine", "scorer": "ray::Scorer", "learner": "ray::LearnerRank"}
+"""What the processes of a run's actors are called, by kind."""
+
+CLUSTER = ("raylet", "gcs_server")
+"""The programs without which a Ray is gone."""
+
+GONE_S = 30.0
+"""Longest that a driver's processes may outlive it, seconds."""
+
+
+class Driver:
+    """`usergpt WORDS`, started; what it prints goes to the end of `log`."""
+
+    def __init__(self, words: list[str], log: Path) -> None:
+        self.log = log
+        with log.open("a") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "launch.cli", *words],
+                cwd=ROOT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+                start_new_session=True,
+            )
+
+    def below(self) -> list[psutil.Process]:
+        """All processes that the driver started, directly or not."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).children(recursive=True)
+        return []
+
+    def named(self, title: str) -> list[psutil.Process]:
+        """Those whose command line begins with `title`, a program's path left out; the oldest first."""
+        found = []
+        for process in self.below():
+            with contextlib.suppress(psutil.Error):
+                words = process.cmdline()
+                if words and Path(words[0]).name.startswith(title):
+                    found.append((process.create_time(), process.pid, process))
+        return [process for *_, process in sorted(found)]
+
+    def until(self, holds: Callable[[], bool], timeout_s: float = 120.0, look_s: float = 0.005) -> None:
+        """Wait until `holds`.
+
+        Raises:
+            RuntimeError: the driver ended first, or the time was up; with the end of its log.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                state = f"running after {timeout_s:g} s" if self.process.poll() is None else "at its end"
+                raise RuntimeError(f"the driver is {state}, too early or too late\n{self.tail()}")
+            time.sleep(look_s)
+
+    def rest(self, seconds: float) -> None:
+        """Let it work for so long, or until it ends."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit status; a driver that takes longer is killed.
+
+        Raises:
+            RuntimeError: processes outlived it, or it took longer.
+        """
+        below = self.below()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            deadline = time.monotonic() + timeout_s
+            while self.process.poll() is None and time.monotonic() < deadline:
+                below = self.below() or below
+                time.sleep(0.2)
+            self.process.wait(0)
+            self._see_gone(below)
+            return self.process.returncode
+        self.kill()
+        raise RuntimeError(f"the driver did not end within {timeout_s:g} s\n{self.tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL to the driver alone, and wait until all that it started has gone too.
+
+        Raises:
+            RuntimeError: some of it has not.
+        """
+        below = self.below()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+        self._see_gone(below)
+
+    def tail(self) -> str:
+        """The end of what it printed."""
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def _see_gone(self, below: list[psutil.Process]) -> None:
+        left = psutil.wait_procs(below, timeout=GONE_S)[1]
+        names = [" ".join(process.cmdline())[:60] for process in left if process.is_running()]
+        for process in left:
+            process.kill()
+        if left:
+            raise RuntimeError(f"outlived their driver by {GONE_S:g} s: {'; '.join(names)}")
