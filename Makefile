@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Linux x86-64 machine with Python 3.11:
 #   make quickstart   set up, then run the main job
-#   make test         set up, then run all checks
+#   make test         set up, then run all checks (make chaos, in half an hour, kills more)
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ SMOLLM2 := models/SmolLM2-135M-Instruct
 TRL := build/trl
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: quickstart test setup lint smollm2 locks clean
+.PHONY: quickstart test chaos setup lint smollm2 locks clean
 
 quickstart: $(READY)
 	$(BIN)/usergpt run recipes/quickstart.yaml
@@ -19,6 +19,10 @@ quickstart: $(READY)
 test: lint smollm2 $(TRL)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/integration
 	$(BIN)/python -m pytest tests/integration
+
+# Real processes killed at many moments; nothing of it is in `make test`, which kills a few. Half an hour.
+chaos: $(READY)
+	$(BIN)/python -m pytest tests/chaos
 
 lint: $(READY)
 	$(BIN)/ruff check .
