@@ -3,11 +3,13 @@
 Ray's own calls would wait for it to come back, and after a minute end the process from inside.
 """
 
+import os
 import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -16,8 +18,8 @@ import ray
 LOOK_S = 1.0
 """Seconds between two knocks at an address."""
 
-AGAIN_S = 10.0
-"""Seconds after which the driver is told once more, if what it was at swallowed the error."""
+AGAIN_S, TOLD = 10.0, 2
+"""How long, seconds, and how often a driver is given to leave: what it was at may have swallowed the error."""
 
 _SIGNAL = signal.SIGUSR1
 """What interrupts the main thread, also while it waits inside Ray."""
@@ -41,7 +43,9 @@ def vital_addresses() -> dict[str, str]:
 def watched(addresses: dict[str, str], patience_s: float) -> Iterator[None]:
     """Raise in the main thread, wherever it is in the block, once nobody answers at an address for so long.
 
-    Outside of the main thread, which alone handles signals, it does nothing.
+    Some calls of Ray, such as the start of an actor, cannot be interrupted: where the block is not left then,
+    the process ends with the same line on standard error. Outside of the main thread, which alone handles
+    signals, nothing is watched.
 
     Raises:
         ClusterLostError: naming who does not answer.
@@ -49,24 +53,29 @@ def watched(addresses: dict[str, str], patience_s: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    left, silent = threading.Event(), list[str]()
+    left, found = threading.Event(), list[str]()
 
     def tell(signum: int, frame: FrameType | None) -> None:
-        raise ClusterLostError(
-            f"the Ray under this run is gone ({silent[0]} has not answered for {patience_s:g} s); "
-            "run it again to go on"
-        )
+        raise ClusterLostError(found[0])
 
     def watch() -> None:
         heard = dict.fromkeys(addresses, time.monotonic())
-        while not silent and not left.wait(LOOK_S):
-            for name, address in addresses.items():
-                if answers(address):
-                    heard[name] = time.monotonic()
-            silent.extend(_overdue(heard, addresses, patience_s))
-        while silent and not left.is_set():
+        while not found:
+            if left.wait(LOOK_S):
+                return
+            heard |= {name: time.monotonic() for name, address in addresses.items() if answers(address)}
+            found.extend(
+                f"the Ray under this run is gone (its {name} at {addresses[name]} has not answered for "
+                f"{patience_s:g} s); run it again to go on"
+                for name, at in heard.items()
+                if time.monotonic() - at > patience_s
+            )
+        for _ in range(TOLD):
             signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
-            left.wait(AGAIN_S)
+            if left.wait(AGAIN_S):
+                return
+        print(f"usergpt: {ClusterLostError.__name__}: {found[0]}", file=sys.stderr, flush=True)
+        os._exit(1)
 
     before = signal.signal(_SIGNAL, tell)
     watcher = threading.Thread(target=watch, name="cluster watch", daemon=True)
@@ -77,11 +86,6 @@ def watched(addresses: dict[str, str], patience_s: float) -> Iterator[None]:
         left.set()
         watcher.join()
         signal.signal(_SIGNAL, before)
-
-
-def _overdue(heard: dict[str, float], addresses: dict[str, str], patience_s: float) -> Sequence[str]:
-    now = time.monotonic()
-    return [f"its {name} at {addresses[name]}" for name in heard if now - heard[name] > patience_s]
 
 
 def answers(address: str, timeout_s: float = 5.0) -> bool:

@@ -13,6 +13,7 @@ once, with each of its samples once.
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -56,7 +57,7 @@ rl:
   save_every: 2
   filters: {sample: false, group: false}
   refill: {max_rounds: 1}
-bench: {users: 6, k: 2}
+bench: {users: 6, k: 2, max_response_tokens: 64}
 """
 """So small a network writes nothing well formed: filters off. Weight decay moves the policy all the same."""
 
@@ -177,6 +178,7 @@ def main() -> None:
     parser.add_argument("--staleness", type=int, default=0, help="rl.max_staleness of the run")
     parser.add_argument("--json", action="store_true", help="print JSON alone on standard output")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the driver is ended then
     place = Path(tempfile.mkdtemp(prefix="usergpt-chaos-"))
     (place / "chaos.yaml").write_text(RECIPE)
     steps = STEPS_A_KILL * arguments.kills + 4

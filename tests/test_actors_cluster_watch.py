@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -61,6 +63,24 @@ def test_an_error_that_was_swallowed_comes_again() -> None:
             except ClusterLostError:
                 told += 1
     assert told == 2
+
+
+def test_a_driver_that_cannot_be_interrupted_is_ended() -> None:
+    """As in a call of Ray that waits for a cluster that is not there."""
+    script = (
+        "import signal, time, actors.cluster_watch as watch\n"
+        "watch.LOOK_S, watch.AGAIN_S = 0.02, 0.05\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})\n"
+        "with watch.watched({'control store': '127.0.0.1:1'}, 0.05):\n"
+        "    time.sleep(60)\n"
+        "print('left')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("usergpt: ClusterLostError: the Ray under this run is gone (its control store at ")
 
 
 def test_a_cluster_that_answers_disturbs_nobody() -> None:
