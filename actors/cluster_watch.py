@@ -19,7 +19,7 @@ LOOK_S = 1.0
 """Seconds between two knocks at an address."""
 
 AGAIN_S, TOLD = 10.0, 2
-"""How long, seconds, and how often a driver is given to leave: what it was at may have swallowed the error."""
+"""How long, seconds, and how often a driver is given to leave: the error may be swallowed where it comes."""
 
 _SIGNAL = signal.SIGUSR1
 """What interrupts the main thread, also while it waits inside Ray."""

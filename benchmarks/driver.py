@@ -13,6 +13,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 
+COMMAND = [sys.executable, "-m", "launch.cli"]
+
 ACTORS = {"rollout": "ray::RolloutEngine", "scorer": "ray::Scorer", "learner": "ray::LearnerRank"}
 """What the processes of a run's actors are called, by kind."""
 
@@ -28,9 +30,10 @@ class Driver:
 
     def __init__(self, words: list[str], log: Path) -> None:
         self.log = log
+        self._seen: set[psutil.Process] = set()
         with log.open("a") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "launch.cli", *words],
+                [*COMMAND, *words],
                 cwd=ROOT,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -40,9 +43,11 @@ class Driver:
 
     def below(self) -> list[psutil.Process]:
         """All processes that the driver started, directly or not."""
+        found: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.process.pid).children(recursive=True)
-        return []
+            found = psutil.Process(self.process.pid).children(recursive=True)
+        self._seen.update(found)  # who loses its parent is no longer found below the driver
+        return found
 
     def named(self, title: str) -> list[psutil.Process]:
         """Those whose command line begins with `title`, a program's path left out; the oldest first."""
@@ -78,15 +83,13 @@ class Driver:
         Raises:
             RuntimeError: processes outlived it, or it took longer.
         """
-        below = self.below()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            deadline = time.monotonic() + timeout_s
-            while self.process.poll() is None and time.monotonic() < deadline:
-                below = self.below() or below
-                time.sleep(0.2)
-            self.process.wait(0)
-            self._see_gone(below)
-            return self.process.returncode
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.below()
+            if self.process.poll() is not None:
+                self._see_gone()
+                return self.process.returncode
+            time.sleep(0.2)
         self.kill()
         raise RuntimeError(f"the driver did not end within {timeout_s:g} s\n{self.tail()}")
 
@@ -96,19 +99,21 @@ class Driver:
         Raises:
             RuntimeError: some of it has not.
         """
-        below = self.below()
+        self.below()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
-        self._see_gone(below)
+        self._see_gone()
 
     def tail(self) -> str:
         """The end of what it printed."""
         return self.log.read_text(errors="replace")[-4000:]
 
-    def _see_gone(self, below: list[psutil.Process]) -> None:
-        left = psutil.wait_procs(below, timeout=GONE_S)[1]
-        names = [" ".join(process.cmdline())[:60] for process in left if process.is_running()]
+    def _see_gone(self) -> None:
+        left = psutil.wait_procs(list(self._seen), timeout=GONE_S)[1]
+        names = []
         for process in left:
-            process.kill()
-        if left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                names.append(" ".join(process.cmdline())[:60])
+                process.kill()
+        if names:
             raise RuntimeError(f"outlived their driver by {GONE_S:g} s: {'; '.join(names)}")

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from benchmarks.chaos import KINDS, RECIPE, STEPS_A_KILL, Account, account, schedule
@@ -73,3 +74,16 @@ def test_a_driver_that_ends_early_is_told_with_what_it_printed(tmp_path: Path) -
         driver.until(lambda: False, 60)
     assert driver.wait(10) == 2
     assert driver.below() == []
+
+
+def test_who_outlives_a_driver_is_named_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose parent, below the driver, is killed first."""
+    monkeypatch.setattr("benchmarks.driver.GONE_S", 0.5)
+    monkeypatch.setattr("benchmarks.driver.COMMAND", ["bash", "-c"])
+    driver = Driver(["bash -c 'sleep 987 & wait; true' & wait"], tmp_path / "log.txt")
+    driver.until(lambda: bool(driver.named("sleep")), 30)
+    (sleeper,) = driver.named("sleep")
+    psutil.Process(driver.process.pid).children()[0].kill()
+    with pytest.raises(RuntimeError, match=r"outlived their driver by 0\.5 s: sleep 987"):
+        driver.kill()
+    assert psutil.wait_procs([sleeper], timeout=10)[1] == []
