@@ -183,7 +183,7 @@ class RolloutEngine:
     def finish_update(self, version: int) -> None:
         """Compute with the new weights from now on, and with nothing that came of the old ones."""
         self._rpc("end_reload")
-        self._begin_version(version)
+        self.begin_version(version)
 
     @worked
     def update_weights(self, version: int, buckets: Sequence[ray.ObjectRef]) -> tuple[int, int]:
@@ -209,9 +209,10 @@ class RolloutEngine:
     def finish_transfer(self, version: int) -> None:
         """Compute with the new weights from now on."""
         self.engine.finish_weight_update()
-        self._begin_version(version)
+        self.begin_version(version)
 
-    def _begin_version(self, version: int) -> None:
+    def begin_version(self, version: int) -> None:
+        """Compute with nothing that came of another version than this, which the weights now are."""
         if not self.engine.reset_prefix_cache():
             raise RuntimeError("the prefix cache was in use during a weight update and holds old weights")
         self.version = version

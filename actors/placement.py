@@ -20,8 +20,9 @@ from ray.util.placement_group import (
 )
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from records.config import LearnerConfig, Recipe, RolloutConfig, ScorerConfig
+from records.config import LearnerConfig, LiveConfig, Recipe, RolloutConfig, ScorerConfig
 from records.errors import UserError
+from rl.modes import LIVE, REPLAY, ROLLOUT
 
 _LOOK_S = 1.0
 """Seconds between looks at whether a group is placed; an interrupt waits as long."""
@@ -96,9 +97,19 @@ def scorer_need(config: ScorerConfig) -> Need:
     )
 
 
+def producer_need(config: LiveConfig) -> Need:
+    """Producers of live prompts work each on its own."""
+    return Need(kind="producer", count=config.workers, cpus=config.cpus_per_worker, spread=True)
+
+
 def rl_needs(recipe: Recipe) -> tuple[Need, ...]:
-    """What the RL stage asks for, which holds the most actors at once."""
-    return learner_need(recipe.learner), rollout_need(recipe.rollout), scorer_need(recipe.scorer)
+    """What the RL stage asks for, which holds the most actors at once, in its mode."""
+    mode, live = recipe.rl.mode, recipe.rl.prompts == LIVE
+    learner = (learner_need(recipe.learner),) if mode != ROLLOUT else ()
+    if mode == REPLAY:
+        return learner
+    producers = (producer_need(recipe.rl.live),) if live else ()
+    return (*learner, rollout_need(recipe.rollout), scorer_need(recipe.scorer), *producers)
 
 
 def check_fit(needs: Sequence[Need], nodes: Sequence[Node]) -> None:

@@ -29,21 +29,18 @@ SPENT = "spent"
 
 
 class Scorer:
-    """Holds the reward model and the references (true values by user); runs inside its actor's process.
+    """Holds the reward model; runs inside its actor's process.
 
     `seat` is its number in the pool: whoever takes it over goes on with what is left of its judge's budget.
     """
 
-    def __init__(
-        self, references: Mapping[str, Reference], config: ScorerConfig, replies: str, seat: int
-    ) -> None:
-        self.references = references
+    def __init__(self, config: ScorerConfig, replies: str, seat: int) -> None:
         self.model, self.judge = reward_model(config, Path(replies), Path(replies) / SPENT / str(seat))
 
     @worked
-    def score(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Score]:
-        """Score responses, in order."""
-        return self.model.score(prompts, texts, [self.references[prompt.user_id] for prompt in prompts])
+    def score(self, prompt: Prompt, texts: Sequence[str], reference: Reference) -> list[Score]:
+        """Score responses to one prompt, in order, by the true values of its user."""
+        return self.model.score([prompt] * len(texts), texts, [reference] * len(texts))
 
     def stats(self) -> dict[str, Any]:
         """What the judge did so far."""
@@ -66,6 +63,7 @@ class _Seat:
 class ScorerPool:
     """The scorers of a run, each with one group at a time. They start in the background.
 
+    `references` are the true values by user; a user's must be there when a group of it is submitted.
     `replies` is where a judging language model's replies are kept. `lost` names the scorers that died or
     hung, each with its group; `busy_s` is how long all were at work together (waiting for a judge's server
     too). `start_s` bounds the start of a scorer, `config.timeout_s` its work on a group.
@@ -90,8 +88,9 @@ class ScorerPool:
         self.start_s = start_s
         self.lost: list[str] = []
         self.busy_s = 0.0
+        self.references = references
         self._places = places
-        self._arguments = (ray.put(dict(references)), config, str(replies.absolute()))
+        self._arguments = (config, str(replies.absolute()))
         self._started = 0
         self._seats = [self._seated(number) for number in range(config.actors)]
         self._groups: dict[int, RolloutGroup] = {}
@@ -169,8 +168,8 @@ class ScorerPool:
                 seat.ref = self._send(seat, self._groups[seat.key])
 
     def _send(self, seat: _Seat, group: RolloutGroup) -> Any:
-        prompts = [group.prompt] * len(group.rollouts)
-        return seat.actor.score.remote(prompts, [rollout.text for rollout in group.rollouts])
+        texts = [rollout.text for rollout in group.rollouts]
+        return seat.actor.score.remote(group.prompt, texts, self.references[group.prompt.user_id])
 
     def _settle(self, seat: _Seat) -> None:
         """Take the answer of a seat."""

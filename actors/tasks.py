@@ -15,7 +15,7 @@ from records.errors import UserError
 LIVES = 3
 """How often a task is tried: one that ends its worker every time is at fault itself."""
 
-_ENVIRONMENT = {"env_vars": {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}}
+SINGLE_THREADED = {"env_vars": {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}}
 """Libraries would start as many threads as there are CPUs, in every worker."""
 
 
@@ -113,7 +113,7 @@ class TaskPool:
     def _start(self) -> str:
         name = f"{self.name} {self.started}"
         self.started += 1
-        actor = ray.remote(self.work).options(num_cpus=1, runtime_env=_ENVIRONMENT)
+        actor = ray.remote(self.work).options(num_cpus=1, runtime_env=SINGLE_THREADED)
         self.actors[name] = actor.remote(*self.arguments)
         return name
 

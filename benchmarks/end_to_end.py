@@ -41,6 +41,7 @@ from records.config import (
 )
 from records.prompt import Prompt, RolloutGroup, Score, ScoredGroup
 from rl.loop import RLRun, train
+from rl.prompts import Shuffled
 
 CASES = ((435, 128), (2000, 128))
 """(P, R)"""
@@ -172,7 +173,7 @@ def time_ours(
                     config=config,
                     directory=out,
                     seed=0,
-                    prompts=prompts,
+                    prompts=Shuffled(prompts, seed=0),
                     probe_prompts=[],
                     rollouts=pool,
                     scorers=Vowels(),

@@ -14,6 +14,8 @@ from records.errors import UserError
 _EXAMPLES = """examples:
   usergpt run recipes/quickstart.yaml                     the whole pipeline; a rerun skips what is done
   usergpt run quickstart rl.steps=40 --force rl           another RL run on the same SFT model
+  usergpt rl quickstart rl.mode=rollout rl.steps=4        no learner: a pilot for `filters suggest`
+  usergpt rl quickstart rl.mode=replay rl.replay_from=RUN   no engine: the learner on recorded groups
   usergpt simulate run simulate.users=10000 --out runs/users   simulated users; then report, leaks, sample
   usergpt semantize inspect logs.csv                      guess a mapping; then semantize run, report, explain
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
@@ -44,6 +46,11 @@ def parser() -> argparse.ArgumentParser:
         "--force", action="append", default=[], metavar="STAGE", help="redo this stage and all after"
     )
     run.add_argument("--until", default="", metavar="STAGE", help="stop after this stage")
+
+    rl = commands.add_parser(
+        "rl", parents=[debug], help="stage rl alone: training, or rl.mode=rollout or replay, a part of it"
+    )
+    _recipe_arguments(rl)
 
     simulate = commands.add_parser("simulate", help="simulated users: make, measure and look at them")
     simulations = simulate.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -288,6 +295,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from launch.commands import run_recipe
 
         return run_recipe(arguments.recipe, arguments.overrides, arguments.force, arguments.until)
+    if arguments.command == "rl":
+        from launch.commands import run_rl
+
+        return run_rl(arguments.recipe, arguments.overrides)
     if arguments.command == "simulate":
         return _simulate(arguments)
     if arguments.command == "semantize":

@@ -82,7 +82,8 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
     # Before anything is written: a run that is refused stays as it was.
     for later in stages[next((stages.index(one) for one in wanted if starts_anew(one)), len(stages)) :]:
         later.spare(run.directory)
-    write_recipe(run.directory / "config.yaml", run.recipe)
+    if not all(map(finished, wanted)):
+        write_recipe(run.directory / "config.yaml", run.recipe)
     for stage in wanted:
         if finished(stage):
             run.reporter.say(f"{stage.name}: unchanged, skipped")

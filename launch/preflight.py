@@ -8,6 +8,7 @@ from launch.shape import Shape, model_shape
 from records.config import Recipe
 from records.errors import UserError
 from rewards.checks import check_scorer_here
+from rl.modes import REPLAY
 
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 """Head sizes for which vLLM's CPU attention has a kernel."""
@@ -19,8 +20,9 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         UserError: the first problem found, with its mend.
     """
-    check_scorer_here(recipe.scorer)
-    check_engines(recipe)
+    if recipe.rl.mode != REPLAY:  # which has neither
+        check_scorer_here(recipe.scorer)
+        check_engines(recipe)
 
 
 def check_engines(recipe: Recipe) -> None:

@@ -17,6 +17,7 @@ from records.tags import TAG, TAG_NAMES
 from rewards.checks import check_scorer
 from rl.filters import check_filters
 from rl.loss import check_loss
+from rl.modes import LIVE, check_modes
 from rl.refill import check_refill
 from semantize.checks import check_semantize
 from sft.curriculum import STAGE2_TAGS
@@ -40,6 +41,7 @@ def check_recipe(recipe: Recipe) -> None:
     check_filters(recipe.rl.filters, TASKS)
     check_loss(recipe.rl.loss)
     check_refill(recipe.rl)
+    check_modes(recipe.rl)
     if recipe.rl.filters.min_live > recipe.rl.group_size:
         raise UserError(
             f"rl.filters.min_live {recipe.rl.filters.min_live} is above rl.group_size "
@@ -99,7 +101,10 @@ def check_recipe(recipe: Recipe) -> None:
             raise UserError(f"{key}: names the pilot, and sft.pilot.examples is 0: there is none")
     if not recipe.rl.steps and "rl" in recipe.bench.models:
         raise UserError("bench.models: names rl, and rl.steps is 0: there is none")
-    if recipe.rl.steps and not (recipe.sft.rl_users and recipe.sft.probe_users):
+    if recipe.rl.prompts == LIVE and recipe.log.input:
+        raise UserError("rl.prompts=live simulates users, and log.input names a log; set rl.prompts=recorded")
+    has_users = recipe.sft.rl_users or recipe.rl.prompts == LIVE
+    if recipe.rl.steps and not (has_users and recipe.sft.probe_users):
         raise UserError("sft.rl_users and sft.probe_users: DF-GRPO needs some of both; or set rl.steps=0")
     if recipe.sft.base_samples and not (recipe.sft.pilot.examples or recipe.model.init_dir):
         raise UserError(

@@ -364,8 +364,27 @@ class LossConfig:
 
 
 @dataclass
+class LiveConfig:
+    workers: int = opt(1, "Actors that simulate and semantize new users, of one thread each.", low=1)
+    cpus_per_worker: float = opt(
+        0.0, "Ray CPUs reserved a worker; 0 leaves it what others do not use, at a low priority.", low=0
+    )
+    queue: int = opt(
+        256, "Prompts made in advance, at most: as many whole blocks of 128 users, one at least.", low=1
+    )
+
+
+@dataclass
 class RLConfig:
     init_from: str = opt("stage3", "SFT stage the policy starts from: pilot, stage1, stage2 or stage3.")
+    mode: str = opt(
+        "train",
+        "train, or what `usergpt rl` does for a look at a part: rollout (engines, scorers and filters, no "
+        "learner) or replay (filters and learner on the groups of a ledger, no engine).",
+    )
+    replay_from: str = opt(
+        "", "Run, or ledger, whose groups are replayed, where mode is replay; empty: the run's own."
+    )
     steps: int = opt(20, "Policy updates; 0: no DF-GRPO.", low=0)
     groups_per_step: int = opt(16, "Groups (prompts) a training batch.", low=1)
     group_size: int = opt(8, "Samples a group.", low=2)
@@ -376,6 +395,12 @@ class RLConfig:
         low=0,
     )
     minibatches: int = opt(1, "Optimiser steps a training batch is split into.", low=1)
+    prompts: str = opt(
+        "recorded",
+        "recorded: about the users set apart (sft.rl_users), again and again; live: about users who are "
+        "simulated meanwhile, each asked once.",
+    )
+    live: LiveConfig = opt(LiveConfig, "Who makes live prompts, and how many in advance.")
     composite_share: float = opt(0.5, "Share of prompts that ask for the summary as well.", low=0, high=1)
     tags_per_prompt: int = opt(
         0, "Tags a prompt asks for, a random choice; fewer tell better what was right. 0: all.", low=0
@@ -402,7 +427,11 @@ class RLConfig:
         low=0,
     )
     sync_probe_prompts: int = opt(4, "Prompts in the parity probe after every publish.", low=1)
-    ledger_text: bool = opt(True, "Keep response texts in the ledger.")
+    ledger: str = opt(
+        "text",
+        "What the ledger keeps: verdicts (with rewards), text (responses as well) or tokens (as well what "
+        "rl.mode=replay needs: token ids, and log-probs as sampled).",
+    )
     filters: FilterConfig = opt(FilterConfig, "Sample filter and group filter.")
     refill: RefillConfig = opt(RefillConfig, "What to do until the batch is full.")
     loss: LossConfig = opt(LossConfig, "The objective.")

@@ -17,10 +17,11 @@ from records.config import RLConfig
 from records.prompt import Request, RolloutGroup, Sampling, ScoredGroup
 from rl.batching import JudgedGroup
 from rl.filters import STALE, filters_at, judge
-from rl.prompts import Draw, PromptStream
+from rl.modes import REPLAY
+from rl.prompts import Draw, PromptStream, group_name
 from rl.protocols import Finished, Rollouts, Scorers
 from rl.refill import rescued
-from rl.seeds import derived_seed
+from rl.seeds import group_seed
 
 Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
 """Takes all groups that a step settles, as far as they are known, and those of them that train."""
@@ -145,10 +146,10 @@ class Collector:
             request = Request(
                 prompt=draw.prompt,
                 samples=self.config.group_size,
-                seed=derived_seed("train", self.seed, draw.cursor),
+                seed=group_seed(self.seed, draw.cursor),
             )
             key = self.rollouts.submit(request, self._sampling, None if self.config.max_staleness else place)
-            name = f"{self._next_step:06d}-{draw.cursor:06d}"
+            name = group_name(self._next_step, draw.cursor)
             self._at_engines[key] = _Asked(draw=draw, group_id=name, round=self._rounds)
 
     def _room(self) -> int:
@@ -172,7 +173,8 @@ class Collector:
         """Both filters' verdict for the step whose batch is next, and whether the group is too old for it."""
         verdict = judge(scored, filters_at(self.config.filters, self._next_step))
         oldest = min(rollout.policy_version for rollout in scored.group.rollouts)
-        if self._next_step - oldest > self.config.max_staleness:
+        # The versions of what is replayed are those of another run's policy.
+        if self.config.mode != REPLAY and self._next_step - oldest > self.config.max_staleness:
             verdict = replace(verdict, group_reasons=(*verdict.group_reasons, STALE))
         judged = _Judged(draw=draw, group=JudgedGroup(scored=scored, verdict=verdict))
         self._judged += 1

@@ -10,6 +10,9 @@ from records.errors import UserError
 from records.files import written_whole
 from rl.batching import JudgedGroup
 
+VERDICTS, TEXT, TOKENS = KEPT = ("verdicts", "text", "tokens")
+"""What a ledger may keep (`rl.ledger`), each with all before it."""
+
 LEDGER_SCHEMA: dict[str, pl.DataType] = {
     "step": pl.Int64(),
     "round": pl.Int64(),
@@ -44,12 +47,16 @@ LEDGER_SCHEMA: dict[str, pl.DataType] = {
     "advantage": pl.Float64(),
     "gen_seconds": pl.Float64(),
     "text": pl.String(),
+    "prompt_ids": pl.List(pl.Int32()),
+    "response_ids": pl.List(pl.Int32()),
+    "logprobs": pl.List(pl.Float32()),
 }
 """One row a sample. `trained_step` and `advantage` are null for samples that train nothing;
 `drop_reasons` holds the sample's reasons and its group's (a group that a starvation policy took in all the
 same is kept with its reasons); `group_mean` and `group_std` are of the reward that the group filter looked at
-(`rl.filters.reward`); `history_lines` is how many lines could be cited; `text` is null without
-`rl.ledger_text`.
+(`rl.filters.reward`); `history_lines` is how many lines could be cited. What `rl.ledger` does not keep is
+null: `text`, and the token ids of the response with their log-probs under the rollout policy (nats, float32
+as the learner takes them); a prompt's ids stand with its first sample alone.
 Two equal runs differ in `gen_seconds` alone."""
 
 
@@ -64,19 +71,21 @@ def write_step(
     groups: Sequence[JudgedGroup],
     trained: Mapping[str, Sequence[float]],
     *,
-    text: bool,
+    keep: str,
 ) -> None:
-    """Write all `groups` of `step`; `trained` maps the ids of groups that will train to advantages_G."""
-    rows = [row for group in groups for row in _rows(step, group, trained, text)]
+    """Write all `groups` of `step`; `trained` maps the ids of groups that will train to advantages_G, `keep`
+    (one of KEPT) says how much of each sample."""
+    rows = [row for group in groups for row in _rows(step, group, trained, KEPT.index(keep))]
     with written_whole(path) as aside:
         pl.DataFrame(rows, schema=LEDGER_SCHEMA, orient="row").write_parquet(aside)
 
 
 def _rows(
-    step: int, judged: JudgedGroup, trained: Mapping[str, Sequence[float]], text: bool
+    step: int, judged: JudgedGroup, trained: Mapping[str, Sequence[float]], kept_of_sample: int
 ) -> Iterator[dict[str, Any]]:
     group, verdict = judged.scored.group, judged.verdict
     advantages_G = trained.get(group.group_id)
+    text, tokens = (kept_of_sample >= KEPT.index(name) for name in (TEXT, TOKENS))
     for index, (rollout, score) in enumerate(zip(group.rollouts, judged.scored.scores, strict=True)):
         live = verdict.live[index]
         kept = live and advantages_G is not None
@@ -114,6 +123,9 @@ def _rows(
             "advantage": float(advantages_G[index]) if kept and advantages_G is not None else None,
             "gen_seconds": rollout.gen_seconds,
             "text": rollout.text if text else None,
+            "prompt_ids": group.prompt.token_ids if tokens and index == 0 else None,
+            "response_ids": rollout.token_ids if tokens else None,
+            "logprobs": rollout.logprobs if tokens else None,
         }
 
 

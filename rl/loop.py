@@ -28,7 +28,7 @@ from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
 from rl.probe import best_probe, probe_path, run_probe
 from rl.prompts import PromptStream
-from rl.protocols import Publisher, Rollouts, Scorers
+from rl.protocols import Prompts, PromptsEndedError, Publisher, Rollouts, Scorers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class RLRun:
     config: RLConfig
     directory: Path
     seed: int
-    prompts: Sequence[Prompt]
+    prompts: Prompts
     probe_prompts: Sequence[Prompt]
     rollouts: Rollouts
     scorers: Scorers
@@ -69,6 +69,7 @@ def train(run: RLRun) -> None:
     An interrupt (SIGTERM too) waits for optimiser steps that have begun, and leaves a checkpoint.
 
     Raises:
+        PromptsEndedError: there are fewer prompts; the last whole step has left a checkpoint.
         StarvedError: the filters left too little and `refill.on_starved` is `raise`.
         UserError: the disk is full.
     """
@@ -118,7 +119,7 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, PromptsEndedError) as interrupt:
         if state.step > saved.step:
             try:
                 save(run, state)
@@ -170,7 +171,7 @@ def record(run: RLRun, step: int, judged: Sequence[JudgedGroup], training: Seque
         for group in training
     }
     path = ledger_path(run.directory / "ledger", step)
-    write_step(path, step, judged, trained, text=run.config.ledger_text)
+    write_step(path, step, judged, trained, keep=run.config.ledger)
 
 
 def update(run: RLRun, batch: TrainBatch, lr: float, meanwhile: Callable[[], None] | None) -> UpdateReport:

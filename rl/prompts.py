@@ -1,4 +1,4 @@
-"""The order in which prompts are taken: a new permutation an epoch, some of which may be passed over."""
+"""The order in which prompts are taken: place by place, some of which may be passed over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from records.prompt import Prompt
+from rl.protocols import Prompts
 
 LEAST = 0.05
 """A prompt is taken in this share of its turns at least, however often its groups were dropped."""
@@ -19,8 +20,34 @@ class Draw:
     prompt: Prompt
 
 
+def group_name(step: int, cursor: int) -> str:
+    """What the group of a draw is called that was taken for `step`."""
+    return f"{step:06d}-{cursor:06d}"
+
+
+def cursor_of(group_id: str) -> int:
+    """The place of the draw that a group of this name is of."""
+    return int(group_id.rpartition("-")[2])
+
+
+class Shuffled:
+    """The same prompts again and again, a new permutation an epoch."""
+
+    def __init__(self, prompts: Sequence[Prompt], seed: int) -> None:
+        assert prompts, "a prompt stream needs prompts"
+        self.prompts = prompts
+        self.seed = seed
+
+    def at(self, cursor: int) -> Prompt:
+        """The prompt at a place."""
+        epoch, place = divmod(cursor, len(self.prompts))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.prompts))
+        return self.prompts[int(order[place])]
+
+
 class PromptStream:
-    """Endless prompts. A resumed run goes on from `cursor`; draws that were under way come `again` first.
+    """Prompts in the order of their places. A resumed run goes on from `cursor`; draws that were under way
+    come `again` first.
 
     A prompt whose last d groups were all dropped is taken in `dropped_weight`ᵈ of its turns (1: in all);
     `dropped` is the state of that, prompt id → d. Whether a turn is taken depends on the seed, the place and
@@ -29,7 +56,7 @@ class PromptStream:
 
     def __init__(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Prompts,
         seed: int,
         cursor: int = 0,
         again: Sequence[int] = (),
@@ -37,7 +64,6 @@ class PromptStream:
         dropped_weight: float = 1.0,
         dropped: Mapping[str, int] | None = None,
     ) -> None:
-        assert prompts, "a prompt stream needs prompts"
         self.prompts = prompts
         self.seed = seed
         self.cursor = cursor
@@ -47,16 +73,22 @@ class PromptStream:
         self._again = list(again)
 
     def take(self, count: int) -> list[Draw]:
-        """The next `count` draws."""
+        """The next `count` draws.
+
+        Raises:
+            PromptsEndedError: there are not so many.
+        """
         taken: list[Draw] = []
         while len(taken) < count:
-            if self._again:
-                taken.append(self._at(self._again.pop(0)))
-                continue
-            draw = self._at(self.cursor)
-            self.cursor += 1
-            if self._has_its_turn(draw):
-                taken.append(draw)
+            again = bool(self._again)
+            cursor = self._again[0] if again else self.cursor
+            prompt = self.prompts.at(cursor)
+            if again:
+                self._again.pop(0)
+            else:
+                self.cursor += 1
+            if prompt is not None and (again or self._has_its_turn(prompt, cursor)):
+                taken.append(Draw(cursor=cursor, prompt=prompt))
             else:
                 self.passed_over += 1
         return taken
@@ -72,14 +104,9 @@ class PromptStream:
         """Places of draws that were to come again and have not yet."""
         return list(self._again)
 
-    def _has_its_turn(self, draw: Draw) -> bool:
-        times = self.dropped.get(draw.prompt.prompt_id, 0)
+    def _has_its_turn(self, prompt: Prompt, cursor: int) -> bool:
+        times = self.dropped.get(prompt.prompt_id, 0)
         if not times:
             return True
         share = max(LEAST, self.dropped_weight**times)
-        return bool(np.random.default_rng([self.seed, draw.cursor, times]).random() < share)
-
-    def _at(self, cursor: int) -> Draw:
-        epoch, place = divmod(cursor, len(self.prompts))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.prompts))
-        return Draw(cursor=cursor, prompt=self.prompts[int(order[place])])
+        return bool(np.random.default_rng([self.seed, cursor, times]).random() < share)

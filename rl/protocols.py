@@ -4,7 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from records.prompt import Request, Rollout, RolloutGroup, Sampling, ScoredGroup
+from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, ScoredGroup
+
+
+class PromptsEndedError(RuntimeError):
+    """There is no further prompt; the message says of what."""
+
+
+class Prompts(Protocol):
+    """Prompts by place, from 0 on."""
+
+    def at(self, cursor: int) -> Prompt | None:
+        """The prompt at a place; None: there is none, and the place is passed over.
+
+        Raises:
+            PromptsEndedError: there is none from here on.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

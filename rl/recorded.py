@@ -72,7 +72,7 @@ def read_recording(directory: Path, task: str = "", *, texts: bool = False) -> R
     ledger = read_ledger(directory, (*_COLUMNS, *_TEXT_COLUMNS) if texts else _COLUMNS)
     if texts and ledger.filter(pl.col("format_ok") & pl.col("text").is_null()).height:
         raise UserError(
-            f"{directory}: holds no response texts, which --strictness needs; run with rl.ledger_text=true"
+            f"{directory}: holds no response texts, which --strictness needs; run with rl.ledger=text"
         )
     groups = list(recorded_groups(ledger, texts=texts))
     if not groups:

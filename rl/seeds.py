@@ -9,3 +9,8 @@ def derived_seed(use: str, *place: int) -> int:
     The use and the length of the place are part of it: seeds of different uses do not meet.
     """
     return int(np.random.SeedSequence([*use.encode(), len(place), *place]).generate_state(1)[0]) >> 1
+
+
+def group_seed(run_seed: int, cursor: int) -> int:
+    """The seed of the group of the draw at a place."""
+    return derived_seed("train", run_seed, cursor)

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from lm.plain import PlainTokenizer
+from records.config import SemantizeConfig
 from records.files import read_json, write_json, written_whole
 from semantize.budget import Fitted, bodies, fit
 from semantize.coding import TextFunction, as_category, coded
@@ -69,7 +70,7 @@ class Semantizer:
         gaps: Counter[str] = Counter()
         file, part_of_file = self.reader.pieces()[piece]
         for number, batch in enumerate(self.reader.read(file, part_of_file)):
-            events, found = self._private(batch.events)
+            events, found = private_rows(batch.events, self.job.config, self.key)
             write_spill(spill / f"rows-{piece:05d}-{number:05d}.arrow", events, self.partitions)
             masked += found
             gaps += batch.gaps
@@ -156,26 +157,6 @@ class Semantizer:
             rows = pl.concat([earlier, rows])
         return rows
 
-    def _private(self, events: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
-        """Rows as they are written, without what shall not leave the log; and what was masked, by kind."""
-        events = as_rows(events).with_columns(as_category(name) for name in REPEATING)
-        found: Counter[str] = Counter()
-        secret = self.key
-        if self.job.config.mask:
-            for name in MASKED_FIELDS:
-                events, counts = _masked(events, name, secret or b"")
-                found += counts
-        if secret is not None:
-            events = _mapped(events, "user_id", lambda users: pseudonyms(users, secret))
-            # Ids of a log may name the user; they go on telling rows apart.
-            own = pl.col("event_id").fill_null("")
-            events = events.with_columns(
-                key=pl.concat_str(pl.col(KEY).cast(pl.String), own, separator="\x1f"),
-                event_id=pl.lit(None, pl.String),
-            )
-        events = _mapped(events, KEY, lambda keys: [_digest(key, secret or b"") for key in keys])
-        return events.select(list(ROW_SCHEMA)), found
-
     def private_quarantine(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows set aside; where user ids are replaced, their text is left out, as it may name the user."""
         if self.key is not None:
@@ -183,6 +164,29 @@ class Semantizer:
         if self.job.config.mask:
             return rows.with_columns(raw=mask(rows["raw"])["text"])
         return rows
+
+
+def private_rows(
+    events: pl.DataFrame, config: SemantizeConfig, secret: bytes | None
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """What a reader gives as rows (ROW_SCHEMA) without what shall not leave the log, and what was masked, by
+    kind. `secret` is the key of pseudonyms, None keeps user ids."""
+    events = as_rows(events).with_columns(as_category(name) for name in REPEATING)
+    found: Counter[str] = Counter()
+    if config.mask:
+        for name in MASKED_FIELDS:
+            events, counts = _masked(events, name, secret or b"")
+            found += counts
+    if secret is not None:
+        events = _mapped(events, "user_id", lambda users: pseudonyms(users, secret))
+        # Ids of a log may name the user; they go on telling rows apart.
+        own = pl.col("event_id").fill_null("")
+        events = events.with_columns(
+            key=pl.concat_str(pl.col(KEY).cast(pl.String), own, separator="\x1f"),
+            event_id=pl.lit(None, pl.String),
+        )
+    events = _mapped(events, KEY, lambda keys: [_digest(key, secret or b"") for key in keys])
+    return events.select(list(ROW_SCHEMA)), found
 
 
 def _masked(events: pl.DataFrame, name: str, secret: bytes) -> tuple[pl.DataFrame, Counter[str]]:

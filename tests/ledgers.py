@@ -101,7 +101,7 @@ def write_ledger(
             for one in judged
             if one.verdict.kept
         }
-        write_step(ledger_path(directory, step), step, judged, trained, text=text)
+        write_step(ledger_path(directory, step), step, judged, trained, keep="text" if text else "verdicts")
         everything += judged
     return everything
 

@@ -46,8 +46,8 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_examples_of_the_help_parse() -> None:
     lines = [line.strip().split("  ")[0].split()[1:] for line in cli._EXAMPLES.splitlines()[1:]]
     assert [cli.parser().parse_args(words).command for words in lines] == [
-        "run", "run", "simulate", "semantize", "profile", "bench", "bench", "bench", "filters", "submit",
-        "doctor",
+        "run", "run", "rl", "rl", "simulate", "semantize", "profile", "bench", "bench", "bench", "filters",
+        "submit", "doctor",
     ]  # fmt: skip
 
 
@@ -172,3 +172,24 @@ def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path, capsys: pytest.
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / "taken") in line
     assert line.endswith("choose another path")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "quickstart", "rl.mode=rollout"), "rl.mode is rollout: that is for `usergpt rl`"),
+        (
+            ("rl", "quickstart", "rl.mode=rollout", "rl.steps=0", "bench.models=[sft]"),
+            "rl.steps is 0; say how many steps rl.mode=rollout shall do",
+        ),
+        (
+            ("rl", "complete-journey", "rl.prompts=live"),
+            "rl.prompts=live simulates users, and log.input names a log; set rl.prompts=recorded",
+        ),
+    ],
+)
+def test_a_mode_that_cannot_be_is_refused(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(list(words)) == 2
+    assert told in capsys.readouterr().err

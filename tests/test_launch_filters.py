@@ -337,7 +337,7 @@ def test_a_dropped_group_says_why(run: Path, capsys: Captured) -> None:
     assert cli.main(["filters", "show", str(run), "hard"]) == 0
     shown = capsys.readouterr().out
     assert "2 of 2 samples live: dropped (too_hard)" in shown
-    assert "No texts: the run had rl.ledger_text=false." in shown
+    assert "No texts: the run had rl.ledger=verdicts." in shown
     assert cli.main(["filters", "show", str(run), "flat"]) == 0
     assert "mean 0.800, deviation 0.000, 2 of 2 samples live: dropped (no_signal)" in capsys.readouterr().out
 

@@ -65,9 +65,9 @@ TRAINS = _group(
 DROPPED = _group("g2", 1, [_score(1.0, 0.9), _score(1.0, 1.0)], ["stop", "stop"])
 
 
-def _write(directory: Path, step: int = 7, *, text: bool = True) -> None:
+def _write(directory: Path, step: int = 7, *, keep: str = "text") -> None:
     trained = {"g1": [0.75, math.nan, -0.75, math.nan]}
-    write_step(ledger_path(directory, step), step, [TRAINS, DROPPED], trained, text=text)
+    write_step(ledger_path(directory, step), step, [TRAINS, DROPPED], trained, keep=keep)
 
 
 def test_rows_by_hand(tmp_path: Path) -> None:
@@ -110,6 +110,9 @@ def test_rows_by_hand(tmp_path: Path) -> None:
         "advantage": 0.75,
         "gen_seconds": 0.5,
         "text": "text 0",
+        "prompt_ids": None,
+        "response_ids": None,
+        "logprobs": None,
     }
     assert (third["kept"], third["advantage"], third["response_tokens"]) == (True, -0.75, 3)
     assert (cut["truncated"], cut["live"], cut["kept"]) == (True, False, False)
@@ -124,8 +127,17 @@ def test_rows_by_hand(tmp_path: Path) -> None:
 
 
 def test_texts_are_left_out_on_request(tmp_path: Path) -> None:
-    _write(tmp_path, text=False)
+    _write(tmp_path, keep="verdicts")
     assert read_ledger(tmp_path)["text"].null_count() == 6
+
+
+def test_tokens_come_with_texts_and_prompts_once_a_group(tmp_path: Path) -> None:
+    _write(tmp_path, keep="tokens")
+    frame = read_ledger(tmp_path)
+    assert frame["text"].null_count() == 0
+    assert frame["prompt_ids"].to_list() == [[1, 2, 3], None, None, None, [1, 2, 3], None]
+    assert frame["response_ids"].to_list() == [[5] * n for n in (1, 2, 3, 4, 1, 2)]
+    assert frame["logprobs"].to_list() == [[-1.0] * n for n in (1, 2, 3, 4, 1, 2)]
 
 
 def test_steps_are_read_in_order(tmp_path: Path) -> None:

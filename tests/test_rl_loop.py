@@ -25,6 +25,7 @@ from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Sco
 from rl.ledger import ledger_path, read_ledger
 from rl.loop import RLRun, learning_rate, train
 from rl.loss import DFGRPOObjective, RLMicroBatch
+from rl.prompts import Shuffled
 from rl.refill import StarvedError
 from tests.rl_world import Queues, ScorerQueue, Scoring
 
@@ -176,7 +177,7 @@ def _train(world: World, config: RLConfig = CONFIG) -> None:
             config=config,
             directory=world.directory,
             seed=3,
-            prompts=PROMPTS,
+            prompts=Shuffled(PROMPTS, seed=3),
             probe_prompts=PROMPTS[:2],
             rollouts=world,
             scorers=world.queue,

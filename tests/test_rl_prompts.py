@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from records.prompt import Prompt
-from rl.prompts import Draw, PromptStream
+from rl.prompts import Draw, PromptStream, Shuffled
 from rl.seeds import derived_seed
 
 PROMPTS = [
@@ -19,7 +19,7 @@ def _ids(draws: list[Draw]) -> list[str]:
 
 
 def test_every_epoch_is_a_new_permutation() -> None:
-    stream = PromptStream(PROMPTS, seed=1)
+    stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1)
     epochs = [_ids(stream.take(5)) for _ in range(4)]
     for epoch in epochs:
         assert sorted(epoch) == ["p0", "p1", "p2", "p3", "p4"]
@@ -28,17 +28,19 @@ def test_every_epoch_is_a_new_permutation() -> None:
 
 
 def test_the_cursor_alone_is_the_state() -> None:
-    whole = _ids(PromptStream(PROMPTS, seed=1).take(13))
-    stream = PromptStream(PROMPTS, seed=1)
+    whole = _ids(PromptStream(Shuffled(PROMPTS, seed=1), seed=1).take(13))
+    stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1)
     first = _ids(stream.take(4))
-    assert first + _ids(PromptStream(PROMPTS, seed=1, cursor=stream.cursor).take(9)) == whole
-    assert _ids(PromptStream(PROMPTS, seed=2).take(13)) != whole
+    assert (
+        first + _ids(PromptStream(Shuffled(PROMPTS, seed=1), seed=1, cursor=stream.cursor).take(9)) == whole
+    )
+    assert _ids(PromptStream(Shuffled(PROMPTS, seed=2), seed=2).take(13)) != whole
 
 
 def test_what_was_under_way_comes_again_first() -> None:
-    whole = PromptStream(PROMPTS, seed=1).take(13)
+    whole = PromptStream(Shuffled(PROMPTS, seed=1), seed=1).take(13)
     assert [draw.cursor for draw in whole] == list(range(13))
-    stream = PromptStream(PROMPTS, seed=1, cursor=8, again=[3, 6])
+    stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1, cursor=8, again=[3, 6])
     assert stream.take(1) == [whole[3]]
     assert (stream.not_taken_again(), stream.cursor) == ([6], 8)
     assert stream.take(3) == [whole[6], whole[8], whole[9]]
@@ -46,7 +48,7 @@ def test_what_was_under_way_comes_again_first() -> None:
 
 
 def test_prompts_whose_groups_were_dropped_have_fewer_turns() -> None:
-    stream = PromptStream(PROMPTS, seed=1, dropped_weight=0.5)
+    stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1, dropped_weight=0.5)
     for prompt in PROMPTS[1:4]:
         stream.note(prompt, kept=False)
     for _ in range(5):
@@ -63,15 +65,15 @@ def test_prompts_whose_groups_were_dropped_have_fewer_turns() -> None:
         "p2": pytest.approx(1, abs=0.01),
         "p3": pytest.approx(0.05, abs=0.03),  # 1/64 would be next to never
     }
-    again = PromptStream(PROMPTS, seed=1, dropped_weight=0.5, dropped={"p1": 1, "p3": 6})
+    again = PromptStream(Shuffled(PROMPTS, seed=1), seed=1, dropped_weight=0.5, dropped={"p1": 1, "p3": 6})
     assert _ids(again.take(3200)) == names
 
 
 def test_by_default_nothing_is_passed_over() -> None:
-    stream = PromptStream(PROMPTS, seed=1)
+    stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1)
     stream.note(PROMPTS[0], kept=False)
     assert stream.dropped == {}
-    assert _ids(stream.take(40)) == _ids(PromptStream(PROMPTS, seed=1).take(40))
+    assert _ids(stream.take(40)) == _ids(PromptStream(Shuffled(PROMPTS, seed=1), seed=1).take(40))
 
 
 def test_seeds_differ_by_place_and_repeat() -> None:

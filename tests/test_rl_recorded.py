@@ -65,7 +65,7 @@ def test_a_recording_of_one_task(ledger: Path) -> None:
 
 
 def test_an_empty_ledger_is_refused(tmp_path: Path) -> None:
-    write_step(tmp_path / "step_000000.parquet", 0, [], {}, text=False)
+    write_step(tmp_path / "step_000000.parquet", 0, [], {}, keep="verdicts")
     with pytest.raises(UserError, match="the ledger holds no groups"):
         read_recording(tmp_path)
 

@@ -159,7 +159,7 @@ def test_formats_and_thresholds_are_swept_together(tmp_path: Path) -> None:
 def test_a_ledger_without_texts_is_refused_if_they_are_needed(tmp_path: Path) -> None:
     write_ledger(tmp_path, {0: [SLOPPY]}, FILTERS)
     assert read_recording(tmp_path).groups[0].strictness is None
-    with pytest.raises(UserError, match=r"no response texts.*run with rl\.ledger_text=true"):
+    with pytest.raises(UserError, match=r"no response texts.*run with rl\.ledger=text"):
         read_recording(tmp_path, texts=True)
 
 

@@ -39,7 +39,7 @@ def show_group(path: Path, group_id: str) -> int:
         say(line)
     console.print(_table(rows))
     if all(row["text"] is None for row in rows):
-        say("No texts: the run had rl.ledger_text=false.")
+        say("No texts: the run had rl.ledger=verdicts.")
         return 0
     for row in rows:
         say(f"sample {row['sample_idx']}:")

@@ -25,7 +25,7 @@ def _training(recipe: Recipe, *stages: SFTStageConfig) -> list[Any]:
     return [sft.optimizer, sft.batch_size, sft.warmup, sft.answer_weight, recipe.learner, *stages]
 
 
-def _scoring(scorer: ScorerConfig) -> list[Any]:
+def scoring(scorer: ScorerConfig) -> list[Any]:
     """What scores depend on; how many scorers there are, and where they run, is not part of it."""
     model = scorer.embeddings if Path(scorer.embeddings).is_dir() else ""
     similarity = [scorer.embeddings, directory_state(model), scorer.similarity_floors, scorer.tag_weights]
@@ -105,7 +105,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="rl",
         work=run_rl,
-        reads=lambda recipe: [recipe.rl, recipe.learner.lora, recipe.rollout, *_scoring(recipe.scorer)],
+        reads=lambda recipe: [recipe.rl, recipe.learner.lora, recipe.rollout, *scoring(recipe.scorer)],
         outputs=("rl",),
         traces=("tb/rl",),
     ),
@@ -119,7 +119,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="report",
         work=run_report,
-        reads=lambda recipe: [recipe.name, EXTRACTOR_VERSION, *_scoring(recipe.scorer)],
+        reads=lambda recipe: [recipe.name, EXTRACTOR_VERSION, *scoring(recipe.scorer)],
         outputs=("report.json", "report.md", "report.html"),
     ),
 )

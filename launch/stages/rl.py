@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 from actors.cluster import ray_cluster
@@ -18,15 +17,12 @@ from actors.work import IdleClock
 from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
-from launch.stages.data import check_room, load_gold, load_histories
 from launch.stages.losses import Losses
-from launch.stages.rl_prompts import rl_prompts, write_prompts
-from launch.stages.splits import load_splits
+from launch.stages.rl_prompts import Questions, prompts_of, questions
 from lm import checkpoint
-from lm.tokenizer import ChatTokenizer
 from records.files import write_json
-from records.prompt import Prompt
 from rl.loop import RLRun, train
+from rl.protocols import Prompts
 
 
 class CheckedPublisher:
@@ -98,7 +94,7 @@ class CheckedPublisher:
         return self._told
 
 
-class _Shown:
+class Shown:
     """A log that also tells the terminal how far the run is and what it lost; `step` is the last update's."""
 
     def __init__(self, run: Run, log: RunLog, losses: Losses, step: int) -> None:
@@ -131,63 +127,51 @@ class _Shown:
             self.run.reporter.say(f"rl: after {step} steps {text}")
 
 
-def say_scorers(run: Run, scorers: ScorerPool) -> None:
-    """Keep what scorers did in rl/scorers.json, and tell what went wrong."""
+def say_scorers(run: Run, scorers: ScorerPool, folder: Path) -> None:
+    """Keep what scorers did in `folder`/scorers.json, and tell what went wrong."""
     try:
         judges = scorers.stats()
     except ActorError as error:  # what was trained is there all the same
         run.reporter.say(f"rl: what the judges did is not known: {error}")
         judges = []
-    write_json(run.directory / "rl" / "scorers.json", {"judges": judges})
+    write_json(folder / "scorers.json", {"judges": judges})
     for judge in judges:
         if judge.get("failed"):
             told = ", ".join(f"{count:,} {reason}" for reason, count in judge["failed"].items())
-            run.reporter.say(f"rl: the judge failed on {told} of {judge['judged']:,}; see rl/scorers.json")
+            run.reporter.say(
+                f"rl: the judge failed on {told} of {judge['judged']:,}; see {folder}/scorers.json"
+            )
 
 
 def run_rl(run: Run) -> None:
     """Train from the newest checkpoint (or the SFT stage named) and export the policy."""
     recipe, directory = run.recipe, run.directory
+    folder = directory / "rl"
     if not recipe.rl.steps:
-        (directory / "rl").mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
         run.reporter.say("rl: none (rl.steps is 0)")
         return
-    histories, gold, splits = load_histories(directory), load_gold(directory), load_splits(directory)
-    start = directory / "sft" / recipe.rl.init_from
-    tokenizer = ChatTokenizer.load(start)
-    references = {
-        user: {name: tag.values for name, tag in gold[user].items()} for user in (*splits.rl, *splits.probe)
-    }
-    ask = partial(
-        rl_prompts,
-        histories=histories,
-        gold=gold,
-        tokenizer=tokenizer,
-        composite_share=recipe.rl.composite_share,
-        seed=recipe.seed,
-    )
-    check_room([histories[user] for user in (*splits.rl, *splits.probe)], tokenizer, recipe)
-    prompts = ask(splits.rl, tags_per_prompt=recipe.rl.tags_per_prompt)
-    probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
-    write_prompts(directory / "rl", {"rl": prompts, "probe": probe_prompts}, gold)
-    write_recipe(directory / "rl" / "config.yaml", recipe)
-    losses = Losses(directory / "rl" / "losses.json", run.reporter.say)
-    timeout, replies = recipe.cluster.timeout_s, directory / "rl" / "judge"
-    with ray_cluster(recipe.cluster) as local, reserved(rl_needs(recipe), timeout) as places:
+    asked = questions(run, folder)
+    write_recipe(folder / "config.yaml", recipe)
+    losses = Losses(folder / "losses.json", run.reporter.say)
+    timeout, replies = recipe.cluster.timeout_s, folder / "judge"
+    with (
+        ray_cluster(recipe.cluster) as local,
+        reserved(rl_needs(recipe), timeout) as places,
         # Scorers stay when ranks are lost: what their judges have spent of the budget is theirs.
-        scorers = ScorerPool(references, recipe.scorer, timeout, replies, places["scorer"])
+        closing(ScorerPool(asked.references, recipe.scorer, timeout, replies, places["scorer"])) as scorers,
+        prompts_of(run, asked, losses, places) as prompts,
+    ):
         losses.watch(scorers.lost, "scored again")
-        with closing(scorers):
-            while not _finished(run, start, prompts, probe_prompts, scorers, losses, places, local=local):
-                pass
-            say_scorers(run, scorers)
+        while not _finished(run, asked, prompts, scorers, losses, places, local=local):
+            pass
+        say_scorers(run, scorers, folder)
 
 
 def _finished(
     run: Run,
-    start: Path,
-    prompts: Sequence[Prompt],
-    probe_prompts: Sequence[Prompt],
+    asked: Questions,
+    prompts: Prompts,
     scorers: ScorerPool,
     losses: Losses,
     places: Mapping[str, Places],
@@ -198,13 +182,14 @@ def _finished(
 
     Returns False where a rank of the learner died; engines and scorers that die are replaced on the way.
     """
-    recipe, directory, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
-    newest = checkpoint.step_of(checkpoint.latest(directory / "checkpoints"))
-    log = RunLog(run.directory / "tb" / "rl", directory / "curves.jsonl", newest)
-    shown = _Shown(run, log, losses, newest)
+    recipe, folder, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
+    newest = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
+    log = RunLog(run.directory / "tb" / "rl", folder / "curves.jsonl", newest)
+    shown = Shown(run, log, losses, newest)
+    known = asked.prompts or asked.probe_prompts
     run.reporter.doing("engines, learner and scorers start")
-    pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
-    learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+    pool = RolloutPool(asked.start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
+    learner = LearnerGroup(asked.start, recipe.learner, timeout, local=local, places=places["learner"])
     idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
     try:
         with closing(log), closing(pool), closing(learner):
@@ -212,17 +197,17 @@ def _finished(
             train(
                 RLRun(
                     config=recipe.rl,
-                    directory=directory,
+                    directory=folder,
                     seed=recipe.seed,
                     prompts=prompts,
-                    probe_prompts=probe_prompts,
+                    probe_prompts=asked.probe_prompts,
                     rollouts=pool,
                     scorers=scorers,
                     learner=learner,
                     publish=CheckedPublisher(
                         learner=learner,
                         pool=pool,
-                        probe=[p.token_ids for p in prompts[: recipe.rl.sync_probe_prompts]],
+                        probe=[p.token_ids for p in known[: recipe.rl.sync_probe_prompts]],
                         tolerance=recipe.rl.sync_tolerance,
                         overlapped=recipe.rl.max_staleness > 0,
                     ),
@@ -232,10 +217,10 @@ def _finished(
                 )
             )
             run.reporter.doing("the policy is written")
-            learner.export(directory / "policy")
+            learner.export(folder / "policy")
     except ActorDiedError as error:
         losses.tell(shown.step)
-        losses.of_learner(error, shown.step, checkpoint.step_of(checkpoint.latest(directory / "checkpoints")))
+        losses.of_learner(error, shown.step, checkpoint.step_of(checkpoint.latest(folder / "checkpoints")))
         return False
     losses.tell(shown.step)
     return True

@@ -1,21 +1,35 @@
 """The questions of DF-GRPO and of its probe, and a file of them to look at."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from actors.placement import Places
+from actors.producers import ProducerPool
 from hprbench.metrics import Gold
-from lm.prompts import render_prompt
+from launch.pipeline import Run
+from launch.stages.data import check_room, load_gold, load_histories
+from launch.stages.losses import Losses
+from launch.stages.splits import load_splits
 from lm.tokenizer import ChatTokenizer
 from records.files import write_json, written_whole
 from records.history import SemanticHistory
-from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt
+from records.prompt import Prompt
 from records.strata import STRATA, stratum_of
 from records.tags import in_order
+from rewards.case import Reference
+from rl.live import LivePrompts
+from rl.modes import RECORDED
+from rl.prompts import Shuffled
+from rl.protocols import Prompts
+from rl.questions import Asking
 
 PROMPTS_SCHEMA: dict[str, Any] = {
     "purpose": pl.String,
@@ -29,6 +43,73 @@ PROMPTS_SCHEMA: dict[str, Any] = {
 }
 """Columns of `rl/prompts.parquet`, a row a prompt: `purpose` is rl or probe, `lines` counts those of the
 history, and the stratum is told by its tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What is asked of the policy: the model at the start, prompts of training (of recorded users) and of the
+    probe, and true values by user, to which live users come as they are asked about."""
+
+    start: Path
+    prompts: Sequence[Prompt]
+    probe_prompts: Sequence[Prompt]
+    references: dict[str, Reference]
+
+
+def questions(run: Run, folder: Path) -> Questions:
+    """The questions of a run, also written to `folder` to look at."""
+    recipe, directory = run.recipe, run.directory
+    histories, gold, splits = load_histories(directory), load_gold(directory), load_splits(directory)
+    start = directory / "sft" / recipe.rl.init_from
+    tokenizer = ChatTokenizer.load(start)
+    trained = splits.rl if recipe.rl.prompts == RECORDED else ()
+    users = (*trained, *splits.probe)
+    check_room([histories[user] for user in users], tokenizer, recipe)
+    ask = partial(
+        rl_prompts,
+        histories=histories,
+        gold=gold,
+        tokenizer=tokenizer,
+        composite_share=recipe.rl.composite_share,
+        seed=recipe.seed,
+    )
+    prompts = ask(trained, tags_per_prompt=recipe.rl.tags_per_prompt)
+    probe_prompts = ask(splits.probe, tags_per_prompt=0)  # what training is for: the whole question
+    asked = {"rl": prompts, "probe": probe_prompts}
+    write_prompts(folder, {purpose: some for purpose, some in asked.items() if some}, gold)
+    references: dict[str, Reference] = {
+        user: {name: tag.values for name, tag in gold[user].items()} for user in users
+    }
+    return Questions(start=start, prompts=prompts, probe_prompts=probe_prompts, references=references)
+
+
+@contextmanager
+def prompts_of(run: Run, asked: Questions, losses: Losses, places: Mapping[str, Places]) -> Iterator[Prompts]:
+    """The prompts of training, recorded or live; who makes live ones is ended with the block."""
+    recipe = run.recipe
+    if recipe.rl.prompts == RECORDED:
+        yield Shuffled(asked.prompts, recipe.seed)
+        return
+    live = recipe.rl.live
+    producers = ProducerPool(
+        recipe.simulate,
+        recipe.seed,
+        run.directory / "histories",
+        asked.start,
+        Asking(
+            composite_share=recipe.rl.composite_share,
+            tags_per_prompt=recipe.rl.tags_per_prompt,
+            seed=recipe.seed,
+        ),
+        live,
+        recipe.cluster.timeout_s,
+        places["producer"],
+    )
+    losses.watch(producers.lost, "made again")
+    try:
+        yield LivePrompts(producers, max(1, live.queue // producers.size), asked.references)
+    finally:
+        producers.close()
 
 
 def rl_prompts(
@@ -45,15 +126,11 @@ def rl_prompts(
 
     Evenly over users, `composite_share` of the questions want a summary.
     """
-    prompts = []
-    for place, user in enumerate(users):
-        composite = int((place + 1) * composite_share) > int(place * composite_share)
-        task = COMPOSITE_TASK if composite else TAGS_TASK
-        known = in_order(gold[user])
-        drawn = np.random.default_rng([seed, place]).permutation(len(known))
-        tags = tuple(known[number] for number in sorted(drawn[: tags_per_prompt or None]))
-        prompts.append(render_prompt(tokenizer, histories[user], tags=tags, task=task))
-    return prompts
+    asking = Asking(composite_share=composite_share, tags_per_prompt=tags_per_prompt, seed=seed)
+    return [
+        asking.question(place, histories[user], in_order(gold[user]), tokenizer)
+        for place, user in enumerate(users)
+    ]
 
 
 def write_prompts(folder: Path, prompts: Mapping[str, Sequence[Prompt]], gold: Gold) -> None:

@@ -43,7 +43,7 @@ from rl.batching import JudgedGroup
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
 from rl.collector import Collected, Collector
 from rl.loss import DFGRPOObjective, RLMicroBatch
-from rl.prompts import PromptStream
+from rl.prompts import PromptStream, Shuffled
 from sft.loop import train_stage
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 from tests.integration.conftest import ray_processes
@@ -136,7 +136,7 @@ def _collect(model_dir: Path, actors: int) -> tuple[Collected, list[int]]:
         recorded.append(len(judged))
 
     try:
-        collector = Collector(config, PromptStream(prompts, seed=0), engines, scorers, 0)
+        collector = Collector(config, PromptStream(Shuffled(prompts, seed=0), seed=0), engines, scorers, 0)
         return collector.collect(0, record), recorded
     finally:
         engines.close()

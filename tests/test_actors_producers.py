@@ -1,0 +1,107 @@
+"""Producers of live prompts without Ray: what one makes, and what becomes of one that dies."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.exceptions import RayActorError
+
+from actors import producers
+from actors.producers import ProducerPool
+from actors.supervision import ActorError
+from records.config import LiveConfig
+from records.simulation import SimulateConfig
+from rl.questions import Asking
+
+ASKING = Asking(composite_share=0.5, tags_per_prompt=3, seed=4)
+
+
+class Actor:
+    """A producer whose batches are their numbers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.begun: list[int] = []
+
+    @property
+    def make(self) -> "Actor":
+        return self
+
+    def remote(self, batch: int) -> tuple["Actor", int]:
+        self.begun.append(batch)
+        return self, batch
+
+
+class Pool(ProducerPool):
+    """A pool of such producers."""
+
+    def _start(self) -> tuple[str, Any]:
+        name = f"producer {self._started}"
+        self._started += 1
+        return name, Actor(name)
+
+
+def _pool(workers: int, users: int = 20) -> Pool:
+    config = replace(SimulateConfig(), users=users)
+    return Pool(config, 3, Path("h"), Path("m"), ASKING, LiveConfig(workers=workers), 60)
+
+
+def _waiting(deaths: int) -> Callable[..., list[str]]:
+    left = [deaths]
+
+    def wait_for(ref: tuple[Actor, int], who: str, timeout_s: float) -> list[str]:
+        actor, batch = ref
+        if left[0]:
+            left[0] -= 1
+            raise ActorError(f"{who} died") from RayActorError()
+        return [f"{actor.name}: {batch}"]
+
+    return wait_for
+
+
+def test_batches_go_to_whoever_has_least_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producers, "wait_for", _waiting(0))
+    pool = _pool(2)
+    for batch in range(4):
+        pool.begin(batch)
+    assert [pool.take(batch) for batch in (0, 2)] == [["producer 0: 0"], ["producer 0: 2"]]
+    pool.begin(4)
+    assert pool.take(4) == ["producer 0: 4"]
+
+
+def test_a_producer_that_dies_is_replaced_and_all_it_had_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producers, "wait_for", _waiting(1))
+    pool = _pool(2)
+    for batch in range(4):
+        pool.begin(batch)
+    pool.drop(3)
+    assert [pool.take(batch) for batch in (0, 1, 2)] == [
+        ["producer 2: 0"],
+        ["producer 1: 1"],
+        ["producer 2: 2"],
+    ]
+    assert pool.lost == ["producer 0 with live prompts from 0 on"]
+
+
+def test_a_batch_that_ends_three_producers_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producers, "wait_for", _waiting(3))
+    pool = _pool(1)
+    pool.begin(2)
+    with pytest.raises(ActorError, match="producer 2, asked for live prompts from 256 on, died 3 times"):
+        pool.take(2)
+
+
+def test_one_that_does_not_answer_in_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_for(ref: Any, who: str, timeout_s: float) -> None:
+        assert 59 < timeout_s <= 60
+        raise ActorError(f"{who} did not answer within {timeout_s:g} s")
+
+    monkeypatch.setattr(producers, "wait_for", wait_for)
+    pool = _pool(1)
+    pool.begin(0)
+    with pytest.raises(ActorError, match="producer 0, asked for live prompts from 0 on, did not answer"):
+        pool.take(0)

@@ -1,0 +1,168 @@
+"""Parts of DF-GRPO alone, with plain classes in the place of actors: what they make, where, and when anew."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from actors.rollout import Weights
+from launch.pipeline import Run, run_stages
+from launch.progress import Reporter
+from launch.recipe import write_recipe
+from launch.stages import rl_modes
+from launch.stages.rl_modes import mode_folder, mode_stage
+from launch.stages.rl_prompts import Questions
+from lm.objective import UpdateReport
+from records.config import FilterConfig, Recipe, RLConfig, ThresholdConfig
+from records.errors import UserError
+from records.files import write_json
+from rl.ledger import read_ledger
+from rl.prompts import Shuffled
+from tests.test_rl_loop import PROMPTS, World
+
+RL = RLConfig(
+    mode="rollout",
+    ledger="tokens",
+    steps=3,
+    groups_per_step=2,
+    group_size=4,
+    filters=FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.1, eps_high=0.9)}),
+)
+
+
+class Pool(World):
+    """Engines and scorers that take weights without buckets: the same ones by another name."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(Path())
+        self.lost: list[str] = []
+
+    def set_weights(self, weights: Weights) -> None:
+        assert weights.buckets == ()
+        self.published = (weights.version, 1.0)
+
+    def close(self) -> None: ...
+
+
+class Scorers(Pool):
+    """The scorers of the same world."""
+
+    def submit(self, group: Any) -> int:  # type: ignore[override]
+        return self.queue.submit(group)
+
+    def poll(self, timeout_s: float) -> list[Any]:
+        return self.queue.poll(timeout_s)
+
+    def stats(self) -> list[dict[str, Any]]:
+        return [{"judged": 1}]
+
+
+class Learner:
+    """Counts its updates."""
+
+    ranks = 1
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.updates = 0
+
+    def update(self, minibatches: Sequence[Any], *rest: Any) -> UpdateReport:
+        self.updates += 1
+        return UpdateReport(optimizer_steps=len(minibatches), grad_norm=1.0, metrics={})
+
+    def save(self, directory: Path) -> None:
+        write_json(directory / "updates.json", self.updates)
+
+    def load(self, directory: Path) -> None:
+        self.updates = json.loads((directory / "updates.json").read_text())
+
+    def export(self, directory: Path) -> None:
+        write_json(directory / "updates.json", self.updates)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run that has gone through stage sft."""
+
+    @contextmanager
+    def prompts_of(run: Run, asked: Questions) -> Iterator[Shuffled]:
+        yield Shuffled(asked.prompts, run.recipe.seed)
+
+    asked = Questions(start=tmp_path, prompts=PROMPTS, probe_prompts=PROMPTS[:1], references={})
+    for name, fake in {
+        "questions": lambda run, folder: asked,
+        "prompts_of": prompts_of,
+        "ray_cluster": lambda config: nullcontext(True),
+        "RolloutPool": Pool,
+        "ScorerPool": Scorers,
+        "LearnerGroup": Learner,
+    }.items():
+        monkeypatch.setattr(rl_modes, name, fake)
+    directory = tmp_path / "run"
+    write_json(directory / "manifest.json", {"sft": {"fingerprint": "f", "done": True, "seconds": 1.0}})
+    reporter = Reporter(Console(file=io.StringIO(), width=1000))
+    return Run(recipe=replace(Recipe(), rl=RL), directory=directory, reporter=reporter)
+
+
+def _work(run: Run, **changes: Any) -> tuple[Path, str]:
+    """Run the mode; returns its folder and what was told."""
+    run = replace(run, recipe=replace(run.recipe, rl=replace(RL, **changes)))
+    stage = mode_stage(run, [])
+    run_stages(replace(run, directory=mode_folder(run)), (stage,))
+    told = run.reporter.console.file
+    assert isinstance(told, io.StringIO)
+    return mode_folder(run), told.getvalue()
+
+
+def test_rollouts_alone_fill_a_ledger_and_train_nothing(run: Run) -> None:
+    folder, told = _work(run)
+    assert folder == run.directory / "rl-rollout"
+    ledger = read_ledger(folder / "ledger")
+    assert ledger["step"].unique().sort().to_list() == [0, 1, 2]
+    # The same model under the name of each version: nothing is stale.
+    assert ledger["policy_version"].to_list() == ledger["step"].to_list()
+    assert "stale" not in set(ledger["drop_reasons"].explode())
+    assert not (folder / "policy").exists()
+    assert not (folder / "probe").exists()
+    assert f"filters suggest {folder}" in told
+    assert "unchanged, skipped" in _work(run)[1]
+
+
+def test_a_replay_trains_on_them_beside_the_run(run: Run) -> None:
+    source, _ = _work(run)
+    folder, _ = _work(run, mode="replay", replay_from=str(source))
+    assert folder == run.directory / "rl-replay"
+    assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
+    assert read_ledger(folder / "ledger").equals(read_ledger(source / "ledger"))
+    assert {path.name for path in run.directory.iterdir()} == {"manifest.json", "rl-rollout", "rl-replay"}
+
+
+def test_a_replay_ends_where_the_ledger_does(run: Run) -> None:
+    source, _ = _work(run)
+    folder, told = _work(run, mode="replay", replay_from=str(source), steps=9)
+    groups = read_ledger(source / "ledger")["group_id"].n_unique()
+    assert f"after 3 of 9 steps {source}/ledger: its {groups} groups are spent" in told.replace("\n", "")
+    assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
+    with pytest.raises(UserError, match="groups are spent before one step is full; lower rl.groups_per_step"):
+        _work(run, mode="replay", replay_from=str(source), groups_per_step=64)
+
+
+def test_a_ledger_that_cannot_be_replayed_costs_no_earlier_replay(run: Run) -> None:
+    source, _ = _work(run)
+    folder, _ = _work(run, mode="replay", replay_from=str(source))
+    with pytest.raises(UserError, match=r"no step_\*\.parquet; name a run or its rl/ledger"):
+        _work(run, mode="replay")
+    assert (folder / "policy").exists()
+
+
+def test_the_folder_tells_its_own_settings(run: Run, tmp_path: Path) -> None:
+    folder, _ = _work(run)
+    write_recipe(tmp_path / "expected.yaml", run.recipe)
+    assert (folder / "config.yaml").read_text() == (tmp_path / "expected.yaml").read_text()
