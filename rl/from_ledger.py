@@ -139,13 +139,13 @@ def _group(rows: Sequence[dict[str, Any]]) -> ScoredGroup:
         group_id=first["group_id"],
         round=first["round"],
         attempt=first["attempt"],
-        # Nobody but a scorer asks for a prompt's tags and lines.
+        # Nobody but a scorer asks for a prompt's tags.
         prompt=Prompt(
             prompt_id=first["prompt_id"],
             user_id=first["user_id"],
             task=first["task"],
             tags=(),
-            history_lines=0,
+            history_lines=first["history_lines"],
             token_ids=tuple(first["prompt_ids"]),
         ),
         rollouts=tuple(

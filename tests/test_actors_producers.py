@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.exceptions import RayActorError
 
 from actors import producers
 from actors.producers import ProducerPool
-from actors.supervision import ActorError
+from actors.supervision import ActorDiedError, ActorError
 from records.config import LiveConfig
 from records.simulation import SimulateConfig
 from rl.questions import Asking
@@ -37,7 +36,7 @@ class Actor:
 class Pool(ProducerPool):
     """A pool of such producers."""
 
-    def _start(self) -> tuple[str, Any]:
+    def _start(self, seat: int) -> tuple[str, Any]:
         name = f"producer {self._started}"
         self._started += 1
         return name, Actor(name)
@@ -55,7 +54,7 @@ def _waiting(deaths: int) -> Callable[..., list[str]]:
         actor, batch = ref
         if left[0]:
             left[0] -= 1
-            raise ActorError(f"{who} died") from RayActorError()
+            raise ActorDiedError(who, "died")
         return [f"{actor.name}: {batch}"]
 
     return wait_for

@@ -80,6 +80,7 @@ def test_an_engine_whose_node_died_without_another_ends_the_run_at_once(
     group: Any = object()
     pool = _pool(2)
     pool._places, pool.timeout_s = Places(group=group), 5.0
+    pool._seats[0].stands = True
     pool._seats[1].call = _Call(method="advance", ref=None, since=-10.0)
     monkeypatch.setattr("ray.wait", lambda refs, **_: ([], refs))
     with pytest.raises(ActorError, match="rollout engine 1: a node died, and no other had room for what was"):

@@ -1,20 +1,20 @@
 """Seconds at work, as actors tell them: counted by pools, and the shares of idleness that follow."""
 
-import math
 import time
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ray.exceptions import ActorDiedError
 
 from actors import learner, rollout, scorer
 from actors.learner import LearnerGroup
+from actors.placement import ANYWHERE
 from actors.rollout import RolloutPool, Weights
 from actors.scorer import ScorerPool
-from actors.supervision import ActorError
+from actors.supervision import ActorDiedError, ActorError
+from actors.transport import SameWeights
 from actors.work import IdleClock, Worked, worked
 from launch.stages.rl import CheckedPublisher
 from records.config import LearnerConfig, RolloutConfig, ScorerConfig
@@ -113,9 +113,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, module: Any, answers: dict[Any, An
 
 
 def _died() -> ActorError:
-    error = ActorError("it died")
-    error.__cause__ = ActorDiedError()
-    return error
+    return ActorDiedError("somebody", "died")
 
 
 class Actor:
@@ -134,9 +132,9 @@ def _engines(seats: int) -> RolloutPool:
     pool = object.__new__(RolloutPool)
     pool.config = RolloutConfig(actors=seats)
     pool.timeout_s, pool.busy_s, pool.lost, pool.longest_s, pool.received_bytes = 60.0, 0.0, [], {}, 0
-    pool._actor, pool._arguments, pool._weights = Actor(), (), None
+    pool._places, pool._arguments, pool._weights = ANYWHERE, (), None
     pool._queue, pool._finished, pool._next_key = rollout.deque(), [], 0
-    pool._seats = [rollout._Seat(name=f"rollout engine {n}", actor=Actor()) for n in range(seats)]
+    pool._seats = [rollout._Seat(number=n, name=f"rollout engine {n}", actor=Actor()) for n in range(seats)]
     return pool
 
 
@@ -157,13 +155,15 @@ def test_engines_are_at_work_as_long_as_they_say_and_a_replaced_ones_seconds_sta
     }
     _answers(monkeypatch, rollout, answers)
     monkeypatch.setattr(rollout.ray, "kill", lambda actor: None)
+    monkeypatch.setattr(rollout.ray, "remote", lambda kind: Actor())
+    monkeypatch.setattr(Actor, "options", lambda self, **options: self, raising=False)
     pool = _engines(2)
     _call(pool, 0, "advance", "a")
     _call(pool, 0, "advance", "b")
     assert pool.lost == ["rollout engine 0 with 0 jobs: it died"]
     assert (pool.busy_s, pool.seats) == (2.5, 2)
     _call(pool, 1, "advance", "c")
-    pool.set_weights(Weights(version=3, buckets=()))
+    pool.set_weights(Weights(version=3, transport=SameWeights(1.0), snapshot=("bucket",)))
     _call(pool, 1, "update_weights", "weights")
     assert (pool.busy_s, pool.longest_s) == (3.25, {"update_weights": 0.25})
 
@@ -177,8 +177,8 @@ def test_scorers_are_at_work_as_long_as_they_say(monkeypatch: pytest.MonkeyPatch
     pool = object.__new__(ScorerPool)
     pool.config, pool.start_s, pool.busy_s, pool.lost = ScorerConfig(actors=1), 60.0, 0.0, []
     pool._groups, pool._tries, pool._scored, pool._queue = {}, {}, [], scorer.deque()
-    pool._started, pool._next_key, pool._arguments = 0, 0, ()
-    pool._seats = [pool._seated(0)]
+    pool._started, pool._next_key, pool._arguments, pool._places = 0, 0, (), ANYWHERE
+    pool._seats, pool.references = [pool._seated(0)], {"u": {}}
     group = RolloutGroup(group_id="g", round=0, attempt=0, prompt=PROMPT, rollouts=())
     for ref in ("b", "a"):
         if ref == "b":
@@ -195,7 +195,7 @@ def test_scorers_are_at_work_as_long_as_they_say(monkeypatch: pytest.MonkeyPatch
 def _learner() -> LearnerGroup:
     group = object.__new__(LearnerGroup)
     group.config, group.timeout_s, group.busy_s, group.longest_s = LearnerConfig(ranks=2), 60.0, 0.0, {}
-    group._starting = []
+    group._starting, group.busy = [], False
     group.actors = [Actor(), Actor()]
     group.actors[0].ref, group.actors[1].ref = "rank 0", "rank 1"
     return group
@@ -205,30 +205,29 @@ def test_ranks_are_at_work_as_long_as_they_say(monkeypatch: pytest.MonkeyPatch) 
     answers = {"rank 0": Worked(answer=["x"], seconds=2.0), "rank 1": Worked(answer=[], seconds=3.0)}
     _answers(monkeypatch, learner, answers)
     group = _learner()
-    assert group.publish() == ["x"]
-    assert (group.busy_s, group.longest_s, group.seats) == (5.0, {"publish": 3.0}, 2)
-    group.logprobs([])
-    assert (group.busy_s, group.longest_s) == (10.0, {"publish": 3.0, "logprobs": 3.0})
+    assert group.logprobs([]) == ["x"]
+    assert (group.busy_s, group.longest_s, group.seats) == (5.0, {"logprobs": 3.0}, 2)
+    group.places()
+    assert (group.busy_s, group.longest_s) == (10.0, {"logprobs": 3.0, "places": 3.0})
+
+
+class Sent:
+    """A transport by which engines get ten bytes each, in a twentieth of a second."""
+
+    def send(self, engines: dict[str, Any], version: int) -> dict[str, int | str]:
+        time.sleep(0.05)
+        return dict.fromkeys(engines, 10)
 
 
 @pytest.mark.parametrize("overlapped", [False, True])
 def test_a_sync_takes_what_those_who_do_it_say_whenever_the_driver_looks(
     monkeypatch: pytest.MonkeyPatch, *, overlapped: bool
 ) -> None:
-    import numpy as np
-
+    """Together, engines take as long as the transport; out of a snapshot, as long as the slowest says."""
     group, pool = _learner(), _engines(2)
     ours = [np.array([-1.0, -2.0])]
-    ranks = {"publish": ["bucket"], "logprobs": ours}
-    seconds = {"publish": 0.5, "logprobs": 0.25}
-    monkeypatch.setattr(
-        group,
-        "_answers",
-        lambda refs, timeout_s: [Worked(answer=ranks[ref], seconds=seconds[ref]) for ref in refs],
-    )
-    for actor in group.actors:
-        actor.publish = type("M", (), {"remote": staticmethod(lambda: "publish")})
-        actor.logprobs = type("M", (), {"remote": staticmethod(lambda sequences: "logprobs")})
+    monkeypatch.setattr(group, "_answers", lambda refs, timeout_s: [Worked(answer=ours, seconds=0.25)] * 2)
+    monkeypatch.setattr(group, "buckets", lambda dtype: iter(["bucket"]))
     answers = {
         "weights 0": Worked(answer=(1, 10), seconds=1.0),
         "weights 1": Worked(answer=(1, 10), seconds=2.0),
@@ -238,24 +237,28 @@ def test_a_sync_takes_what_those_who_do_it_say_whenever_the_driver_looks(
     _answers(monkeypatch, rollout, answers)
 
     def engines_take_them() -> None:
+        for seat in pool._seats:
+            seat.stands = True
+        pool._bring_weights()
         for method, ref in (("update_weights", "weights"), ("logprobs", "probe")):
             for seat in range(2):
-                _call(pool, seat, method, f"{ref} {seat}")
+                if overlapped or method == "logprobs":
+                    _call(pool, seat, method, f"{ref} {seat}")
 
-    settle: Callable[[], None] = engines_take_them
-    monkeypatch.setattr(pool, "settle_weights", settle)
+    monkeypatch.setattr(pool, "settle_weights", engines_take_them)
     publish = CheckedPublisher(group, pool, [(1, 2, 3)], 1e-4, overlapped=overlapped)
+    publish.transport = Sent()
     told = dict(publish(1))
     if overlapped:  # nobody has taken them yet
         assert told == {}
         engines_take_them()
         monkeypatch.setattr(pool, "set_weights", lambda weights: None)
         told = dict(publish(2))
+    seconds = told.pop("sync/seconds")
+    assert (2.0 <= seconds < 2.5) if overlapped else (0.05 <= seconds < 1.0)
     assert told == {
-        "sync/seconds": 0.5 + 2.0,
         "sync/bytes": 20.0,
         "sync/probe_seconds": 0.25 + 0.5,
         "sync/max_logprob_diff": 0.0,
         "sync/mismatch_kl": 0.0,
     }
-    assert all(math.isfinite(value) for value in told.values())

@@ -218,7 +218,7 @@ def test_the_picture_of_a_sweep(
         (["--length-cap", "8"], "--length-cap 8: responses were cut off at 7 tokens"),
         (["--task", "tag"], "no groups of task 'tag'; it has composite, tags"),
         (["--strictness", "strict"], "--strictness 'strict': levels are schema, thinking, citations"),
-        (["--strictness", "all"], "holds no response texts, which --strictness needs; run with rl.ledger_t"),
+        (["--strictness", "all"], "holds no response texts, which --strictness needs; run with rl.ledger=t"),
         (["--plot", "sweep.jpg"], "--plot sweep.jpg: name a file that ends in .png"),
         (["rl.steps=3"], "'rl.steps=3': filters are replayed with other fields of rl.filters alone"),
         (["rl.filters.min_lives=3"], "the nearest known one is rl.filters.min_live"),

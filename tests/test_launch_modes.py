@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from actors.placement import ANYWHERE
 from actors.rollout import Weights
+from actors.transport import SameWeights
 from launch.pipeline import Run, run_stages
 from launch.progress import Reporter
 from launch.recipe import write_recipe
@@ -37,14 +39,16 @@ RL = RLConfig(
 
 
 class Pool(World):
-    """Engines and scorers that take weights without buckets: the same ones by another name."""
+    """Engines and scorers that hold the same weights by another name."""
+
+    seats, busy_s = 1, 0.0
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(Path())
         self.lost: list[str] = []
 
     def set_weights(self, weights: Weights) -> None:
-        assert weights.buckets == ()
+        assert isinstance(weights.transport, SameWeights)
         self.published = (weights.version, 1.0)
 
     def close(self) -> None: ...
@@ -66,7 +70,8 @@ class Scorers(Pool):
 class Learner:
     """Counts its updates."""
 
-    ranks = 1
+    ranks = seats = 1
+    busy_s = 0.0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.updates = 0
@@ -92,7 +97,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that has gone through stage sft."""
 
     @contextmanager
-    def prompts_of(run: Run, asked: Questions) -> Iterator[Shuffled]:
+    def prompts_of(run: Run, asked: Questions, *others: Any) -> Iterator[Shuffled]:
         yield Shuffled(asked.prompts, run.recipe.seed)
 
     asked = Questions(start=tmp_path, prompts=PROMPTS, probe_prompts=PROMPTS[:1], references={})
@@ -100,6 +105,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         "questions": lambda run, folder: asked,
         "prompts_of": prompts_of,
         "ray_cluster": lambda config: nullcontext(True),
+        "reserved": lambda needs, timeout_s: nullcontext({need.kind: ANYWHERE for need in needs}),
         "RolloutPool": Pool,
         "ScorerPool": Scorers,
         "LearnerGroup": Learner,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from launch.preflight import cpu_shares, preflight
+from actors.placement import rl_needs
+from launch.preflight import preflight
 from launch.recipe import load_recipe
 from launch.stages.data import check_room
 from lm.tokenizer import ChatTokenizer, train_tokenizer
@@ -127,8 +128,10 @@ def test_what_scorers_need_here_is_checked_before_a_run_and_not_to_read_one(
 def test_a_replay_needs_a_learner_alone_and_live_prompts_may_reserve_a_share() -> None:
     recipe = load_recipe(Path("quickstart"), ["rl.mode=replay", "scorer.embeddings=/nowhere"])
     preflight(recipe)
-    assert cpu_shares(recipe) == {"learner": 0.5}
+    assert [str(need) for need in rl_needs(recipe)] == ["learner 1 × (0.5 CPUs)"]
     live = load_recipe(Path("quickstart"), ["rl.prompts=live", "rl.live.workers=3", "sft.rl_users=0"])
-    assert sum(cpu_shares(live).values()) == 2
+    assert sum(need.count * need.cpus for need in rl_needs(live)) == 2
     live.rl.live.cpus_per_worker = 0.5
-    assert cpu_shares(live)["live"] == 1.5
+    assert [str(need) for need in rl_needs(live)][-1] == "producer 3 × (0.5 CPUs)"
+    pilot = load_recipe(Path("quickstart"), ["rl.mode=rollout"])
+    assert [need.kind for need in rl_needs(pilot)] == ["rollout", "scorer"]

@@ -37,7 +37,8 @@ from records.prompt import Prompt
 from rl.loop import RLRun, train
 
 HEAD, OTHER = "127.0.0.2", "127.0.0.3"
-"""Loopback too, but unlike 127.0.0.1 not replaced by the machine's outward address when Ray forms a cluster."""
+"""Loopback too, but unlike 127.0.0.1 not replaced by the machine's outward address when Ray forms a cluster.
+"""
 
 NODES = {HEAD: 4, OTHER: 3}
 """Address → CPUs."""
