@@ -24,6 +24,7 @@ from records.prompt import Prompt
 from rl.filters import GROUP_REASONS, SAMPLE_REASONS
 from rl.ledger import read_ledger
 from rl.loop import RLRun, train
+from rl.prompts import Shuffled
 from tests.policies import CausalSum
 from tests.test_actors_work import Crew
 from tests.test_rl_loop import CONFIG, World
@@ -138,7 +139,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             config=config,
             directory=directory,
             seed=3,
-            prompts=PROMPTS,
+            prompts=Shuffled(PROMPTS, 0),
             probe_prompts=PROMPTS[:2],
             rollouts=world,
             scorers=world.queue,
