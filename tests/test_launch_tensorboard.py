@@ -139,7 +139,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             config=config,
             directory=directory,
             seed=3,
-            prompts=Shuffled(PROMPTS, 0),
+            prompts=Shuffled(PROMPTS, 3),
             probe_prompts=PROMPTS[:2],
             rollouts=world,
             scorers=world.queue,

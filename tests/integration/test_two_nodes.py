@@ -35,6 +35,7 @@ from records.config import (
 from records.errors import UserError
 from records.prompt import Prompt
 from rl.loop import RLRun, train
+from rl.prompts import Shuffled
 
 HEAD, OTHER = "127.0.0.2", "127.0.0.3"
 """Loopback too, but unlike 127.0.0.1 not replaced by the machine's outward address when Ray forms a cluster.
@@ -172,7 +173,7 @@ def run_steps(
             ),
             directory=out,
             seed=0,
-            prompts=PROMPTS,
+            prompts=Shuffled(PROMPTS, 0),
             probe_prompts=PROMPTS[:2],
             rollouts=pool,
             scorers=scorers,
