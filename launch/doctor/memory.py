@@ -5,6 +5,7 @@ copy and two moments (12). ZeRO divides the last over ranks from stage 1 on, gra
 from 3 ("ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", arXiv 1910.02054).
 """
 
+from actors.weights import BUCKET_BYTES
 from launch.shape import Shape
 from lm.scoring import CHUNK_BYTES
 from records.config import LearnerConfig, Recipe
@@ -31,9 +32,13 @@ def disk_gib(recipe: Recipe, shape: Shape) -> float:
     return 2 + shape.parameters * (checkpoints * CHECKPOINT + 5 * EXPORT) / GIB
 
 
-def store_gib(shape: Shape) -> float:
-    """Object store for weights on their way: two of the largest, the embeddings, and two buckets."""
-    return (2 * 4 * shape.embeddings + 2 * 64 * 2**20) / GIB
+def store_gib(shape: Shape, *, on_gpu: bool, snapshot: bool) -> float:
+    """Object store for weights on their way, in what engines compute in: two buckets, of which the largest
+    holds the embeddings alone, or with `snapshot` all of them."""
+    weight = 2 if on_gpu else 4
+    if snapshot:
+        return weight * shape.parameters / GIB
+    return 2 * max(BUCKET_BYTES, weight * shape.embeddings) / GIB
 
 
 def learner_gib(shape: Shape, config: LearnerConfig, *, reference: bool) -> float:

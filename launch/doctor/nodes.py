@@ -98,7 +98,8 @@ def disk(recipe: Recipe, directory: Path, nodes: Sequence[Facts]) -> str:
 
 def object_store(recipe: Recipe, nodes: Sequence[Facts]) -> str:
     """That weights have room on their way to engines."""
-    needed = store_gib(model_shape(recipe.model))
+    on_gpu, snapshot = recipe.rollout.gpus_per_actor > 0, recipe.rl.max_staleness > 0
+    needed = store_gib(model_shape(recipe.model), on_gpu=on_gpu, snapshot=snapshot)
     for node in nodes:
         if node.object_store_gib < needed:
             raise UserError(
