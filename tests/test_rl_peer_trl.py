@@ -32,10 +32,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from actors.learner import TokenScorer, load_network, run_scorer
 from lm.model import create_model
 from lm.objective import TokenBatch
 from lm.packing import Tree, pack
+from lm.scorer import TokenScorer, load_network, run_scorer
 from lm.scoring import Ask
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import LossConfig, ModelConfig
