@@ -33,8 +33,10 @@ ARMS: dict[str, tuple[str, ...]] = {
     "sample": ("rl.filters.group=false",),
     "group": ("rl.filters.sample=false",),
     "df-grpo": (),
+    "ahead": ("rl.max_staleness=1",),
 }
-"""Overrides of the recipe, by arm. The SFT start takes one step that moves nothing: the others' first."""
+"""Overrides of the recipe, by arm. The SFT start takes one step that moves nothing: the others' first.
+`ahead` is DF-GRPO whose generation runs one update ahead."""
 
 QUESTIONS = {
     "GRPO over SFT": ("grpo", "sft"),
@@ -43,6 +45,7 @@ QUESTIONS = {
     "group filter alone over GRPO": ("group", "grpo"),
     "DF-GRPO over GRPO": ("df-grpo", "grpo"),
     "DF-GRPO over group filter alone": ("df-grpo", "group"),
+    "running ahead over waiting": ("ahead", "df-grpo"),
 }
 """What is compared with what."""
 

@@ -13,6 +13,7 @@ from rl.probe import probe_path
 
 def test_arms_differ_in_filters_alone() -> None:
     recipes = {arm: load_recipe(ABLATION.recipe, ARMS[arm]) for arm in ARMS if arm != "sft"}
+    assert recipes.pop("ahead").rl.max_staleness == 1
     filters = {arm: (recipe.rl.filters.sample, recipe.rl.filters.group) for arm, recipe in recipes.items()}
     assert filters == {
         "grpo": (False, False),
