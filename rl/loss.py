@@ -11,7 +11,7 @@ c_t says what the mean is over (`token_weight`): 1 is DAPO's mean over tokens.
 GRPO: arXiv 2402.03300; clip-higher and the token-level normaliser: DAPO, arXiv 2503.14476; a constant
 normaliser: Dr.GRPO, arXiv 2503.20783; truncated importance weights: Espeholt et al., arXiv 1802.01561; k3
 estimate of the KL: Schulman, "Approximating KL divergence" (2020), its bias correction by the ratio:
-DeepSeek-V3.2, arXiv 2512.02556. Values and gradients are TRL's under matching options (`docs/training.md`).
+DeepSeek-V3.2, arXiv 2512.02556. Values and gradients are TRL's under matching options (`docs/df_grpo.md`).
 """
 
 from dataclasses import dataclass, replace
