@@ -145,6 +145,7 @@ def disturb(
 
     started = time.monotonic()
     driver = Driver(list(words), log)
+    drivers = [driver]
     try:
         for number, kill in enumerate(kills):
             before = saved()
@@ -155,6 +156,7 @@ def disturb(
             if kill.kind == "driver":
                 driver.kill()
                 driver = Driver(list(words), log)
+                drivers.append(driver)
             else:
                 victim(driver, kill.kind, random).kill()
         killed = time.monotonic()
@@ -165,6 +167,8 @@ def disturb(
         if driver.process.poll() is None:
             driver.kill()
     now = time.monotonic()
+    for driver in drivers:
+        driver.see_agents_gone()
     return {"seconds": round(now - started, 1), "seconds_undisturbed_end": round(now - killed, 1)}
 
 

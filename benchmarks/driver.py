@@ -21,8 +21,11 @@ ACTORS = {"rollout": "ray::RolloutEngine", "scorer": "ray::Scorer", "learner": "
 CLUSTER = ("raylet", "gcs_server")
 """The programs without which a Ray is gone."""
 
-GONE_S = 30.0
-"""Longest that a driver's processes may outlive it, seconds."""
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Ray's own helpers on a node. When all of it was killed they try for a minute to tell its control store."""
+
+GONE_S, AGENTS_GONE_S = 30.0, 90.0
+"""Longest that a driver's processes, and that agents, may outlive it, seconds."""
 
 
 class Driver:
@@ -87,7 +90,7 @@ class Driver:
         while time.monotonic() < deadline:
             self.below()
             if self.process.poll() is not None:
-                self._see_gone()
+                self._see_gone(GONE_S)
                 return self.process.returncode
             time.sleep(0.2)
         self.kill()
@@ -102,18 +105,34 @@ class Driver:
         self.below()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
-        self._see_gone()
+        self._see_gone(GONE_S)
 
     def tail(self) -> str:
         """The end of what it printed."""
         return self.log.read_text(errors="replace")[-4000:]
 
-    def _see_gone(self) -> None:
-        left = psutil.wait_procs(list(self._seen), timeout=GONE_S)[1]
+    def see_agents_gone(self) -> None:
+        """Wait for Ray's agents too, for which no other method does.
+
+        Raises:
+            RuntimeError: they are still there.
+        """
+        self._see_gone(AGENTS_GONE_S, agents=True)
+
+    def _see_gone(self, patience_s: float, *, agents: bool = False) -> None:
+        waited_for = [one for one in self._seen if agents or not _title(one).startswith(AGENTS)]
+        left = psutil.wait_procs(waited_for, timeout=patience_s)[1]
         names = []
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
-                names.append(" ".join(process.cmdline())[:60])
+                names.append(_title(process)[:60])
                 process.kill()
         if names:
-            raise RuntimeError(f"outlived their driver by {GONE_S:g} s: {'; '.join(names)}")
+            raise RuntimeError(f"outlived their driver by {patience_s:g} s: {'; '.join(names)}")
+
+
+def _title(process: psutil.Process) -> str:
+    """The command line of a process; empty once it has ended."""
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline()).strip()
+    return ""

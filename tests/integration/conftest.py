@@ -204,8 +204,8 @@ def nothing_left_running() -> Iterator[None]:
     """No Ray process outlives the tests of a file, which start before their own cluster and end after it."""
     before = ray_processes()
     yield
-    left = psutil.wait_procs(
-        [psutil.Process(pid) for pid in ray_processes() - before if psutil.pid_exists(pid)], timeout=20
+    left = psutil.wait_procs(  # agents of a Ray that was killed whole take a minute
+        [psutil.Process(pid) for pid in ray_processes() - before if psutil.pid_exists(pid)], timeout=90
     )[1]
     for process in left:
         process.kill()
