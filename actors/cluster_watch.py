@@ -18,7 +18,7 @@ import ray
 LOOK_S = 1.0
 """Seconds between two knocks at an address."""
 
-AGAIN_S, TOLD = 10.0, 2
+AGAIN_S, TOLD = 5.0, 2
 """How long, seconds, and how often a driver is given to leave: the error may be swallowed where it comes."""
 
 _SIGNAL = signal.SIGUSR1
