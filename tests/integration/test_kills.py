@@ -47,6 +47,7 @@ def test_a_rank_killed_in_a_step_costs_nothing_but_time(tiny_run: Path, tmp_path
     assert [row["step"] for row in steps if "learner/lr" in row] == [1, 2, 3]
 
 
+@pytest.mark.timeout(600)  # three starts
 def test_a_driver_whose_ray_or_self_is_killed_goes_on_when_run_again(tiny_run: Path, tmp_path: Path) -> None:
     one = Disturbed(tiny_run, tmp_path)
     driver = one.start()
