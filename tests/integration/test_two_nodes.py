@@ -38,8 +38,7 @@ from rl.loop import RLRun, train
 from rl.prompts import Shuffled
 
 HEAD, OTHER = "127.0.0.2", "127.0.0.3"
-"""Loopback too, but unlike 127.0.0.1 not replaced by the machine's outward address when Ray forms a cluster.
-"""
+"""Loopback too, but unlike 127.0.0.1 Ray does not replace it by the machine's outward address."""
 
 NODES = {HEAD: 4, OTHER: 3}
 """Address → CPUs."""
