@@ -19,7 +19,7 @@ import ray
 
 from actors.engine import RolloutEngine, engine_environment
 from actors.placement import ANYWHERE, HOMELESS, Places
-from actors.supervision import ActorError, loss, wait_for
+from actors.supervision import ActorError, await_verdict, loss, wait_for
 from actors.tasks import LIVES
 from actors.transport import WeightTransport
 from actors.work import Worked
@@ -322,6 +322,7 @@ class RolloutPool:
             how = loss(error, self.timeout_s)
             if how is None:
                 raise
+            await_verdict(error, seat.actor)
             self._replace(seat, how)
             return
         if call.method == "ready":

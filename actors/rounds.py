@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from actors.supervision import ActorError, loss, wait_for
+from actors.supervision import ActorError, await_verdict, loss, wait_for
 
 Engines = Mapping[str, Any]
 """Rollout engine actors by name."""
@@ -43,6 +43,7 @@ class Round:
                 how = loss(error, self.timeout_s)
                 if how is None:
                     raise
+                await_verdict(error, self.engines[name])
                 self.lost[name] = how
                 del self.engines[name]
         return answers

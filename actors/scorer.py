@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.placement import ANYWHERE, HOMELESS, Places, scorer_gpus
-from actors.supervision import ActorDiedError, ActorError, wait_for, wait_for_all
+from actors.supervision import ActorDiedError, ActorError, await_verdict, wait_for, wait_for_all
 from actors.tasks import LIVES
 from actors.work import worked
 from records.config import ScorerConfig
@@ -177,7 +177,8 @@ class ScorerPool:
             done = wait_for(seat.ref, seat.name, self.config.timeout_s)
             self.busy_s += done.seconds
             scores = done.answer
-        except ActorDiedError:
+        except ActorDiedError as error:
+            await_verdict(error, seat.actor)
             self._replace(seat, "it died")
             return
         except ActorError as error:

@@ -6,12 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    GetTimeoutError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from records.errors import UserError
 
 GRACE_S = 5.0
 """How long to look for the death behind a failure, seconds."""
+
+NODE_DEATH_S = 60.0
+"""Longest that Ray may take to see that a node has died, seconds; as it is shipped it takes about 20."""
+
+_LOOK_S = 0.5
+"""Seconds between looks at an actor that is out of reach."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -57,6 +69,20 @@ def loss(error: ActorError, timeout_s: float) -> str | None:
     if isinstance(error, ActorDiedError):
         return "it died"
     return None if error.__cause__ else f"no answer within {timeout_s:g} s (cluster.timeout_s)"
+def await_verdict(error: ActorError, actor: Any) -> None:
+    """Where `actor` was out of reach, return once Ray knows whether it died, or NODE_DEATH_S have passed.
+
+    Ray learns late that a node has died; who takes the actor's place before that is sent there, and lost too.
+    """
+    deadline = time.monotonic() + NODE_DEATH_S
+    cause: BaseException | None = error.__cause__
+    while isinstance(cause, ActorUnavailableError) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        try:
+            ray.get(actor.__ray_ready__.remote(), timeout=NODE_DEATH_S)
+            cause = None
+        except RayError as failure:
+            cause = failure
 
 
 def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
