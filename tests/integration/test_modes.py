@@ -33,7 +33,7 @@ CONFIG = RLConfig(
     max_response_tokens=8,
     temperature=0.7,
     top_p=0.9,
-    lr=0.01,
+    lr=1e-3,
     save_every=100,
     probe_every=100,
     loss=LossConfig(kl_beta=0.1),
@@ -159,10 +159,11 @@ def test_a_replayed_run_ends_with_the_weights_of_the_run(
     )
     assert _weights(tmp_path / "replayed" / "policy") == _weights(tmp_path / "recorded" / "policy")
     assert _weights(tmp_path / "replayed" / "policy") != _weights(model_dir)
+    norms = [recorded.rows[step]["learner/grad_norm"] for step in (1, 2, 3)]
+    assert min(norms) > 0, f"some step trains nothing: {norms}"
     for step in (1, 2, 3):
         names = {name for name in recorded.rows[step] if name.startswith(("learner/", "reward/", "filter/"))}
         names = {name for name in names if "seconds" not in name}
-        assert recorded.rows[step]["learner/grad_norm"] > 0
         assert {n: recorded.rows[step][n] for n in names} == {n: replayed.rows[step][n] for n in names}
     ledgers = [read_ledger(tmp_path / name / "ledger") for name in ("recorded", "replayed")]
     assert ledgers[0].equals(ledgers[1])
