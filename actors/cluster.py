@@ -54,6 +54,9 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         # is alone, and nothing of it shall listen beyond loopback.
         ray_constants.ENABLE_RAY_CLUSTER = False
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # What nobody refers to any more goes at once; Ray would go round once a second, and keep a model's
+        # weights that pass through bucket by bucket.
+        os.environ.setdefault("RAY_free_objects_batch_size", "1")
         ray.init(
             address="local",  # never one that `ray start` left running here
             num_cpus=config.cpus or os.cpu_count(),
