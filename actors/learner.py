@@ -15,12 +15,17 @@ import numpy.typing as npt
 import ray
 
 from actors.learner_rank import CPU_ENVIRONMENT, LearnerRank
-from actors.placement import ANYWHERE, Places
+from actors.placement import ANYWHERE, HOMELESS, Places
 from actors.rounds import Engines
-from actors.supervision import wait_for, wait_for_all
+from actors.supervision import ActorDiedError, ActorError, wait_for, wait_for_all
 from actors.weights import BUCKET_BYTES
 from lm.objective import Objective, UpdateReport
 from records.config import LearnerConfig
+from records.errors import UserError
+from records.files import read_json, write_json
+
+DIVIDED = "learner.json"
+"""File of a checkpoint that says over how many ranks it is divided, and how."""
 
 _LOOK_S = 0.02
 """How long to wait for the ranks between two looks at others, seconds."""
@@ -45,6 +50,7 @@ class LearnerGroup:
     ) -> None:
         self.config = config
         self.timeout_s = timeout_s
+        self._places = places
         self.busy_s = 0.0
         self.longest_s: dict[str, float] = {}
         self._store = tempfile.mkdtemp(prefix="usergpt-ranks-") if local else ""
@@ -95,11 +101,16 @@ class LearnerGroup:
         # What a rank cannot do because it never started is not the failure to tell.
         if self._starting:
             starting, self._starting = self._starting, []
-            self._answers(starting, self.timeout_s)
+            try:
+                self._answers(starting, self.timeout_s)
+            except ActorError as error:
+                if isinstance(error, ActorDiedError) or self._places.whole:
+                    raise
+                raise ActorError(f"{error}: {HOMELESS}") from error
 
     def _answers(self, pending: list[ray.ObjectRef], timeout_s: float) -> list[Any]:
         names = [f"learner rank {rank}" for rank in range(len(pending))]
-        return wait_for_all(pending, names, timeout_s)
+        return wait_for_all(pending, names, timeout_s, bound_s=self.timeout_s)
 
     def update(
         self,
@@ -183,10 +194,22 @@ class LearnerGroup:
     def save(self, directory: Path) -> None:
         """Write a checkpoint of all ranks into `directory` (the caller renames it into place)."""
         self._all("save", directory.absolute())
+        write_json(directory / DIVIDED, self._divided())
 
     def load(self, directory: Path) -> None:
-        """Continue from a checkpoint of as many ranks."""
+        """Continue from a checkpoint of as many ranks.
+
+        Raises:
+            UserError: it was divided otherwise.
+        """
+        was = read_json(directory / DIVIDED) if (directory / DIVIDED).exists() else self._divided()
+        for key, now in self._divided().items():
+            if was.get(key) != now:
+                raise UserError(f"{directory} has learner.{key} {was.get(key)}, now it is {now}; set it back")
         self._all("load", directory.absolute())
+
+    def _divided(self) -> dict[str, int]:
+        return {"ranks": self.config.ranks, "zero_stage": self.config.zero_stage}
 
     def close(self) -> None:
         """End the ranks' processes."""

@@ -133,7 +133,7 @@ class ProducerPool:
             name = f"{self._seats[task.seat][0]}, asked for live prompts from {batch * BLOCK} on,"
             try:
                 made: list[MadePrompt | None] = wait_for(
-                    task.ref, name, max(0.0, deadline - time.monotonic())
+                    task.ref, name, max(0.0, deadline - time.monotonic()), bound_s=self.timeout_s
                 )
             except ActorDiedError as error:
                 if task.tries >= LIVES:

@@ -130,7 +130,7 @@ class ScorerPool:
             limit = self.config.timeout_s + (0 if seat.up else self.start_s)
             if seat.ref is not None and time.monotonic() - seat.since > limit:
                 if not self._places.whole:
-                    raise ActorError(f"{seat.name}: {HOMELESS} within {limit:g} s (cluster.timeout_s)")
+                    raise ActorError(f"{seat.name}: {HOMELESS} within {limit:g} s (scorer.timeout_s)")
                 self._replace(seat, f"no answer within {limit:g} s (scorer.timeout_s)")
         self._dispatch()
         scored, self._scored = self._scored, []

@@ -40,8 +40,8 @@ class ActorDiedError(ActorError):
         self.who = who
 
 
-def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
-    """`ray.get` bounded by `timeout_s` seconds.
+def wait_for(refs: Any, who: str, timeout_s: float, *, bound_s: float | None = None) -> Any:
+    """`ray.get` bounded by `timeout_s` seconds, of `bound_s` in all where others have passed already.
 
     Raises:
         UserError: the actor says the input is at fault.
@@ -51,7 +51,8 @@ def wait_for(refs: Any, who: str, timeout_s: float) -> Any:
     try:
         return ray.get(refs, timeout=timeout_s)
     except GetTimeoutError:
-        raise ActorError(f"{who} did not answer within {timeout_s:g} s (cluster.timeout_s)") from None
+        bound = timeout_s if bound_s is None else bound_s
+        raise ActorError(f"{who} did not answer within {bound:g} s (cluster.timeout_s)") from None
     except RayTaskError as error:
         cause = error.cause
         if isinstance(cause, UserError):
@@ -69,6 +70,8 @@ def loss(error: ActorError, timeout_s: float) -> str | None:
     if isinstance(error, ActorDiedError):
         return "it died"
     return None if error.__cause__ else f"no answer within {timeout_s:g} s (cluster.timeout_s)"
+
+
 def await_verdict(error: ActorError, actor: Any) -> None:
     """Where `actor` was out of reach, return once Ray knows whether it died, or NODE_DEATH_S have passed.
 
@@ -85,7 +88,9 @@ def await_verdict(error: ActorError, actor: Any) -> None:
             cause = failure
 
 
-def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> list[Any]:
+def wait_for_all(
+    refs: Sequence[Any], who: Sequence[str], timeout_s: float, *, bound_s: float | None = None
+) -> list[Any]:
     """The answers of actors that work side by side; `who` names the actor of each reference.
 
     Actors that depend on each other fail together, so a death is told before the failures it caused.
@@ -112,7 +117,8 @@ def wait_for_all(refs: Sequence[Any], who: Sequence[str], timeout_s: float) -> l
         raise failures[0]
     if pending:
         names = ", ".join(pending.values())
-        raise ActorError(f"{names} did not answer within {timeout_s:g} s (cluster.timeout_s)")
+        bound = timeout_s if bound_s is None else bound_s
+        raise ActorError(f"{names} did not answer within {bound:g} s (cluster.timeout_s)")
     return [answers[ref] for ref in refs]
 
 

@@ -80,6 +80,7 @@ def of_arm(run: Run) -> Result:
             "failing": 1 - _mean(ledger["format_ok"] & ~ledger["truncated"]),
             "untrained": 1 - len(trained) / len(ledger),
             "generated": float(ledger["response_tokens"].sum()),
+            "groups": float(trained["group_id"].n_unique()),
         },
         tracks={
             **{track: tallies[name].per_user() for track, name in metrics.items()},
@@ -100,7 +101,7 @@ ABLATION = Ablation(
     of_base=lambda run: {},
     of_arm=of_arm,
     questions=QUESTIONS,
-    columns=(*METRICS, "probe", "probe_format", "failing", "untrained", "generated"),
+    columns=(*METRICS, "probe", "probe_format", "failing", "untrained", "generated", "groups"),
     tracks={"summaries": "Acc_Ex", "coverage": "Cov_Ex", "tags": "Avg@k", "probe": "reward on the probe"},
 )
 

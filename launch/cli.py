@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
         "rl", parents=[debug], help="stage rl alone: training, or rl.mode=rollout or replay, a part of it"
     )
     _recipe_arguments(rl)
+    rl.add_argument(
+        "--force", action="append", default=[], metavar="STAGE", help="redo this stage and all after it"
+    )
 
     simulate = commands.add_parser("simulate", help="simulated users: make, measure and look at them")
     simulations = simulate.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -298,7 +301,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "rl":
         from launch.commands import run_rl
 
-        return run_rl(arguments.recipe, arguments.overrides)
+        return run_rl(arguments.recipe, arguments.overrides, arguments.force)
     if arguments.command == "simulate":
         return _simulate(arguments)
     if arguments.command == "semantize":

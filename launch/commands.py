@@ -34,11 +34,11 @@ def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]
     return 0
 
 
-def run_rl(recipe_path: Path, overrides: Sequence[str]) -> int:
+def run_rl(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]) -> int:
     """Run stage rl of a recipe as `rl.mode` says, after the stages before it, as far as they are not done."""
     recipe = load_recipe(recipe_path, overrides)
     if recipe.rl.mode == TRAIN:
-        return run_recipe(recipe_path, overrides, (), "rl")
+        return run_recipe(recipe_path, overrides, force, "rl")
     if not recipe.rl.steps:
         raise UserError(f"rl.steps is 0; say how many steps rl.mode={recipe.rl.mode} shall do")
     preflight(recipe)
@@ -54,7 +54,7 @@ def run_rl(recipe_path: Path, overrides: Sequence[str]) -> int:
     with ray_cluster(recipe.cluster):
         check_fit(rl_needs(recipe), cluster_nodes())
         check_shared(run.directory, recipe.cluster.timeout_s)
-        run_stages(replace(run, recipe=as_trained), STAGES, until="sft")
+        run_stages(replace(run, recipe=as_trained), STAGES, force=force, until="sft")
         stage = mode_stage(run, scoring(recipe.scorer))
         run_stages(replace(run, directory=mode_folder(run)), (stage,))
     reporter.say(f"done: {mode_folder(run)}")

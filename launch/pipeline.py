@@ -2,13 +2,13 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from launch.progress import Reporter
-from launch.recipe import fingerprint, run_directory, write_recipe
+from launch.recipe import differences, fingerprint, run_directory, write_recipe
 from records.config import Recipe
 from records.errors import UserError
 from records.files import read_json, write_json
@@ -28,9 +28,10 @@ class Run:
 class Stage:
     """One stage: what it does, the config it reads, and what it owns in the run directory.
 
-    A stage that was interrupted finds what it wrote before and goes on; one whose inputs changed
-    starts with its `outputs` and `traces`, and those of all stages after it, removed. Only `outputs` must be
-    there for a finished stage to be skipped. `spare` raises where a directory holds what must not be removed.
+    A stage that was interrupted finds what it wrote before and goes on; one that is made anew starts with its
+    `outputs` and `traces`, and those of all stages after it, removed. Under other settings it is made anew
+    only where it is forced, or `cheap`. Only `outputs` must be there for a finished stage to be skipped.
+    `spare` raises where a directory holds what must not be removed.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stage:
     reads: Callable[[Recipe], Sequence[Any]]
     outputs: tuple[str, ...]
     traces: tuple[str, ...] = ()
+    cheap: bool = False
     spare: Callable[[Path], None] = lambda directory: None
 
 
@@ -47,8 +49,8 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
     `force` names stages to redo (those after follow); `until` the last one to run.
 
     Raises:
-        UserError: an unknown stage is named, another run is at work in the directory, or what people made
-            there would be lost.
+        UserError: an unknown stage is named, another run is at work in the directory, it holds what was made
+            with other settings, or what people made there would be lost.
     """
     names = [stage.name for stage in stages]
     for name in (*force, *((until,) if until else ())):
@@ -80,8 +82,11 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
         return not finished(stage) and (not same(stage) or manifest[stage.name]["done"])
 
     # Before anything is written: a run that is refused stays as it was.
-    for later in stages[next((stages.index(one) for one in wanted if starts_anew(one)), len(stages)) :]:
-        later.spare(run.directory)
+    first = next((one for one in wanted if starts_anew(one)), None)
+    if first is not None:
+        for later in stages[stages.index(first) :]:
+            later.spare(run.directory)
+        _refuse_other_settings(run, first, manifest.get(first.name), prints[first.name], force)
     if not all(map(finished, wanted)):
         write_recipe(run.directory / "config.yaml", run.recipe)
     for stage in wanted:
@@ -89,12 +94,6 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
             run.reporter.say(f"{stage.name}: unchanged, skipped")
         else:
             if starts_anew(stage):
-                entry = manifest.get(stage.name, {})
-                if entry.get("done") and entry["fingerprint"] != prints[stage.name]:
-                    run.reporter.say(
-                        f"{stage.name}: made with other settings or inputs; it and all that rests on it are "
-                        "removed and made anew (another name=… would keep them)"
-                    )
                 # What later stages made rests on what is about to be replaced.
                 forget(run.directory, manifest, stages[stages.index(stage) :])
                 manifest[stage.name] = {"fingerprint": prints[stage.name], "done": False, "seconds": 0.0}
@@ -109,6 +108,23 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
                 entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
                 write_json(manifest_path, manifest)
             run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
+
+
+def _refuse_other_settings(
+    run: Run, stage: Stage, entry: Mapping[str, Any] | None, fingerprint: str, force: Sequence[str]
+) -> None:
+    """What took hours is not removed because a key was mistyped."""
+    if entry is None or entry["fingerprint"] == fingerprint or stage.cheap or stage.name in force:
+        return
+    if not any((run.directory / output).exists() for output in stage.outputs):  # nothing is left of it
+        return
+    changed = differences(run.directory / "config.yaml", run.recipe)
+    told = f"{', '.join(changed[:3])}{', …' if len(changed) > 3 else ''}" if changed else "its inputs changed"
+    raise UserError(
+        f"{run.directory}: {stage.name} was {'made' if entry['done'] else 'begun'} with other settings "
+        f"({told}); name=… keeps it and starts another run, --force {stage.name} makes it and all that rests "
+        "on it anew"
+    )
 
 
 def forget(directory: Path, manifest: dict[str, Any], stages: Sequence[Stage]) -> None:

@@ -258,6 +258,34 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     write_text(path, OmegaConf.to_yaml(OmegaConf.create(full)))
 
 
+def differences(path: Path, recipe: Recipe) -> list[str]:
+    """What `recipe` says otherwise than the recipe file that a run wrote, as `key was old, is new`.
+
+    Where the run lives and what it is called is left out; an unreadable file differs in nothing.
+    """
+    try:
+        before = _flat(read_yaml(path.read_text(encoding="utf-8"), str(path)) or {})
+    except (OSError, UserError):
+        return []
+    now = _flat(_with_removals(asdict(recipe), asdict(Recipe())))
+    left_out = ("name", "runs_dir", "cluster.")
+    return [
+        f"{key} was {before[key]}, is {now[key]}"
+        for key in now
+        if key in before and before[key] != now[key] and not key.startswith(left_out)
+    ]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: value}
+    return {
+        key: part
+        for name, inner in value.items()
+        for key, part in _flat(inner, f"{prefix}.{name}" if prefix else str(name)).items()
+    }
+
+
 def _with_removals(value: dict[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
     for key, usual in default.items():
         if key not in value:

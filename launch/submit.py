@@ -29,6 +29,8 @@ def submit(recipe_path: Path, overrides: Sequence[str], address: str, until: str
     made = runs / recipe.name if runs == working_dir else runs
     inside = [f"{made.relative_to(working_dir)}/"] if made.is_relative_to(working_dir) else []
     command = [*_run_command(recipe_path, working_dir), *overrides, f"runs_dir={runs}"]
+    if recipe.model.init_dir:  # the job works in a directory of its own
+        command.append(f"model.init_dir={Path(recipe.model.init_dir).absolute()}")
     command += ["--until", until] if until else []
     return run_job(address, command, working_dir, excludes=inside)
 

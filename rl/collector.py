@@ -19,8 +19,8 @@ from rl.batching import JudgedGroup
 from rl.filters import STALE, filters_at, judge
 from rl.modes import REPLAY
 from rl.prompts import Draw, PromptStream, group_name
-from rl.protocols import Finished, Rollouts, Scorers
-from rl.refill import rescued
+from rl.protocols import Finished, PromptsEndedError, Rollouts, Scorers
+from rl.refill import StarvedError, reasons_told, rescued
 from rl.seeds import group_seed
 
 Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
@@ -28,6 +28,9 @@ Recorder = Callable[[Sequence[JudgedGroup], Sequence[JudgedGroup]], None]
 
 LOOK_S = 0.02
 """How long to wait for one kind of actor while the other is at work too, seconds."""
+
+EMPTY_STEPS = 3
+"""Steps in a row without any group to train on that end a run, whatever policy is declared."""
 
 WAIT_S = 1.0
 """How long to wait for the only kind at work before looking again, seconds."""
@@ -78,7 +81,7 @@ class Collector:
         self._ready: list[_Judged] = []
         self._dropped: list[_Judged] = []
         self._version = self._next_step = 0
-        self._rounds = self._judged = 0
+        self._rounds = self._judged = self._empty_steps = 0
 
     def collect(self, step: int, record: Recorder) -> Collected:
         """The groups of one step; the weights of version `step` are published.
@@ -87,7 +90,7 @@ class Collector:
         filters leave too little, the declared policy acts (`rl.refill`).
 
         Raises:
-            StarvedError: as declared.
+            StarvedError: as declared, or for EMPTY_STEPS steps in a row nothing was left to train on.
         """
         config, wanted = self.config, self.config.groups_per_step
         self._version = self._next_step = step
@@ -105,6 +108,12 @@ class Collector:
         if len(self._ready) < wanted:
             self._rescue(wanted - len(self._ready))
             record(*self._settled(wanted))
+        self._empty_steps = 0 if self._ready else self._empty_steps + 1
+        if self._empty_steps >= EMPTY_STEPS:
+            nothing = [one.group for one in self._dropped]
+            raise StarvedError(
+                f"{EMPTY_STEPS} steps in a row had nothing to train on; {reasons_told(nothing)}"
+            )
         judged, training = self._settled(wanted)
         for group in judged:
             if STALE not in group.verdict.group_reasons:  # of which its prompt is innocent
@@ -116,7 +125,11 @@ class Collector:
     def pump(self, *, wait: bool = False) -> None:
         """Move on whatever can move; with `wait`, after something did or a second has passed."""
         if self.config.max_staleness:
-            self._ask(self._room())
+            try:
+                self._ask(self._room())
+            except PromptsEndedError:
+                if wait:  # and not beside an update, which has to end first
+                    raise
         both = self._at_engines and self._at_scorers
         for done in self.rollouts.poll((LOOK_S if both else WAIT_S) if wait else 0.0):
             if done.key in self._at_engines:
@@ -150,7 +163,8 @@ class Collector:
             )
             key = self.rollouts.submit(request, self._sampling, None if self.config.max_staleness else place)
             name = group_name(self._next_step, draw.cursor)
-            self._at_engines[key] = _Asked(draw=draw, group_id=name, round=self._rounds)
+            rounds = 0 if self.config.max_staleness else self._rounds
+            self._at_engines[key] = _Asked(draw=draw, group_id=name, round=rounds)
 
     def _room(self) -> int:
         """How many more groups may be under way: what batches take within `max_staleness` updates."""

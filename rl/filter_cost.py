@@ -40,7 +40,7 @@ def cost_metrics(
 ) -> dict[str, float]:
     """Tokens and seconds wasted by reason, and tokens generated for each that trains.
 
-    Seconds are the step's seconds of generation, shared out by tokens.
+    Seconds are the step's seconds of generation, shared out by tokens; NaN where these are.
     """
     wasted = wasted_tokens(judged, trained)
     tokens = sum(len(rollout.token_ids) for group in judged for rollout in group.scored.group.rollouts)

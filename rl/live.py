@@ -76,7 +76,8 @@ class LivePrompts:
 
     def _fill(self, first: int) -> None:
         """Have the `ahead` batches from `first` on begun, and no others."""
-        for stale in sorted(batch for batch in self._begun if batch < first):
+        others = sorted(batch for batch in self._begun if not first <= batch < first + self.ahead)
+        for stale in others:  # a run that goes on from a checkpoint asks for earlier ones again
             self._begun.remove(stale)
             self.producers.drop(stale)
         for batch in range(first, first + self.ahead):

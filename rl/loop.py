@@ -6,6 +6,7 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
               publish ◄───────── learner ◄── advantages, micro-batches
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -156,10 +157,15 @@ def resume(run: RLRun) -> RLState:
     state = RLState(**checkpoint.load(newest, run.learner)) if newest else RLState(step=0, cursor=0)
     # The probe of a checkpoint's own step stands, on disk and in the curves; without one, all begins anew.
     for folder, first in (("ledger", state.step), ("probe", state.step + 1 if newest else 0)):
-        for stale in (run.directory / folder).glob("step_*.parquet"):
-            if int(stale.stem.removeprefix("step_")) >= first:
-                stale.unlink()
+        forget_from(run.directory / folder, first)
     return state
+
+
+def forget_from(folder: Path, first: int) -> None:
+    """Remove the files of step `first` and later ones: of a ledger, or of probes."""
+    for stale in folder.glob("step_*.parquet"):
+        if int(stale.stem.removeprefix("step_")) >= first:
+            stale.unlink()
 
 
 def record(run: RLRun, step: int, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
@@ -211,7 +217,9 @@ def show(run: RLRun, watch: LengthWatch, step: int, collected: Collected, metric
     """Send the step to the log: the one that was taken as update number `step`, from 1 on."""
     filters = filters_at(run.config.filters, step - 1)
     thresholds = {task: (bounds.eps_low, bounds.eps_high) for task, bounds in filters.thresholds.items()}
-    collection = collection_metrics(collected, thresholds, metrics["time/generate"])
+    # While generation runs ahead, what the driver waits for is not what engines take.
+    generate_s = math.nan if run.config.max_staleness else metrics["time/generate"]
+    collection = collection_metrics(collected, thresholds, generate_s)
     run.log.scalars(step, {**collection, **watch.add(collected.judged), **metrics})
     for warning in watch.warnings():
         run.log.text(step, "filter/warning", warning)

@@ -1,5 +1,6 @@
 """What happens when the filters leave too few groups for a batch."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,9 @@ import numpy as np
 from records.config import RLConfig
 from records.errors import UserError
 from rl.batching import JudgedGroup
+
+QUANTILES = (0.1, 0.25)
+"""Shares of groups below and above the thresholds that it suggests."""
 
 BINS = 5
 """Bars of the histogram that a starved run ends with."""
@@ -43,15 +47,9 @@ def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> li
     """
     policy = config.refill.on_starved
     if policy == "raise":
-        reasons: dict[str, int] = {}
-        for group in judged:
-            for reason in group.verdict.group_reasons:
-                reasons[reason] = reasons.get(reason, 0) + 1
-        counted = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
         raise StarvedError(
             f"after {config.refill.max_rounds} rounds (rl.refill.max_rounds) {missing} of "
-            f"{config.groups_per_step} groups are missing; dropped: {counted}.{_means_told(judged)} "
-            "See `usergpt filters sweep`"
+            f"{config.groups_per_step} groups are missing; {reasons_told(judged)}"
         )
     if policy == "short_batch":
         return []
@@ -63,6 +61,13 @@ def rescued(judged: Sequence[JudgedGroup], config: RLConfig, missing: int) -> li
     else:
         by_threshold.sort(key=lambda group: _distance(group, config))
     return by_threshold[:missing]
+
+
+def reasons_told(judged: Sequence[JudgedGroup]) -> str:
+    """Why groups were dropped, where their means lie and what other thresholds would have kept."""
+    reasons = Counter(reason for group in judged for reason in group.verdict.group_reasons)
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
+    return f"dropped: {counted}.{_means_told(judged)} See `usergpt filters sweep`"
 
 
 def _means_told(judged: Sequence[JudgedGroup]) -> str:
@@ -78,12 +83,12 @@ def _means_told(judged: Sequence[JudgedGroup]) -> str:
             f"{low:.2f}–{high:.2f}: {count}"
             for count, low, high in zip(counts, edges, edges[1:], strict=False)
         )
-        low, high = np.quantile(values, (0.1, 0.9))
-        kept = sum(low <= value <= high for value in values)
-        told += (
-            f" Means of {len(values)} groups of {task} with a signal: {shown}; "
-            f"eps_low={low:.3g} and eps_high={high:.3g} would have kept {kept}."
-        )
+        told += f" Means of {len(values)} groups of {task} with a signal: {shown}"
+        for share in QUANTILES:
+            low, high = np.quantile(values, (share, 1 - share))
+            kept = sum(low <= value <= high for value in values)
+            told += f"; eps_low={low:.3g} and eps_high={high:.3g} would have kept {kept}"
+        told += "."
     return told or " No group had two live samples with different rewards."
 
 

@@ -50,7 +50,7 @@ def _pool(workers: int, users: int = 20) -> Pool:
 def _waiting(deaths: int) -> Callable[..., list[str]]:
     left = [deaths]
 
-    def wait_for(ref: tuple[Actor, int], who: str, timeout_s: float) -> list[str]:
+    def wait_for(ref: tuple[Actor, int], who: str, timeout_s: float, **bounds: float) -> list[str]:
         actor, batch = ref
         if left[0]:
             left[0] -= 1
@@ -95,8 +95,8 @@ def test_a_batch_that_ends_three_producers_ends_the_run(monkeypatch: pytest.Monk
 
 
 def test_one_that_does_not_answer_in_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wait_for(ref: Any, who: str, timeout_s: float) -> None:
-        assert 59 < timeout_s <= 60
+    def wait_for(ref: Any, who: str, timeout_s: float, *, bound_s: float) -> None:
+        assert 59 < timeout_s <= bound_s == 60
         raise ActorError(f"{who} did not answer within {timeout_s:g} s")
 
     monkeypatch.setattr(producers, "wait_for", wait_for)

@@ -105,7 +105,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, module: Any, answers: dict[Any, An
             raise answers[ref]
         return answers[ref]
 
-    def wait_for_all(refs: list[Any], who: list[str], timeout_s: float) -> list[Any]:
+    def wait_for_all(refs: list[Any], who: list[str], timeout_s: float, *, bound_s: float) -> list[Any]:
         return [wait_for(ref, name, timeout_s) for ref, name in zip(refs, who, strict=True)]
 
     for name, stand_in in (("wait_for", wait_for), ("wait_for_all", wait_for_all)):

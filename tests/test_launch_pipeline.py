@@ -1,7 +1,9 @@
 """The pipeline on toy stages: what is skipped, what is redone, and what an interruption leaves."""
 
 import io
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,11 +61,11 @@ class Toy:
         run_stages(open_run(self.recipe, Reporter(console)), self.stages, force=force, until=until)
         return self.log
 
-    def interrupted(self, name: str) -> list[str]:
+    def interrupted(self, name: str, *, force: Sequence[str] = ()) -> list[str]:
         """Run, and be interrupted in stage `name`."""
         self.break_in = name
         with pytest.raises(KeyboardInterrupt):
-            self.run()
+            self.run(force=force)
         self.break_in = ""
         return self.log
 
@@ -83,20 +85,48 @@ def test_stages_run_in_order_and_are_skipped_when_unchanged(toy: Toy) -> None:
     assert toy.shown.getvalue().count("unchanged, skipped") == 3
 
 
-def test_a_change_of_config_redoes_the_stage_and_all_after(toy: Toy) -> None:
+def test_a_change_of_config_is_refused_and_costs_nothing(toy: Toy) -> None:
     toy.run()
-    assert "made anew" not in toy.shown.getvalue()
+    before = {path: path.read_text() for path in toy.directory.rglob("*") if path.is_file()}
+    toy.recipe.sft.batch_size, was = 4, toy.recipe.sft.batch_size
+    told = (
+        rf"two was made with other settings \(sft\.batch_size was {was}, is 4\); name=… .* --force two makes"
+    )
+    for force in ((), ("three",)):
+        with pytest.raises(UserError, match=told):
+            toy.run(force=force)
+    assert toy.log == []
+    assert {path: path.read_text() for path in toy.directory.rglob("*") if path.is_file()} == before
+    toy.recipe.sft.batch_size = was
+    assert toy.run() == []
+
+
+def test_a_change_of_config_redoes_a_forced_stage_and_all_after(toy: Toy) -> None:
+    toy.run()
     toy.recipe.sft.batch_size = 4
     # What they had written is gone before they begin.
-    assert toy.run() == ["two", "three"]
-    # Said once, of the first of them.
-    assert toy.shown.getvalue().count("made anew (another name=… would keep them)") == 1
-    assert "two: made with other settings" in toy.shown.getvalue()
+    assert toy.run(force=["two"]) == ["two", "three"]
     toy.recipe.bench.k = 3
-    assert toy.run() == ["three"]
+    assert toy.run(force=["three"]) == ["three"]
     toy.recipe.seed = 9
-    assert toy.run() == ALL
+    assert toy.run(force=["one"]) == ALL
     assert toy.run() == []
+
+
+def test_a_stage_of_which_nothing_is_left_is_made_anew_without_being_forced(toy: Toy) -> None:
+    toy.run()
+    toy.recipe.sft.batch_size = 4
+    shutil.rmtree(toy.directory / "two")
+    assert toy.run() == ["two", "three"]
+
+
+def test_a_cheap_stage_is_made_anew_without_being_forced(toy: Toy) -> None:
+    toy.run()
+    toy.recipe.bench.k = 3
+    stages = [replace(stage, cheap=stage.name == "three") for stage in toy.stages]
+    toy.log = []
+    run_stages(open_run(toy.recipe, Reporter(Console(file=toy.shown))), stages)
+    assert toy.log == ["three"]
 
 
 def test_a_change_that_no_stage_reads_redoes_nothing(toy: Toy) -> None:
@@ -126,7 +156,6 @@ def test_a_run_directory_is_held_by_one_run(toy: Toy) -> None:
 def test_force_redoes_the_stage_and_all_after(toy: Toy) -> None:
     toy.run()
     assert toy.run(force=["two"]) == ["two", "three"]
-    assert "made anew" not in toy.shown.getvalue()
     assert toy.run(force=["one", "three"]) == ALL
     assert toy.run() == []
 
@@ -166,22 +195,23 @@ def test_an_interrupted_stage_finds_what_it_wrote(toy: Toy) -> None:
     assert toy.run() == []
 
 
-def test_an_interrupted_stage_starts_afresh_when_its_config_changed(toy: Toy) -> None:
+def test_an_interrupted_stage_starts_afresh_under_another_config_when_forced(toy: Toy) -> None:
     toy.interrupted("two")
     toy.recipe.sft.batch_size = 4
-    assert toy.run() == ["two", "three"]
+    with pytest.raises(UserError, match="two was begun with other settings"):
+        toy.run()
+    assert toy.run(force=["two"]) == ["two", "three"]
 
 
 def test_an_interrupted_stage_starts_afresh_when_forced(toy: Toy) -> None:
     toy.interrupted("two")
     assert toy.run(force=["two"]) == ["two", "three"]
-    assert "made anew" not in toy.shown.getvalue()
 
 
 def test_what_came_after_an_interrupted_redo_is_redone(toy: Toy) -> None:
     toy.run()
     toy.recipe.seed = 5
-    toy.interrupted("one")
+    toy.interrupted("one", force=["one"])
     assert toy.run() == ["one['part']", "two", "three"]
 
 

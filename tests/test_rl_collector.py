@@ -256,8 +256,9 @@ def test_raise_counts_the_reasons() -> None:
     # KEPT .5, HARD .05, NEARLY .15, EASY .9 and WIDE .175 have a signal, MUTE and FLAT none; bars of .17.
     told = "Means of 5 groups of tags with a signal: 0.05–0.22: 3, 0.22–0.39: 0, 0.39–0.56: 1"
     assert told in str(caught.value)
-    # The .1 and .9 quantiles: .05 + .4 · .1 and .5 + .6 · .4.
-    assert "eps_low=0.09 and eps_high=0.74 would have kept 3." in str(caught.value)
+    # The .1 and .9 quantiles: .05 + .4 · .1 and .5 + .6 · .4; the quarters of five are the second and fourth.
+    assert "eps_low=0.09 and eps_high=0.74 would have kept 3;" in str(caught.value)
+    assert "eps_low=0.15 and eps_high=0.5 would have kept 3." in str(caught.value)
 
 
 def test_a_run_without_any_signal_says_so() -> None:

@@ -305,21 +305,34 @@ def test_a_half_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
 
 def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) -> None:
     world = World(tmp_path, score="malformed")
-    _train(world, replace(CONFIG, refill=RefillConfig(max_rounds=2, on_starved="short_batch")))
+    _train(world, replace(CONFIG, steps=2, refill=RefillConfig(max_rounds=2, on_starved="short_batch")))
     assert world.updates == 0
-    assert world.published == (6, 1.0)
+    assert world.published == (2, 1.0)
     ledger = _ledger(tmp_path)
     # Two rounds of two groups of four, at every step.
-    assert len(ledger) == 6 * 2 * 2 * 4
+    assert len(ledger) == 2 * 2 * 2 * 4
     assert not ledger["kept"].any()
     assert set(ledger["drop_reasons"].explode()) == {"format", "too_few_live"}
-    assert json.loads((tmp_path / "checkpoints" / "step_000006" / "state.json").read_text()) == {
-        "step": 6,
-        "cursor": 24,
+    assert json.loads((tmp_path / "checkpoints" / "step_000002" / "state.json").read_text()) == {
+        "step": 2,
+        "cursor": 8,
         "unsettled": [],
         "dropped": {},
     }
     assert "reward/post_filter" not in world.curves[-2][1]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("policy", ["short_batch", "relax_eps", "keep_best"])
+def test_a_run_that_trains_on_nothing_ends_whatever_the_policy(
+    tmp_path: Path, policy: str, ahead: bool
+) -> None:
+    world = World(tmp_path, score="malformed", ahead=ahead)
+    refill = RefillConfig(max_rounds=1, on_starved=policy)
+    with pytest.raises(StarvedError, match="3 steps in a row had nothing to train on; dropped: too_few_live"):
+        _train(world, replace(CONFIG, refill=refill, max_staleness=int(ahead)))
+    assert world.updates == 0
+    assert _ledger(tmp_path)["step"].max() == 2
 
 
 @pytest.mark.parametrize("ahead", [False, True])

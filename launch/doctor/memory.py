@@ -34,11 +34,10 @@ def disk_gib(recipe: Recipe, shape: Shape) -> float:
 
 def store_gib(shape: Shape, *, on_gpu: bool, snapshot: bool) -> float:
     """Object store for weights on their way, in what engines compute in: two buckets, of which the largest
-    holds the embeddings alone, or with `snapshot` all of them."""
+    holds the embeddings alone, and with `snapshot` all of them beside."""
     weight = 2 if on_gpu else 4
-    if snapshot:
-        return weight * shape.parameters / GIB
-    return 2 * max(BUCKET_BYTES, weight * shape.embeddings) / GIB
+    buckets = 2 * max(BUCKET_BYTES, weight * shape.embeddings)  # an engine that is replaced takes them so
+    return (buckets + (weight * shape.parameters if snapshot else 0)) / GIB
 
 
 def learner_gib(shape: Shape, config: LearnerConfig, *, reference: bool) -> float:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from actors.cluster import ray_cluster
@@ -31,7 +31,8 @@ class CheckedPublisher:
     All engines take them together, bucket by bucket. Where generation runs ahead (`overlapped`), each takes
     them when what it is at is done, out of a snapshot, and what is told is of the last weights that all of
     them took. There is one snapshot at most, a full copy in the object store; it goes once all have had it.
-    `sync/seconds` and `sync/probe_seconds` are what those who were at it say that it took them.
+    `sync/seconds` is what bringing them took, or making a snapshot and the slowest engine's taking it;
+    `sync/probe_seconds` what the slowest rank and engine say.
     """
 
     def __init__(
@@ -184,16 +185,22 @@ def _finished(
     """
     recipe, folder, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
     newest = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
-    log = RunLog(run.directory / "tb" / "rl", folder / "curves.jsonl", newest)
-    shown = Shown(run, log, losses, newest)
     known = asked.prompts or asked.probe_prompts
+    length = recipe.model.max_length
     run.reporter.doing("engines, learner and scorers start")
-    pool = RolloutPool(asked.start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
-    learner = LearnerGroup(asked.start, recipe.learner, timeout, local=local, places=places["learner"])
-    idle = IdleClock({"rollout": pool, "scorer": scorers, "learner": learner})
-    try:
-        with closing(log), closing(pool), closing(learner):
-            losses.watch(pool.lost, "generated again")
+    with ExitStack() as parts:
+        log = RunLog(run.directory / "tb" / "rl", folder / "curves.jsonl", newest)
+        parts.callback(log.close)
+        shown = Shown(run, log, losses, newest)
+        parts.callback(lambda: losses.tell(shown.step))
+        pool = RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])
+        parts.callback(pool.close)
+        losses.watch(pool.lost, "generated again")
+        try:
+            learner = LearnerGroup(
+                asked.start, recipe.learner, timeout, local=local, places=places["learner"]
+            )
+            parts.callback(learner.close)
             train(
                 RLRun(
                     config=recipe.rl,
@@ -212,15 +219,15 @@ def _finished(
                         overlapped=recipe.rl.max_staleness > 0,
                     ),
                     log=shown,
-                    idle=idle.look,
+                    idle=IdleClock({"rollout": pool, "scorer": scorers, "learner": learner}).look,
                     micro_batch_tokens=recipe.learner.micro_batch_tokens,
                 )
             )
             run.reporter.doing("the policy is written")
             learner.export(folder / "policy")
-    except ActorDiedError as error:
-        losses.tell(shown.step)
-        losses.of_learner(error, shown.step, checkpoint.step_of(checkpoint.latest(folder / "checkpoints")))
-        return False
-    losses.tell(shown.step)
+        except ActorDiedError as error:
+            losses.tell(shown.step)
+            saved = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
+            losses.of_learner(error, shown.step, saved)
+            return False
     return True

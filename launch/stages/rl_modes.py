@@ -31,7 +31,7 @@ from records.errors import UserError
 from records.files import read_json
 from rl.from_ledger import RecordedGroups, RecordedRollouts, RecordedScorers
 from rl.ledger import ledger_of
-from rl.loop import RLRun, train
+from rl.loop import RLRun, forget_from, train
 from rl.modes import REPLAY
 from rl.protocols import PromptsEndedError
 
@@ -90,6 +90,7 @@ def mode_stage(run: Run, scoring: Sequence[Any]) -> Stage:
             *("checkpoints", "policy", "judge", "prompts.parquet", "prompts.json"),
             *("scorers.json", "losses.json", "tb"),
         ),
+        cheap=True,
     )
 
 
@@ -114,18 +115,21 @@ def rollout(run: Run, folder: Path) -> None:
             pool.set_weights(Weights(version=version, transport=SameWeights(timeout)))
             return {}
 
-        _loop(
-            run,
-            folder,
-            recipe.rl,
-            losses,
-            prompts=prompts,
-            rollouts=pool,
-            scorers=scorers,
-            learner=FrozenLearner(),
-            publish=publish,
-            idle=IdleClock({"rollout": pool, "scorer": scorers}).look,
-        )
+        try:
+            _loop(
+                run,
+                folder,
+                recipe.rl,
+                losses,
+                prompts=prompts,
+                rollouts=pool,
+                scorers=scorers,
+                learner=FrozenLearner(),
+                publish=publish,
+                idle=IdleClock({"rollout": pool, "scorer": scorers}).look,
+            )
+        finally:
+            losses.tell(checkpoint.step_of(checkpoint.latest(folder / "checkpoints")))
         say_scorers(run, scorers, folder)
     run.reporter.say(f"rl: a pilot is in {folder}; `usergpt filters suggest {folder}` reads it")
 
@@ -163,6 +167,7 @@ def replay(run: Run, groups: RecordedGroups, folder: Path) -> None:
             done = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
             if not done:
                 raise UserError(f"{error} before one step is full; lower rl.groups_per_step") from None
+            forget_from(folder / "ledger", done)  # a step that was not full trained nothing
             run.reporter.say(f"rl: after {done} of {recipe.rl.steps} steps {error}")
         learner.export(folder / "policy")
 

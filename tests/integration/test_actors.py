@@ -74,8 +74,9 @@ def one_step(learner: LearnerGroup, lr: float = 1e-2) -> UpdateReport:
     return learner.update([micros], [weight], SFTObjective(), lr, empty_micro_batch())
 
 
-def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
-    cluster: bool, model_dir: Path
+@pytest.mark.parametrize("end", ["killed", "hanging"])
+def test_an_engine_lost_at_work_is_replaced_and_holds_the_weights_of_the_day(
+    cluster: bool, model_dir: Path, end: str
 ) -> None:
     learner = make_learner(model_dir, cluster)
     pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
@@ -96,13 +97,19 @@ def test_an_engine_that_hangs_is_replaced_and_holds_the_weights_of_the_day(
         (engine,) = (
             p for p in map(psutil.Process, ray_processes()) if "RolloutEngine" in " ".join(p.cmdline())
         )
-        engine.suspend()
+        engine.suspend()  # with the job under way
         pool.timeout_s = 5
         key = pool.submit(request, sampling)
         assert pool.poll(0.1) == []
-        time.sleep(5)
-        assert pool.poll(0.1) == []
-        assert pool.lost == ["rollout engine 0 with 1 jobs: no answer within 5 s (cluster.timeout_s)"]
+        if end == "killed":
+            engine.kill()
+        else:
+            time.sleep(5)
+        deadline = time.monotonic() + 30
+        while not pool.lost and time.monotonic() < deadline:
+            assert pool.poll(0.1) == []
+        cause = "it died" if end == "killed" else "no answer within 5 s (cluster.timeout_s)"
+        assert pool.lost == [f"rollout engine 0 with 1 jobs: {cause}"]
         assert pool.busy_s == at_work  # what it was at came to nothing
         pool.timeout_s = 120
         found = pool.poll(0.1)

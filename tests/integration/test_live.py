@@ -104,6 +104,7 @@ def test_a_producer_that_hangs_is_named(histories: Path, model_dir: Path) -> Non
 
 def test_a_run_trains_on_users_of_its_own(tiny_run: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_run, tmp_path / "tiny")
+    shutil.rmtree(tmp_path / "tiny" / "rl")
     words = (str(tiny_run.parent / "tiny.yaml"), f"runs_dir={tmp_path}", "rl.prompts=live")
     done = usergpt("rl", *words, "rl.steps=2", "rl.groups_per_step=4", "rl.live.queue=128")
     assert done.returncode == 0, done.stdout + done.stderr

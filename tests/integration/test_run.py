@@ -428,7 +428,7 @@ def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) 
         ),
         (["run", "quickstart", "learner.ranks=3"], "cannot be split over learner.ranks 3"),
         (["run", "quickstart", "rollout.kv_cache_gib=4000"], "GiB, "),
-        (["run", "quickstart", "learner.cpus_per_rank=64"], "the actors ask for 65.5 CPUs"),
+        (["run", "quickstart", "learner.cpus_per_rank=64"], "no room for learner"),
         (["run", "quickstart", "cluster.address=127.0.0.1:1"], "nobody answers"),
         (["submit", "quickstart", "--address", "http://127.0.0.1:1"], "nobody answers"),
         (["filters", "sweep", "nowhere", "--eps-low", "0", "--eps-high", "1"], "nowhere: no step_*.parquet"),
