@@ -156,6 +156,35 @@ def test_one_bucket_is_held_at_a_time_and_an_engine_that_dies_meanwhile_is_repla
         pool.close()
 
 
+def test_the_store_itself_holds_a_fraction_of_the_model(
+    cluster: bool, model_dir: Path, tmp_path: Path
+) -> None:
+    """Bytes that the object store says are in use, asked for at every bucket of half a MiB."""
+    from ray._private.internal_api import node_stats
+
+    larger = ModelConfig(hidden_size=256, layers=4, heads=4, kv_heads=2, max_length=256)
+    size = 4 * create_model(larger, ChatTokenizer.load(model_dir), 0, tmp_path)
+    learner = make_learner(tmp_path, cluster)
+    pool = RolloutPool(tmp_path, RolloutConfig(threads=1), 256, 120)
+    node = ray.nodes()[0]
+    used: list[int] = []
+
+    def watched() -> Iterator[ray.ObjectRef]:
+        for bucket in learner.buckets("float32", 2**19):
+            stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"], include_memory_info=False)
+            used.append(stats.store_stats.object_store_bytes_used)
+            yield bucket
+            del bucket
+
+    try:
+        assert pool.update_weights(1, BucketTransport(watched, 120)) == size
+    finally:
+        learner.close()
+        pool.close()
+    assert len(used) > 12
+    assert 0 < max(used) < size / 3
+
+
 def test_a_learner_rank_that_dies_meanwhile_is_named(cluster: bool, model_dir: Path) -> None:
     learner = make_learner(model_dir, cluster, ranks=2, zero_stage=3)
     pool = RolloutPool(model_dir, RolloutConfig(threads=1), 256, 120)
