@@ -5,8 +5,10 @@
 Both get the same network (5M parameters, random weights, float32), prompts, group size, length limit,
 sampling and number of threads, a reward that costs nothing, and no KL; filters are off: every sample trains.
 Ours is `rl.loop.train` on the real stack: a vLLM engine, the DeepSpeed learner and Ray between them, with
-ledger and parity check. TRL runs in an environment of its own (`make build/trl/ready` makes it, at first use)
-and generates with transformers. Steps after the first are timed, medians compared.
+ledger and parity check; running ahead by one update, engine and learner share the threads. TRL is tuned: it
+takes all samples at once and keeps activations; `as_shipped` it takes eight and computes activations again.
+It runs in an environment of its own (`make build/trl/ready` makes it, at first use) and generates with
+transformers. Steps after the first are timed, medians compared.
 """
 
 import argparse
@@ -200,8 +202,10 @@ def peer_python() -> Path:
     return PEER / "bin" / "python"
 
 
-def time_peer(model: Path, texts: Sequence[str], R: int, steps: int, threads: int, out: Path) -> Timed:
-    """TRL's steps."""
+def time_peer(
+    model: Path, texts: Sequence[str], R: int, steps: int, threads: int, out: Path, *, as_shipped: bool
+) -> Timed:
+    """TRL's steps, tuned for this machine or with its defaults."""
     out.mkdir(parents=True)
     work = {
         "model": str(model),
@@ -215,6 +219,7 @@ def time_peer(model: Path, texts: Sequence[str], R: int, steps: int, threads: in
         "top_p": 1.0,
         "lr": 1e-5,
         "threads": threads,
+        "as_shipped": as_shipped,
     }
     file = out / "work.json"
     file.write_text(json.dumps(work))
@@ -244,8 +249,11 @@ def run_case(P: int, R: int, steps: int, threads: int) -> dict[str, Any]:
         create_model(network, tokenizer, 0, place / "model")
         texts = texts_of(tokenizer, P, GROUPS * steps)
         ours, sync_share = time_ours(place / "model", texts, R, steps, threads, 0, place / "ours")
-        ahead, _ = time_ours(place / "model", texts, R, steps, threads, 1, place / "ahead")
-        peer = time_peer(place / "model", texts, R, steps, threads, place / "peer")
+        ahead, _ = time_ours(place / "model", texts, R, steps, max(1, threads // 2), 1, place / "ahead")
+        peer, shipped = (
+            time_peer(place / "model", texts, R, steps, threads, place / name, as_shipped=name == "shipped")
+            for name in ("peer", "shipped")
+        )
     return {
         "P": P,
         "R": R,
@@ -262,6 +270,8 @@ def run_case(P: int, R: int, steps: int, threads: int) -> dict[str, Any]:
         "peer_learn_s": round(peer.learn_s, 3),
         "peer_steps_per_s": round(1 / peer.step_s, 4),
         "ratio": round(peer.step_s / ours.step_s, 2),
+        "peer_as_shipped_steps_per_s": round(1 / shipped.step_s, 4),
+        "ratio_to_as_shipped": round(shipped.step_s / ours.step_s, 2),
     }
 
 

@@ -53,6 +53,14 @@ class Clock(TrainerCallback):
         self.trainer.generate_s = 0.0
 
 
+def batches(work):
+    """As TRL ships: eight samples at a time, activations computed again; or tuned: all at once, kept."""
+    samples = work["groups"] * work["G"]
+    if work["as_shipped"]:
+        return {"per_device_train_batch_size": 8, "gradient_accumulation_steps": samples // 8}
+    return {"per_device_train_batch_size": samples, "gradient_checkpointing": False}
+
+
 def main():
     """Train, and print what it took."""
     work = json.loads(Path(sys.argv[1]).read_text())
@@ -63,7 +71,7 @@ def main():
         output_dir=work["out"],
         use_cpu=True,
         bf16=False,
-        per_device_train_batch_size=work["groups"] * work["G"],
+        **batches(work),
         num_generations=work["G"],
         max_completion_length=work["R"],
         temperature=work["temperature"],
@@ -72,7 +80,6 @@ def main():
         max_steps=work["steps"],
         learning_rate=work["lr"],
         beta=0.0,
-        gradient_checkpointing=False,
         shuffle_dataset=False,
         save_strategy="no",
         report_to="none",
