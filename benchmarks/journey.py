@@ -96,6 +96,7 @@ PREDICTIONS = Stage(
     work=lambda run: write_json(run.directory / "predictions.json", fold_predictions(run)),
     reads=lambda recipe: [],
     outputs=("predictions.json",),
+    cheap=True,
 )
 FOLD_STAGES = (*(stage for stage in STAGES if stage.name != "report"), PREDICTIONS)
 """Stages of a fold: what is said of its households is made anew with whatever it rests on."""
