@@ -113,6 +113,11 @@ class ProducerPool:
         seat = load.index(min(load))
         self._under_way[batch] = _Task(seat=seat, ref=self._seats[seat][1].make.remote(batch))
 
+    def ready(self, batch: int) -> bool:
+        """Whether `take` would answer at once, be it with an error."""
+        task = self._under_way.get(batch)
+        return task is None or bool(ray.wait([task.ref], timeout=0)[0])
+
     def drop(self, batch: int) -> None:
         """Let go of a batch."""
         self._under_way.pop(batch, None)

@@ -125,11 +125,7 @@ class Collector:
     def pump(self, *, wait: bool = False) -> None:
         """Move on whatever can move; with `wait`, after something did or a second has passed."""
         if self.config.max_staleness:
-            try:
-                self._ask(self._room())
-            except PromptsEndedError:
-                if wait:  # and not beside an update, which has to end first
-                    raise
+            self._ask_ahead(wait=wait)
         both = self._at_engines and self._at_scorers
         for done in self.rollouts.poll((LOOK_S if both else WAIT_S) if wait else 0.0):
             if done.key in self._at_engines:
@@ -165,6 +161,18 @@ class Collector:
             name = group_name(self._next_step, draw.cursor)
             rounds = 0 if self.config.max_staleness else self._rounds
             self._at_engines[key] = _Asked(draw=draw, group_id=name, round=rounds)
+
+    def _ask_ahead(self, *, wait: bool) -> None:
+        """Ask for as much as there is room for, as far as its prompts are there; with nothing else to `wait`
+        for, until they are."""
+        room, idle = self._room(), not (self._at_engines or self._at_scorers)
+        try:
+            while room and (self.stream.ready() or (wait and idle)):
+                self._ask(1)
+                room, idle = room - 1, False
+        except PromptsEndedError:
+            if wait:  # and not beside an update, which has to end first
+                raise
 
     def _room(self) -> int:
         """How many more groups may be under way: what batches take within `max_staleness` updates."""

@@ -62,6 +62,10 @@ class RecordedGroups:
             raise PromptsEndedError(f"{self.directory}: its {len(self)} groups are spent")
         return self.of(cursor).group.prompt if cursor in self._step else None
 
+    def ready(self, cursor: int) -> bool:
+        """As `Prompts.ready`: all groups are there."""
+        return True
+
     def asked(self, request: Request) -> ScoredGroup:
         """The group that answers a request for a prompt from `at`."""
         return self.of(self._asked[request.prompt.prompt_id, request.seed])

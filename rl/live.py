@@ -26,14 +26,16 @@ class MadePrompt:
 class Producers(Protocol):
     """Make batches of prompts by number; `size` is that of each, None stands where there is no prompt.
 
-    `begin` has one made; `take` waits for it, no longer than is allowed, and names whom it waited for; `drop`
-    says that nobody will.
+    `begin` has one made, and `ready` says whether it is; `take` waits for it, no longer than is allowed, and
+    names whom it waited for; `drop` says that nobody will.
     """
 
     @property
     def size(self) -> int: ...
 
     def begin(self, batch: int) -> None: ...
+
+    def ready(self, batch: int) -> bool: ...
 
     def take(self, batch: int) -> Sequence[MadePrompt | None]: ...
 
@@ -73,6 +75,14 @@ class LivePrompts:
             return None
         self.references[made.prompt.user_id] = made.reference
         return made.prompt
+
+    def ready(self, cursor: int) -> bool:
+        """As `Prompts.ready`; has the batch begun where it is not."""
+        number = cursor // self.producers.size
+        if number == self._number:
+            return True
+        self._fill(number)
+        return self.producers.ready(number)
 
     def _fill(self, first: int) -> None:
         """Have the `ahead` batches from `first` on begun, and no others."""

@@ -44,6 +44,10 @@ class Shuffled:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.prompts))
         return self.prompts[int(order[place])]
 
+    def ready(self, cursor: int) -> bool:
+        """All prompts are there."""
+        return True
+
 
 class PromptStream:
     """Prompts in the order of their places. A resumed run goes on from `cursor`; draws that were under way
@@ -92,6 +96,10 @@ class PromptStream:
             else:
                 self.passed_over += 1
         return taken
+
+    def ready(self) -> bool:
+        """Whether the next place can be looked at without waiting."""
+        return self.prompts.ready(self._again[0] if self._again else self.cursor)
 
     def note(self, prompt: Prompt, *, kept: bool) -> None:
         """Remember what became of a group."""

@@ -21,6 +21,9 @@ class Prompts(Protocol):
             PromptsEndedError: there is none from here on.
         """
 
+    def ready(self, cursor: int) -> bool:
+        """Whether `at` would answer at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:

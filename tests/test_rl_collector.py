@@ -57,6 +57,11 @@ class World(Queues, Scoring):
     def not_taken_again(self) -> list[int]:
         return []
 
+    there = True
+
+    def ready(self) -> bool:
+        return self.there
+
     def note(self, prompt: Prompt, *, kept: bool) -> None: ...
 
     def take(self, count: int) -> list[Draw]:
@@ -310,6 +315,21 @@ def test_generation_runs_ahead_by_so_many_batches_and_no_further(k: int) -> None
         ages = [step - one.scored.group.rollouts[0].policy_version for one in collected.training]
         assert max(ages) <= k
     assert max(ages) == k
+
+
+def test_prompts_that_are_not_there_hold_up_nobody() -> None:
+    """Live ones may be late: the learner and what is under way go on, and only who has nothing else waits."""
+    world = World([KEPT] * 100)
+    collector = _collector(world, _ahead(1))
+    collector.collect(0, world.record)
+    world.there, taken = False, world.taken
+    for _ in range(5):  # beside an update
+        collector.pump()
+    assert world.taken == taken
+    assert len(collector.collect(1, world.record).training) == 3
+    assert world.taken == 6  # all were under way already
+    assert len(collector.collect(2, world.record).training) == 3  # with nothing under way it waits
+    assert world.taken == 9
 
 
 def test_what_another_collector_left_under_way_is_not_taken() -> None:

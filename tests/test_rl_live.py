@@ -24,12 +24,16 @@ class Makers:
         self.begun: list[int] = []
         self.dropped: list[int] = []
         self.most = 0
+        self.made: set[int] = set()
 
     def begin(self, batch: int) -> None:
         assert batch not in self.under_way
         self.under_way.add(batch)
         self.begun.append(batch)
         self.most = max(self.most, len(self.under_way))
+
+    def ready(self, batch: int) -> bool:
+        return batch in self.made
 
     def take(self, batch: int) -> Sequence[MadePrompt | None]:
         if batch >= 6:
@@ -97,6 +101,28 @@ def test_what_was_under_way_is_made_again_and_what_lies_between_is_let_go() -> N
     assert makers.begun == [0, 1, 2, 3, 5, 6, 7]
     assert makers.dropped == [2, 3]
     assert makers.under_way == {6, 7}
+
+
+def test_whoever_asks_whether_a_prompt_is_there_does_not_wait_for_it() -> None:
+    makers = Makers()
+    stream = PromptStream(LivePrompts(makers, 2, {}), seed=1)
+    assert not stream.ready()
+    assert makers.begun == [0, 1]
+    makers.made.add(0)
+    assert stream.ready()
+    stream.take(3)
+    assert stream.ready()  # the fourth of the batch in use
+    stream.take(1)
+    assert not stream.ready()
+
+
+def test_no_more_are_under_way_when_a_run_goes_back() -> None:
+    makers = Makers()
+    prompts = LivePrompts(makers, 2, {})
+    prompts.at(13)
+    assert makers.under_way == {4, 5}
+    prompts.at(4)
+    assert makers.under_way == {2, 3}
 
 
 def test_true_values_are_known_of_whoever_is_asked_about() -> None:
