@@ -328,6 +328,7 @@ def test_prompts_that_are_not_there_hold_up_nobody() -> None:
     assert world.taken == taken
     assert len(collector.collect(1, world.record).training) == 3
     assert world.taken == 6  # all were under way already
+    world.version = 2
     assert len(collector.collect(2, world.record).training) == 3  # with nothing under way it waits
     assert world.taken == 9
 
