@@ -20,6 +20,9 @@ OWN_PATIENCE_S, JOINED_PATIENCE_S = 3.0, 45.0
 """Seconds of silence after which a Ray started here, which nobody starts again, is taken for gone, and one
 that was joined, whose head may come back; Ray itself ends the driver after a minute."""
 
+FREE_AT_ONCE = "RAY_free_objects_batch_size"
+"""Ray's setting of how many objects that nobody refers to are gathered before they are freed."""
+
 
 def cluster_address(config: ClusterConfig) -> str:
     """The cluster to join; empty or local for none. A submitted job's own is in RAY_ADDRESS."""
@@ -56,7 +59,8 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # What nobody refers to any more goes at once; Ray would go round once a second, and keep a model's
         # weights that pass through bucket by bucket.
-        os.environ.setdefault("RAY_free_objects_batch_size", "1")
+        chosen = os.environ.get(FREE_AT_ONCE)
+        os.environ.setdefault(FREE_AT_ONCE, "1")
         ray.init(
             address="local",  # never one that `ray start` left running here
             num_cpus=config.cpus or os.cpu_count(),
@@ -66,6 +70,8 @@ def ray_cluster(config: ClusterConfig) -> Iterator[bool]:
             object_store_memory=int(config.object_store_gib * 2**30),
             _node_ip_address="127.0.0.1",
         )
+        if chosen is None:  # it is for this Ray alone
+            del os.environ[FREE_AT_ONCE]
     # Ray's own handler leaves the process by SystemExit, which aborts it while it waits for an actor.
     signal.signal(signal.SIGTERM, on_sigterm)
     try:

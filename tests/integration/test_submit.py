@@ -32,6 +32,7 @@ def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--dashboard-host=127.0.0.1", f"--dashboard-port={DASHBOARD}", "--object-store-memory=200000000",
         "--block",
     ]  # fmt: skip
+    before = os.environ.get("RAY_AUTH_MODE")
     os.environ["RAY_AUTH_MODE"] = "disabled"
     address = f"http://127.0.0.1:{DASHBOARD}"
     # Blocking, it ends what it started; `ray stop` would end every Ray of the machine.
@@ -45,6 +46,10 @@ def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         head.terminate()
         head.wait(timeout=60)
+        if before is None:  # tests that follow start Rays of their own
+            del os.environ["RAY_AUTH_MODE"]
+        else:
+            os.environ["RAY_AUTH_MODE"] = before
 
 
 def _answers(address: str) -> bool:

@@ -1,15 +1,17 @@
 """An engine whose network is divided over two processes."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-import ray
+from safetensors.numpy import load_file
 
 from actors.cluster import ray_cluster
 from actors.rollout import RolloutPool, Weights
+from actors.transport import BucketTransport
 from actors.weights import check_parity, saved_weights
 from lm.model import create_model
 from lm.tokenizer import ChatTokenizer
@@ -43,7 +45,6 @@ def test_two_processes_answer_as_one_take_weights_and_are_replaced_together(
 ) -> None:
     other = ModelConfig(hidden_size=64, layers=2, heads=2, kv_heads=1, max_length=256)
     create_model(other, ChatTokenizer.load(model_dir), 1, tmp_path)
-    buckets = saved_weights(tmp_path)
     whole = RolloutPool(tmp_path, RolloutConfig(threads=1), 256, 120)
     try:
         (expected,) = whole.logprobs(SEQUENCES)
@@ -60,7 +61,7 @@ def test_two_processes_answer_as_one_take_weights_and_are_replaced_together(
         pool.set_weights(
             Weights(
                 version=1,
-                buckets=tuple(buckets),
+                transport=BucketTransport(partial(saved_weights, tmp_path), 120),
                 probe=tuple(SEQUENCES),
                 check=lambda name, theirs: checked.append(check_parity(expected, theirs, 1e-4, name)[0]),
             )
@@ -68,7 +69,8 @@ def test_two_processes_answer_as_one_take_weights_and_are_replaced_together(
         pool.settle_weights()
         assert len(checked) == 1
         # Each process is given every weight, and takes its part.
-        size = sum(array.nbytes for bucket in ray.get(list(buckets)) for array in bucket.values())
+        (file,) = tmp_path.glob("*.safetensors")
+        size = sum(array.nbytes for array in load_file(file).values())
         assert pool.received_bytes == 2 * size
         (shared,) = pool.generate([REQUEST], SAMPLING)
         assert [r.token_ids for r in shared] == [r.token_ids for r in samples]

@@ -68,6 +68,7 @@ def _start(address: str, *where: str) -> subprocess.Popen[bytes]:
 @pytest.fixture(scope="module")
 def worker_node() -> Iterator[subprocess.Popen[bytes]]:
     """Two nodes, joined; yields the process that holds the one that is not the head."""
+    before = os.environ.get("RAY_AUTH_MODE")
     os.environ["RAY_AUTH_MODE"] = "disabled"
     head, worker = _start(HEAD, "--head", f"--port={PORT}", "--include-dashboard=false"), None
     try:
@@ -80,6 +81,10 @@ def worker_node() -> Iterator[subprocess.Popen[bytes]]:
         for process in filter(None, (worker, head)):
             process.terminate()
             process.wait(timeout=60)
+        if before is None:
+            del os.environ["RAY_AUTH_MODE"]
+        else:
+            os.environ["RAY_AUTH_MODE"] = before
 
 
 def _listens(head: subprocess.Popen[bytes]) -> bool:
