@@ -2,8 +2,9 @@
 
     actor ──Worked(answer, seconds)──► pool: busy_s += seconds ──► IdleClock ──► time/idle/KIND
 
-Seconds are taken inside the actor's process. Whoever drives them may look late, or send late: that is time
-in which the actor has nothing to do.
+Seconds are taken inside the actor's process: whoever drives them may look late, or send late, and that is
+time in which the actor has nothing to do. Of weights that engines take together it is the driver's time
+instead, which waits for the slowest.
 """
 
 import functools

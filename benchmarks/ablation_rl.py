@@ -24,6 +24,7 @@ from launch.pipeline import Run
 from launch.stages.all import STAGES
 from launch.stages.bench import load_benchmark
 from launch.stages.scores import summary_tallies, tag_tallies
+from launch.stages.training_curves import rewards_by_user
 from records.files import written_whole
 from rl.ledger import read_ledger
 
@@ -68,10 +69,10 @@ def of_arm(run: Run) -> Result:
         **summary_tallies(run, "SFT + DF-GRPO", benchmark),
     }
     metrics = {"summaries": "acc_ex", "coverage": "cov_ex", "tags": "avg_at_k"}
-    probe = pl.read_parquet(sorted((run.directory / "rl" / "probe").glob("step_*.parquet"))[-1])
+    last = sorted((run.directory / "rl" / "probe").glob("step_*.parquet"))[-1]
+    probe = pl.read_parquet(last)
     ledger = read_ledger(run.directory / "rl" / "ledger")
     trained = ledger.filter(pl.col("kept") & pl.col("live"))
-    by_user = probe.group_by("user_id").agg(pl.col("reward").mean()).sort("user_id")
     return Result(
         numbers={
             **shares_of(tallies, METRICS),
@@ -84,7 +85,7 @@ def of_arm(run: Run) -> Result:
         },
         tracks={
             **{track: tallies[name].per_user() for track, name in metrics.items()},
-            "probe": dict(by_user.iter_rows()),
+            "probe": rewards_by_user(last),
         },
     )
 

@@ -1,6 +1,6 @@
 """The loop on recorded groups: the same learner updates from the same settings, others from others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lm.objective import Objective, UpdateReport
+from lm.objective import UpdateReport
 from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
 from records.errors import UserError
 from rl.from_ledger import RecordedGroups, RecordedRollouts, RecordedScorers
@@ -29,19 +29,12 @@ class Watched(World):
         super().__init__(directory, ahead=ahead)
         self.given: list[tuple[Any, ...]] = []
 
-    def update(
-        self,
-        minibatches: Sequence[Sequence[Any]],
-        normalisers: Sequence[float],
-        objective: Objective,
-        lr: float,
-        empty: Any,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> UpdateReport:
+    def update(self, minibatches: Sequence[Sequence[Any]], *others: Any) -> UpdateReport:
+        _, _, lr, *_ = others
         for micro in (micro for micros in minibatches for micro in micros):
             arrays = (micro.tokens.input_ids_T, micro.tokens.targets_N, micro.rollout_logprobs_N)
             self.given.append((lr, *(tuple(array.tolist()) for array in (*arrays, micro.advantages_N))))
-        return super().update(minibatches, normalisers, objective, lr, empty, meanwhile)
+        return super().update(minibatches, *others)
 
 
 def _record(directory: Path, config: RLConfig = RECORDING, *, ahead: bool = False) -> Watched:

@@ -4,7 +4,7 @@ Each works beside the run that it looks at, in a folder of its own, `rl-rollout`
 nothing else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -25,7 +25,7 @@ from launch.stages.losses import Losses
 from launch.stages.rl import Shown, say_scorers
 from launch.stages.rl_prompts import prompts_of, questions
 from lm import checkpoint
-from lm.objective import Objective, UpdateReport
+from lm.objective import UpdateReport
 from records.config import RLConfig
 from records.errors import UserError
 from records.files import read_json
@@ -41,15 +41,7 @@ class FrozenLearner:
 
     ranks = 1
 
-    def update(
-        self,
-        minibatches: Sequence[Sequence[Any]],
-        normalisers: Sequence[float],
-        objective: Objective,
-        lr: float,
-        empty: Any,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> UpdateReport:
+    def update(self, *batch: Any) -> UpdateReport:
         """No optimiser step."""
         return UpdateReport(optimizer_steps=0, grad_norm=0.0, metrics={})
 
