@@ -19,7 +19,7 @@ quickstart: $(READY)
 # that has had a Ray of its own cannot join one of two nodes.
 test: lint smollm2 $(TRL)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/integration
-	$(BIN)/python -m pytest tests/integration --ignore tests/integration/test_two_nodes.py
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/integration --ignore tests/integration/test_two_nodes.py
 	$(BIN)/python -m pytest tests/integration/test_two_nodes.py
 
 # Real processes killed at many moments; nothing of it is in `make test`, which kills a few. Half an hour.

@@ -51,7 +51,8 @@ rl:
   groups_per_step: 4
   group_size: 2
   max_response_tokens: 64
-  lr: 0.02
+  lr: 0.005
+  loss: {kl_beta: 0.1}
   probe_every: 1000
   probe_samples: 2
   save_every: 2
@@ -59,7 +60,8 @@ rl:
   refill: {max_rounds: 1}
 bench: {users: 6, k: 2, max_response_tokens: 64}
 """
-"""So small a network writes nothing well formed: filters off. Weight decay moves the policy all the same."""
+"""So small a network writes nothing well formed: filters off. Weight decay moves the policy away from the
+reference, and the KL pulls it back."""
 
 KINDS = ("driver", *ACTORS)
 

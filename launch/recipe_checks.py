@@ -51,15 +51,6 @@ def check_recipe(recipe: Recipe) -> None:
     for name in ("first_teacher", "second_teacher", "stronger_teacher"):
         check_no_secret(getattr(recipe.sft, name), f"sft.{name}")
     check_scorer(recipe.scorer)
-    ranks = recipe.learner.ranks
-    for key, size in (
-        ("rl.groups_per_step", recipe.rl.groups_per_step),
-        ("sft.batch_size", recipe.sft.batch_size),
-    ):
-        if size % ranks:
-            raise UserError(
-                f"{key} is {size}: it cannot be split over learner.ranks {ranks}; take a multiple"
-            )
     if recipe.rl.groups_per_step % recipe.rl.minibatches:
         raise UserError(
             f"rl.groups_per_step {recipe.rl.groups_per_step} is no multiple of rl.minibatches "

@@ -106,7 +106,11 @@ class Collector:
             self._rounds = -(-self._judged // wanted)
             record(*self._settled(wanted))
         if len(self._ready) < wanted:
-            self._rescue(wanted - len(self._ready))
+            try:
+                self._rescue(wanted - len(self._ready))
+            except StarvedError:
+                record(self._settled(wanted)[0], ())  # kept or not, nothing of it trains
+                raise
             record(*self._settled(wanted))
         self._empty_steps = 0 if self._ready else self._empty_steps + 1
         if self._empty_steps >= EMPTY_STEPS:
@@ -149,9 +153,11 @@ class Collector:
         for groups in (self._ready, self._dropped):
             groups.sort(key=lambda one: one.group.scored.group.group_id)
 
-    def _ask(self, count: int) -> None:
-        """Have groups sampled for the next `count` draws."""
-        for place, draw in enumerate(self.stream.take(count)):
+    def _ask(self, count: int, *, wait: bool = True) -> int:
+        """Have groups sampled for the next `count` draws; without `wait`, for those that are there. Returns
+        how many there were."""
+        draws = self.stream.take(count, wait=wait)
+        for place, draw in enumerate(draws):
             request = Request(
                 prompt=draw.prompt,
                 samples=self.config.group_size,
@@ -161,14 +167,14 @@ class Collector:
             name = group_name(self._next_step, draw.cursor)
             rounds = 0 if self.config.max_staleness else self._rounds
             self._at_engines[key] = _Asked(draw=draw, group_id=name, round=rounds)
+        return len(draws)
 
     def _ask_ahead(self, *, wait: bool) -> None:
         """Ask for as much as there is room for, as far as its prompts are there; with nothing else to `wait`
         for, until they are."""
         room, idle = self._room(), not (self._at_engines or self._at_scorers)
         try:
-            while room and (self.stream.ready() or (wait and idle)):
-                self._ask(1)
+            while room and self._ask(1, wait=wait and idle):
                 room, idle = room - 1, False
         except PromptsEndedError:
             if wait:  # and not beside an update, which has to end first

@@ -5,6 +5,7 @@ the live ones, which groups teach anything. Verdicts are pure functions of score
 that a recorded run can be judged again under other thresholds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,8 @@ FILTER_REWARDS = ("total", "atomic", "summary")
 
 ROUNDING = 1e-9
 """A mean on a threshold stays, be it rounded up or down."""
+
+_STEP = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +206,9 @@ def judge(scored: ScoredGroup, config: FilterConfig) -> FilterVerdict:
     """Both filters' verdicts on a scored group."""
     samples = [outcome(r, s) for r, s in zip(scored.group.rollouts, scored.scores, strict=True)]
     return judge_group(samples, config, scored.group.prompt.task)
+
+
+def outwards(below: float, above: float) -> tuple[float, float]:
+    """Thresholds at two quantiles, rounded outwards to three digits, so that a group at a quantile stays."""
+    low = round(math.floor(below / _STEP + 1e-6) * _STEP, 3)
+    return low, round(math.ceil(above / _STEP - 1e-6) * _STEP, 3)

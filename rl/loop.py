@@ -30,6 +30,7 @@ from rl.metrics import collection_metrics, learner_metrics
 from rl.probe import best_probe, probe_path, run_probe
 from rl.prompts import PromptStream
 from rl.protocols import Prompts, PromptsEndedError, Publisher, Rollouts, Scorers
+from rl.refill import StarvedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def train(run: RLRun) -> None:
 
     Raises:
         PromptsEndedError: there are fewer prompts; the last whole step has left a checkpoint.
-        StarvedError: the filters left too little and `refill.on_starved` is `raise`.
+        StarvedError: the filters left too little (`rl.refill`); the last whole step has left a checkpoint.
         UserError: the disk is full.
     """
     config = run.config
@@ -120,7 +121,7 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except (KeyboardInterrupt, PromptsEndedError) as interrupt:
+    except (KeyboardInterrupt, PromptsEndedError, StarvedError) as interrupt:
         if state.step > saved.step:
             try:
                 save(run, state)

@@ -76,14 +76,14 @@ class PromptStream:
         self.passed_over = 0
         self._again = list(again)
 
-    def take(self, count: int) -> list[Draw]:
-        """The next `count` draws.
+    def take(self, count: int, *, wait: bool = True) -> list[Draw]:
+        """The next `count` draws; without `wait`, those before the first place that is not there yet.
 
         Raises:
             PromptsEndedError: there are not so many.
         """
         taken: list[Draw] = []
-        while len(taken) < count:
+        while len(taken) < count and (wait or self.ready()):
             again = bool(self._again)
             cursor = self._again[0] if again else self.cursor
             prompt = self.prompts.at(cursor)

@@ -8,6 +8,7 @@ import numpy as np
 from records.config import RLConfig
 from records.errors import UserError
 from rl.batching import JudgedGroup
+from rl.filters import outwards
 
 QUANTILES = (0.1, 0.25)
 """Shares of groups below and above the thresholds that it suggests."""
@@ -67,7 +68,10 @@ def reasons_told(judged: Sequence[JudgedGroup]) -> str:
     """Why groups were dropped, where their means lie and what other thresholds would have kept."""
     reasons = Counter(reason for group in judged for reason in group.verdict.group_reasons)
     counted = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
-    return f"dropped: {counted}.{_means_told(judged)} See `usergpt filters sweep`"
+    return (
+        f"dropped: {counted}.{_means_told(judged)} See `usergpt filters sweep`; other thresholds are those "
+        "of another run (name=…)"
+    )
 
 
 def _means_told(judged: Sequence[JudgedGroup]) -> str:
@@ -85,9 +89,9 @@ def _means_told(judged: Sequence[JudgedGroup]) -> str:
         )
         told += f" Means of {len(values)} groups of {task} with a signal: {shown}"
         for share in QUANTILES:
-            low, high = np.quantile(values, (share, 1 - share))
+            low, high = outwards(*np.quantile(values, (share, 1 - share)))
             kept = sum(low <= value <= high for value in values)
-            told += f"; eps_low={low:.3g} and eps_high={high:.3g} would have kept {kept}"
+            told += f"; eps_low={low:g} and eps_high={high:g} would have kept {kept}"
         told += "."
     return told or " No group had two live samples with different rewards."
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
+from rl.filters import outwards
 from rl.recorded import Recording
 from rl.replay import judge_again
 from rl.sweep import Kept, sweep
 
 MIN_BEYOND = 2
 """Groups that must lie beyond a quantile, on average, for it to rest on more than chance."""
-
-_STEP = 0.001  # thresholds are rounded outwards to it, so that the group at the quantile stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +51,8 @@ def suggest(recording: Recording, filters: FilterConfig, quantiles: tuple[float,
                 f"and the quantiles {low:g} and {high:g} take {needed}; run the pilot for more steps, take "
                 "--quantiles nearer to the middle, or name another task with --task"
             )
-        below, above = np.quantile(means, quantiles)
-        thresholds[task] = ThresholdConfig(
-            eps_low=round(math.floor(below / _STEP + 1e-6) * _STEP, 3),
-            eps_high=round(math.ceil(above / _STEP - 1e-6) * _STEP, 3),
-        )
+        eps_low, eps_high = outwards(*np.quantile(means, quantiles))
+        thresholds[task] = ThresholdConfig(eps_low=eps_low, eps_high=eps_high)
         rests_on[task] = len(means)
     (row,) = sweep(recording, replace(filters, group=True, thresholds=thresholds))
     return Suggestion(thresholds=thresholds, rests_on=rests_on, kept=row.kept)

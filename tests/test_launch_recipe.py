@@ -170,7 +170,6 @@ def test_the_shape_of_a_recipe(tmp_path: Path, text: str, named: str) -> None:
         ("rl.refill.max_rounds=0", "rl.refill.max_rounds"),
         ("learner.ranks=0", "learner.ranks is 0"),
         ("learner.lora.rank=4", "learner.lora.rank: adapters are for a pretrained network"),
-        ("learner.ranks=3", "rl.groups_per_step is 16: it cannot be split over learner.ranks 3"),
         ("rl.groups_per_step=0", "rl.groups_per_step is 0"),
         ("sft.batch_size=0", "sft.batch_size is 0"),
         ("rl.minibatches=3", "rl.minibatches 3"),

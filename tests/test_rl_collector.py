@@ -64,7 +64,9 @@ class World(Queues, Scoring):
 
     def note(self, prompt: Prompt, *, kept: bool) -> None: ...
 
-    def take(self, count: int) -> list[Draw]:
+    def take(self, count: int, *, wait: bool = True) -> list[Draw]:
+        if not (wait or self.there):
+            return []
         if count:
             self.asked.append(count)
         names = range(self.taken, self.taken + count)
@@ -254,7 +256,8 @@ def test_raise_counts_the_reasons() -> None:
     world = World(STARVED)
     with pytest.raises(StarvedError, match="6 of 7 groups are missing") as caught:
         _collect(world, _config("raise", groups=7, max_rounds=1))
-    assert [len(judged) for _, judged, _ in world.recorded] == [7]
+    # What was kept would train once the round is judged; then nothing does.
+    assert [(len(judged), training) for _, judged, training in world.recorded] == [(7, ["0"]), (7, [])]
     # HARD, NEARLY, MUTE and WIDE are too hard.
     assert "no_signal 1, too_easy 1, too_few_live 1, too_hard 4" in str(caught.value)
     assert "rl.refill.max_rounds" in str(caught.value)
@@ -264,6 +267,20 @@ def test_raise_counts_the_reasons() -> None:
     # The .1 and .9 quantiles: .05 + .4 · .1 and .5 + .6 · .4; the quarters of five are the second and fourth.
     assert "eps_low=0.09 and eps_high=0.74 would have kept 3;" in str(caught.value)
     assert "eps_low=0.15 and eps_high=0.5 would have kept 3." in str(caught.value)
+
+
+def test_thresholds_that_it_suggests_keep_what_it_says() -> None:
+    """The .1 and .9 quantiles of three means in thirds lie at .3667 and .7333 between them: rounded inwards,
+    or counted before they are rounded, others would be kept."""
+    means = [(0.3333, 0.3334), (0.4999, 0.5001), (0.7006, 0.7007)]
+    config = _config("raise", groups=4, max_rounds=1)
+    config = replace(config, filters=replace(config.filters, thresholds={"tags": ThresholdConfig(0.9, 0.95)}))
+    with pytest.raises(StarvedError) as caught:
+        _collect(World([*means, FLAT]), config)
+    # Quantiles .1 and .9 of .33335, .5, .70065: .33335 + .2 · .16665 = .36668 and .5 + .8 · .20065 = .66052;
+    # .25 and .75: .416675 and .600325.
+    assert "eps_low=0.366 and eps_high=0.661 would have kept 1;" in str(caught.value)
+    assert "eps_low=0.416 and eps_high=0.601 would have kept 1." in str(caught.value)
 
 
 def test_a_run_without_any_signal_says_so() -> None:

@@ -116,6 +116,19 @@ def test_whoever_asks_whether_a_prompt_is_there_does_not_wait_for_it() -> None:
     assert not stream.ready()
 
 
+def test_whoever_takes_what_is_there_stops_at_the_first_that_is_not() -> None:
+    """Also where places between have no prompt: the last of a batch may be passed over, its next is not."""
+    makers = Makers()
+    stream = PromptStream(LivePrompts(makers, 2, {}), seed=1)
+    makers.made = {0, 2}
+    assert [draw.cursor for draw in stream.take(9, wait=False)] == [0, 1, 2, 3]
+    assert stream.take(1, wait=False) == []
+    makers.made.add(1)
+    assert [draw.cursor for draw in stream.take(9, wait=False)] == [5, 6, 7, 8, 10, 11]
+    assert stream.cursor == 12  # and not a place further
+    assert makers.begun == [0, 1, 2, 3, 4]
+
+
 def test_no_more_are_under_way_when_a_run_goes_back() -> None:
     makers = Makers()
     prompts = LivePrompts(makers, 2, {})

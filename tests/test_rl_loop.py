@@ -342,11 +342,35 @@ def test_starvation_surfaces_after_the_last_checkpoint(tmp_path: Path, ahead: bo
     with pytest.raises(StarvedError, match="too_few_live"):
         _train(world, replace(CONFIG, refill=refill, max_staleness=int(ahead)))
     assert world.updates == 0
+    assert not (tmp_path / "checkpoints").exists()
     # The step that starved is in the ledger, both rounds of it, for a sweep to look at.
     ledger = _ledger(tmp_path)
     assert ledger["group_id"].n_unique() >= 4
     if not ahead:
         assert ledger["round"].unique().sort().to_list() == [0, 1]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_what_was_learnt_before_a_run_starves_is_saved(tmp_path: Path, ahead: bool) -> None:
+    class Drying(World):
+        """From the third update on nothing is well formed."""
+
+        def update(self, *arguments: Any, **named: Any) -> UpdateReport:
+            if self.updates == 2:
+                self.rule = "malformed"
+            return super().update(*arguments, **named)
+
+    world = Drying(tmp_path, ahead=ahead)
+    refill = RefillConfig(max_rounds=3, on_starved="raise")
+    config = replace(CONFIG, steps=50, save_every=100, refill=refill, max_staleness=int(ahead))
+    with pytest.raises(StarvedError):
+        _train(world, config)
+    assert world.updates >= 3
+    (saved,) = (tmp_path / "checkpoints").iterdir()
+    assert json.loads((saved / "state.json").read_text())["step"] == world.updates
+    starved = _ledger(tmp_path).filter(pl.col("step") == world.updates)
+    assert len(starved) > 0
+    assert starved["trained_step"].is_null().all()
 
 
 def test_a_failure_in_an_update_is_not_taken_for_an_interrupt_that_came_with_it(tmp_path: Path) -> None:

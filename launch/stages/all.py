@@ -1,5 +1,6 @@
 """The stages of a run, in order, with what each of them reads and owns."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ def scoring(scorer: ScorerConfig) -> list[Any]:
     similarity = [scorer.embeddings, directory_state(model), scorer.similarity_floors, scorer.tag_weights]
     judge = [scorer.judge, scorer.judge_repeats, scorer.llm.model]
     return [*similarity, scorer.summary_weights, *judge]
+
+
+def _rl_moves(recipe: Recipe) -> list[Any]:
+    """What DF-GRPO's updates depend on; how often it is saved, and by how many hands prompts are made, is not
+    part of it."""
+    hands = replace(recipe.rl.live, workers=1, cpus_per_worker=0.0, queue=1)
+    return [replace(recipe.rl, save_every=1, keep_checkpoints=1, live=hands), recipe.learner.lora]
 
 
 STAGES: tuple[Stage, ...] = (
@@ -107,7 +115,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="rl",
         work=run_rl,
-        reads=lambda recipe: [recipe.rl, recipe.learner.lora, *scoring(recipe.scorer)],
+        reads=lambda recipe: [*_rl_moves(recipe), *scoring(recipe.scorer)],
         outputs=("rl",),
         traces=("tb/rl",),
     ),

@@ -38,7 +38,8 @@ rl:
   groups_per_step: 4
   group_size: 2
   max_response_tokens: 64
-  lr: 0.02
+  lr: 0.005
+  loss: {kl_beta: 0.1}
   probe_samples: 2
   save_every: 1
   filters: {sample: false, group: false}
@@ -46,10 +47,22 @@ rl:
 bench: {users: 6, k: 2, max_response_tokens: 64}
 """
 """So small a model, so little trained, writes nothing well formed: filters off, all else is real. All
-rewards are 0, so it is the weight decay that moves the policy from step to step."""
+rewards are 0, so it is the weight decay that moves the policy away from the reference in the first step; from
+then on the KL's gradient, which is of the very tokens that were sampled, moves it as well."""
 
 MARK = "USERGPT_TEST_SESSION"
 os.environ[MARK] = str(os.getpid())
+
+
+CHAT = ("test_author", "test_chat_judge_and_teacher", "test_chat_titles", "test_client")
+"""Files that talk to the chat server, in order: the last ends it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file has one of them, and those that share the chat server share that."""
+    for item in items:
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("chat" if name in CHAT else name))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.driver import CLUSTER, Driver
+from launch.curves import read_curves
 from lm import checkpoint
 from rl.ledger import ledger_path, read_ledger
 from tests.integration.conftest import TINY_RECIPE
@@ -50,7 +51,10 @@ class Disturbed:
 
 
 def assert_same(disturbed: Disturbed, undisturbed: Path, but: Sequence[str] = ()) -> None:
-    """Ledger (but for some columns) and parameters are equal bit for bit."""
+    """Ledger (but for some columns) and parameters are equal bit for bit, and samples moved the latter."""
+    curves = read_curves(disturbed.run / "rl" / "curves.jsonl")
+    gradients = [row["learner/grad_norm"] for row in curves if "learner/grad_norm" in row]
+    assert all(norm > 0 for norm in gradients[1:]), "weight decay alone would come out the same"
     expected = read_ledger(undisturbed / "rl" / "ledger").drop("gen_seconds")
     assert disturbed.ledger().drop(but).equals(expected.drop(but))
     assert disturbed.policy() == (undisturbed / "rl" / "policy" / "model.safetensors").read_bytes()

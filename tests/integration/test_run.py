@@ -275,26 +275,32 @@ def test_stopped_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: P
     assert weights[1] != weights[2], "the policy never moved: nothing could have been lost"
 
 
+ENGINE_STEPS = 4
+
+
 @pytest.mark.parametrize("staleness", [0, 1])
 def test_an_engine_killed_in_rl_is_replaced_and_no_group_lost(
     tiny_run: Path, tmp_path: Path, staleness: int
 ) -> None:
+    """Amid a generation that takes some seconds, also where nothing runs ahead."""
     shutil.copytree(tiny_run, tmp_path / "tiny")
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(TINY_RECIPE)
     shutil.rmtree(tmp_path / "tiny" / "rl")
     command = [
         sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl",
-        "rl.steps=12", f"rl.max_staleness={staleness}",
+        f"rl.steps={ENGINE_STEPS}", f"rl.max_staleness={staleness}", "rl.groups_per_step=16",
+        "rl.group_size=4", "rl.max_response_tokens=200",
     ]  # fmt: skip
     before = ray_processes()
     running = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
     )
-    first = tmp_path / "tiny" / "rl" / "ledger" / "step_000000.parquet"
+    first = tmp_path / "tiny" / "rl" / "checkpoints" / "step_000001" / "state.json"
     deadline = time.monotonic() + 120
     while not first.exists() and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.05)
+    time.sleep(0.5)  # the next generation is under way
     engines = [
         process
         for process in psutil.Process(running.pid).children(recursive=True)
@@ -307,18 +313,20 @@ def test_an_engine_killed_in_rl_is_replaced_and_no_group_lost(
     assert "rl: lost rollout engine 0 with " in printed
     ledger = read_ledger(tmp_path / "tiny" / "rl" / "ledger")
     samples = ledger.group_by("group_id").agg(pl.len(), pl.col("sample_idx").n_unique().alias("distinct"))
-    # Two samples a group, each once; in the order of the stream, none left out but what ran ahead.
-    assert samples["len"].unique().to_list() == samples["distinct"].unique().to_list() == [2]
+    # Four samples a group, each once; in the order of the stream, none left out but what ran ahead.
+    assert samples["len"].unique().to_list() == samples["distinct"].unique().to_list() == [4]
     draws = samples["group_id"].str.split("-").list.last().cast(pl.Int64).sort().to_list()
-    state = json.loads((tmp_path / "tiny" / "rl" / "checkpoints" / "step_000012" / "state.json").read_text())
+    last = first.parent.with_name(f"step_{ENGINE_STEPS:06d}")
+    state = json.loads((last / "state.json").read_text())
     assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
-    assert set(ledger["attempt"]) <= {0, 1}
+    assert set(ledger["attempt"]) == {0, 1}
+    assert ledger.filter(attempt=1)["policy_version"].min() >= 1
     assert set(ledger.filter("kept")["staleness"]) <= set(range(staleness + 1))
     # A step's idle shares are shares, also while an engine is replaced; all were at work at times.
     curves = read_curves(tmp_path / "tiny" / "rl" / "curves.jsonl")
     for kind in ("rollout", "scorer", "learner"):
         idle = {row["step"]: row[f"time/idle/{kind}"] for row in curves if f"time/idle/{kind}" in row}
-        assert sorted(idle) == list(range(1, 13))
+        assert sorted(idle) == list(range(1, ENGINE_STEPS + 1))
         assert all(0 <= share <= 1 for share in idle.values())
         assert min(idle.values()) < 1
     # The last of Ray's processes may still be on its way out when the command has ended.
@@ -426,7 +434,6 @@ def test_profile_reads_a_year_of_real_groceries(tiny_run: Path, tmp_path: Path) 
             ["run", "quickstart", "rl.filters.thresholds.composite.eps_low=1.9"],
             "rl.filters.thresholds.composite: eps_low 1.9 is above eps_high",
         ),
-        (["run", "quickstart", "learner.ranks=3"], "cannot be split over learner.ranks 3"),
         (["run", "quickstart", "rollout.kv_cache_gib=4000"], "GiB, "),
         (["run", "quickstart", "learner.cpus_per_rank=64"], "no room for learner"),
         (["run", "quickstart", "cluster.address=127.0.0.1:1"], "nobody answers"),
