@@ -6,7 +6,8 @@ group's. So the reasons add up to all that was wasted.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -117,12 +118,24 @@ class LengthWatch:
     """Drop rates by length over the whole run, and one warning where the filters prefer the short.
 
     Two lengths: of the history (the prompt's tokens, over groups) and of the response (over samples that were
-    not cut off: those are dropped for their length by design).
+    not cut off: those are dropped for their length by design). One that is given the `state` of another goes
+    on as that would.
     """
 
-    def __init__(self) -> None:
-        self.histories, self.responses = Halves(), Halves()
-        self._warned: set[str] = set()
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.histories = Halves(**state.get("histories", {}))
+        self.responses = Halves(**state.get("responses", {}))
+        self._warned: list[str] = list(state.get("warned", ()))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that was counted and told so far, as JSON takes it."""
+        return {
+            "histories": asdict(self.histories),
+            "responses": asdict(self.responses),
+            "warned": list(self._warned),
+        }
 
     def add(self, judged: Sequence[JudgedGroup]) -> dict[str, float]:
         """Count a step; returns the drop rates of it alone."""
@@ -153,7 +166,7 @@ class LengthWatch:
         told = []
         for name, halves in (("histories", self.histories), ("responses", self.responses)):
             if name not in self._warned and halves.prefers_short:
-                self._warned.add(name)
+                self._warned.append(name)
                 short, long = halves.rates
                 told.append(
                     f"the filters prefer short {name}: {long:.0%} of the longer half are dropped, "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lm import checkpoint
 from lm.objective import Learner, UpdateReport
@@ -57,12 +58,14 @@ class RLRun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLState:
     """Where the loop stands: updates done (also the policy version), the prompt cursor, and places of prompts
-    before it that no step has settled; prompts by how many of their last groups were dropped in a row."""
+    before it that no step has settled; prompts by how many of their last groups were dropped in a row; the
+    `LengthWatch`'s state."""
 
     step: int
     cursor: int
     unsettled: Sequence[int] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(run: RLRun) -> None:
@@ -86,7 +89,7 @@ def train(run: RLRun) -> None:
         dropped=state.dropped,
     )
     collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
-    meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch()
+    meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch(state.lengths)
     try:
         run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
@@ -107,14 +110,15 @@ def train(run: RLRun) -> None:
             generated = time.monotonic()
             with uninterrupted():
                 report = update(run, batch, lr, meanwhile)
+                times = {"time/generate": generated - started, "time/learn": time.monotonic() - generated}
+                show(run, watch, state.step + 1, collected, {**learner_metrics(report, batch, lr), **times})
                 state = RLState(
                     step=state.step + 1,
                     cursor=stream.cursor,
                     unsettled=collector.unsettled(),
                     dropped=dict(stream.dropped),
+                    lengths=watch.state,
                 )
-                times = {"time/generate": generated - started, "time/learn": time.monotonic() - generated}
-                show(run, watch, state.step, collected, {**learner_metrics(report, batch, lr), **times})
             sync = run.publish(state.step)
             times = {"time/step": time.monotonic() - started, **run.idle()}
             run.log.scalars(state.step, {**sync, **times})

@@ -171,13 +171,13 @@ class World(Queues, Scoring):
         return {step: values[name] for step, values in self.curves if name in values}
 
 
-def _train(world: World, config: RLConfig = CONFIG) -> None:
+def _train(world: World, config: RLConfig = CONFIG, prompts: Sequence[Prompt] = PROMPTS) -> None:
     train(
         RLRun(
             config=config,
             directory=world.directory,
             seed=3,
-            prompts=Shuffled(PROMPTS, seed=3),
+            prompts=Shuffled(prompts, seed=3),
             probe_prompts=PROMPTS[:2],
             rollouts=world,
             scorers=world.queue,
@@ -313,12 +313,10 @@ def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) 
     assert len(ledger) == 2 * 2 * 2 * 4
     assert not ledger["kept"].any()
     assert set(ledger["drop_reasons"].explode()) == {"format", "too_few_live"}
-    assert json.loads((tmp_path / "checkpoints" / "step_000002" / "state.json").read_text()) == {
-        "step": 2,
-        "cursor": 8,
-        "unsettled": [],
-        "dropped": {},
-    }
+    state = json.loads((tmp_path / "checkpoints" / "step_000002" / "state.json").read_text())
+    # Eight prompts of two tokens: none is longer than the median.
+    assert state.pop("lengths")["histories"] == {"seen": [8, 0], "dropped": [8, 0]}
+    assert state == {"step": 2, "cursor": 8, "unsettled": [], "dropped": {}}
     assert "reward/post_filter" not in world.curves[-2][1]
 
 
@@ -521,6 +519,41 @@ def test_passed_over_prompts_are_part_of_the_state(tmp_path: Path, fail_at: int)
     # Some turns were passed over, and some prompts are in disgrace at the end.
     assert ledger["group_id"].n_unique() < state["cursor"]
     assert state["dropped"]
+
+
+class Preferring(World):
+    """Asks long and short histories in turn, and scores the long 0, which the group filter drops."""
+
+    def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
+        return [
+            one if len(one.group.prompt.token_ids) < 9 else replace(one, scores=(NOTHING,) * len(one.scores))
+            for one in super().score(groups)
+        ]
+
+    def warned(self) -> list[tuple[int, str]]:
+        return [(step, text) for step, name, text in self.texts if name == "filter/warning"]
+
+
+NOTHING = Score(format_ok=True, format_reason="", reward=0.0, atomic=0.0, summary=None)
+
+
+@pytest.mark.parametrize("fail_at", [1, 3, 7])
+def test_what_filters_made_of_lengths_is_part_of_the_state(tmp_path: Path, fail_at: int) -> None:
+    """Interrupted before the warning or after it, it comes when it would have, and once."""
+    prompts = [replace(one, token_ids=(1,) * (9 if i % 2 else 3)) for i, one in enumerate(PROMPTS[:4])]
+    config = replace(CONFIG, steps=10, refill=RefillConfig(max_rounds=1))
+    whole = Preferring(tmp_path / "whole")
+    _train(whole, config, prompts)
+    ((told_at, _),) = whole.warned()
+    assert 3 < told_at < 7, "the cases show nothing"
+    broken, resumed = Preferring(tmp_path / "broken", fail_at_update=fail_at), Preferring(tmp_path / "broken")
+    with pytest.raises(InterruptionError):
+        _train(broken, config, prompts)
+    _train(resumed, config, prompts)
+    saved = fail_at - fail_at % config.save_every
+    assert [one for one in broken.warned() if one[0] <= saved] + resumed.warned() == whole.warned()
+    end = Path("checkpoints", "step_000010", "state.json")
+    assert (tmp_path / "broken" / end).read_text() == (tmp_path / "whole" / end).read_text()
 
 
 def test_the_best_checkpoint_by_the_probe_is_kept(tmp_path: Path) -> None:
