@@ -125,7 +125,11 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except (KeyboardInterrupt, PromptsEndedError, StarvedError) as interrupt:
+    except (PromptsEndedError, StarvedError):
+        if state.step > saved.step:
+            save(run, state)
+        raise
+    except KeyboardInterrupt as interrupt:
         if state.step > saved.step:
             try:
                 save(run, state)

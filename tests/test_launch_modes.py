@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from rich.console import Console
 
 from actors.placement import ANYWHERE
 from actors.rollout import Weights
+from actors.supervision import ActorDiedError, ActorError
+from actors.tasks import LIVES
 from actors.transport import SameWeights
 from launch.pipeline import Run, run_stages
 from launch.progress import Reporter
@@ -20,6 +22,7 @@ from launch.recipe import write_recipe
 from launch.stages import rl_modes
 from launch.stages.rl_modes import mode_folder, mode_stage
 from launch.stages.rl_prompts import Questions
+from lm import checkpoint
 from lm.objective import UpdateReport
 from records.config import FilterConfig, Recipe, RLConfig, ThresholdConfig
 from records.errors import UserError
@@ -158,6 +161,79 @@ def test_a_replay_ends_where_the_ledger_does(run: Run) -> None:
     assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
     with pytest.raises(UserError, match="groups are spent before one step is full; lower rl.groups_per_step"):
         _work(run, mode="replay", replay_from=str(source), groups_per_step=64)
+
+
+class Mortal(Learner):
+    """Dies of its calls by `deaths`, names and numbers of updates done, each once."""
+
+    deaths: ClassVar[list[tuple[str, int]]] = []
+    closed = 0
+
+    def update(self, minibatches: Sequence[Any], *rest: Any) -> UpdateReport:
+        self._die_at("update")
+        return super().update(minibatches, *rest)
+
+    def save(self, directory: Path) -> None:
+        self._die_at("save")
+        super().save(directory)
+
+    def export(self, directory: Path) -> None:
+        self._die_at("export")
+        super().export(directory)
+
+    def close(self) -> None:
+        Mortal.closed += 1
+
+    def _die_at(self, call: str) -> None:
+        if (call, self.updates) in self.deaths:
+            self.deaths.remove((call, self.updates))
+            raise ActorDiedError("learner rank 0", "died: out of memory")
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> type[Mortal]:
+    """The learner of a replay."""
+    monkeypatch.setattr(Mortal, "deaths", [])
+    monkeypatch.setattr(Mortal, "closed", 0)
+    monkeypatch.setattr(rl_modes, "LearnerGroup", Mortal)
+    return Mortal
+
+
+@pytest.mark.parametrize(
+    ("deaths", "save_every", "told"),
+    [
+        ([("update", 0)], 1, [(0, 0)]),
+        ([("update", 2)], 1, [(2, 2)]),
+        ([("save", 2), ("export", 3)], 1, [(2, 1), (3, 3)]),
+        # No checkpoint is due until the groups are spent.
+        ([("save", 3)], 9, [(3, 0)]),
+    ],
+)
+def test_a_replay_goes_on_from_its_newest_checkpoint_when_a_rank_dies(
+    run: Run,
+    mortal: type[Mortal],
+    deaths: list[tuple[str, int]],
+    save_every: int,
+    told: list[tuple[int, int]],
+) -> None:
+    source, _ = _work(run)
+    mortal.deaths += deaths
+    folder, said = _work(run, mode="replay", replay_from=str(source), steps=9, save_every=save_every)
+    assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
+    assert read_ledger(folder / "ledger").equals(read_ledger(source / "ledger"))
+    assert mortal.closed == len(deaths) + 1
+    died = "learner rank 0 died: out of memory"
+    assert json.loads((folder / "losses.json").read_text()) == [{"step": at, "lost": died} for at, _ in told]
+    for at, newest in told:
+        assert f"lost learner rank 0 after {at} steps; all ranks begin again from step {newest}" in said
+
+
+def test_a_replay_whose_ranks_keep_dying_ends(run: Run, mortal: type[Mortal]) -> None:
+    source, _ = _work(run)
+    mortal.deaths += [("update", 1)] * LIVES
+    with pytest.raises(ActorError, match=f"lost {LIVES} times at this step, after 1 updates"):
+        _work(run, mode="replay", replay_from=str(source))
+    assert mortal.closed == LIVES
 
 
 def test_a_ledger_that_cannot_be_replayed_costs_no_earlier_replay(run: Run) -> None:

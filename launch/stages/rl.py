@@ -1,8 +1,9 @@
 """Stage rl: DF-GRPO with rollout engines, scorers and the learner as Ray actors."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from actors.cluster import ray_cluster
@@ -144,6 +145,33 @@ def say_scorers(run: Run, scorers: ScorerPool, folder: Path) -> None:
             )
 
 
+def until_done(
+    run: Run, folder: Path, tb: Path, losses: Losses, attempt: Callable[[Shown, ExitStack], None]
+) -> None:
+    """Have `attempt` train from `folder`'s newest checkpoint to the end, again where a learner rank dies.
+
+    It is given a log, and a stack for what it starts and what is to end with it, such as learner and engines:
+    without the lost rank they hold nothing of use.
+
+    Raises:
+        ActorError: ranks died LIVES times, and the run got no further (`Losses.of_learner`).
+    """
+    while True:
+        newest = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
+        with ExitStack() as parts:
+            log = RunLog(tb, folder / "curves.jsonl", newest)
+            parts.callback(log.close)
+            shown = Shown(run, log, losses, newest)
+            parts.callback(lambda shown: losses.tell(shown.step), shown)
+            try:
+                attempt(shown, parts)
+                return
+            except ActorDiedError as error:
+                losses.tell(shown.step)
+                saved = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
+                losses.of_learner(error, shown.step, saved)
+
+
 def run_rl(run: Run) -> None:
     """Train from the newest checkpoint (or the SFT stage named) and export the policy."""
     recipe, directory = run.recipe, run.directory
@@ -164,70 +192,54 @@ def run_rl(run: Run) -> None:
         prompts_of(run, asked, losses, places) as prompts,
     ):
         losses.watch(scorers.lost, "scored again")
-        while not _finished(run, asked, prompts, scorers, losses, places, local=local):
-            pass
+        attempt = partial(_train, run, asked, prompts, scorers, losses, places, local=local)
+        until_done(run, folder, directory / "tb" / "rl", losses, attempt)
         say_scorers(run, scorers, folder)
 
 
-def _finished(
+def _train(
     run: Run,
     asked: Questions,
     prompts: Prompts,
     scorers: ScorerPool,
     losses: Losses,
     places: Mapping[str, Places],
+    log: Shown,
+    parts: ExitStack,
     *,
     local: bool,
-) -> bool:
-    """Train from the newest checkpoint to the end, with engines and a learner of its own, and export.
-
-    Returns False where a rank of the learner died; engines and scorers that die are replaced on the way.
-    """
+) -> None:
+    """Train from the newest checkpoint to the end, with engines and a learner of its own, and export."""
     recipe, folder, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
-    newest = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
     known = asked.prompts or asked.probe_prompts
     length = recipe.model.max_length
     run.reporter.doing("engines, learner and scorers start")
-    with ExitStack() as parts:
-        log = RunLog(run.directory / "tb" / "rl", folder / "curves.jsonl", newest)
-        parts.callback(log.close)
-        shown = Shown(run, log, losses, newest)
-        parts.callback(lambda: losses.tell(shown.step))
-        pool = RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])
-        parts.callback(pool.close)
-        losses.watch(pool.lost, "generated again")
-        try:
-            learner = LearnerGroup(
-                asked.start, recipe.learner, timeout, local=local, places=places["learner"]
-            )
-            parts.callback(learner.close)
-            train(
-                RLRun(
-                    config=recipe.rl,
-                    directory=folder,
-                    seed=recipe.seed,
-                    prompts=prompts,
-                    probe_prompts=asked.probe_prompts,
-                    rollouts=pool,
-                    scorers=scorers,
-                    learner=learner,
-                    publish=CheckedPublisher(
-                        learner=learner,
-                        pool=pool,
-                        probe=[p.token_ids for p in known[: recipe.rl.sync_probe_prompts]],
-                        tolerance=recipe.rl.sync_tolerance,
-                        overlapped=recipe.rl.max_staleness > 0,
-                    ),
-                    log=shown,
-                    idle=IdleClock({"rollout": pool, "scorer": scorers, "learner": learner}).look,
-                    micro_batch_tokens=recipe.learner.micro_batch_tokens,
-                )
-            )
-            run.reporter.doing("the policy is written")
-            learner.export(folder / "policy")
-        except ActorDiedError as error:
-            losses.tell(shown.step)
-            saved = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
-            losses.of_learner(error, shown.step, saved)
-            return False
-    return True
+    pool = RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])
+    parts.callback(pool.close)
+    losses.watch(pool.lost, "generated again")
+    learner = LearnerGroup(asked.start, recipe.learner, timeout, local=local, places=places["learner"])
+    parts.callback(learner.close)
+    train(
+        RLRun(
+            config=recipe.rl,
+            directory=folder,
+            seed=recipe.seed,
+            prompts=prompts,
+            probe_prompts=asked.probe_prompts,
+            rollouts=pool,
+            scorers=scorers,
+            learner=learner,
+            publish=CheckedPublisher(
+                learner=learner,
+                pool=pool,
+                probe=[p.token_ids for p in known[: recipe.rl.sync_probe_prompts]],
+                tolerance=recipe.rl.sync_tolerance,
+                overlapped=recipe.rl.max_staleness > 0,
+            ),
+            log=log,
+            idle=IdleClock({"rollout": pool, "scorer": scorers, "learner": learner}).look,
+            micro_batch_tokens=recipe.learner.micro_batch_tokens,
+        )
+    )
+    run.reporter.doing("the policy is written")
+    learner.export(folder / "policy")

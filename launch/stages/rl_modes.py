@@ -5,7 +5,7 @@ nothing else.
 """
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,10 @@ from actors.rollout import RolloutPool, Weights
 from actors.scorer import ScorerPool
 from actors.transport import SameWeights
 from actors.work import IdleClock
-from launch.curves import RunLog
 from launch.pipeline import Run, Stage
 from launch.recipe import directory_state
 from launch.stages.losses import Losses
-from launch.stages.rl import Shown, say_scorers
+from launch.stages.rl import Shown, say_scorers, until_done
 from launch.stages.rl_prompts import prompts_of, questions
 from lm import checkpoint
 from lm.objective import UpdateReport
@@ -95,24 +94,26 @@ def rollout(run: Run, folder: Path) -> None:
     with (
         ray_cluster(recipe.cluster),
         reserved(rl_needs(recipe), timeout) as places,
-        closing(RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])) as pool,
         closing(ScorerPool(asked.references, recipe.scorer, timeout, replies, places["scorer"])) as scorers,
         prompts_of(run, asked, losses, places) as prompts,
     ):
-        losses.watch(pool.lost, "generated again")
         losses.watch(scorers.lost, "scored again")
 
-        def publish(version: int) -> dict[str, float]:
-            """The same weights, by the name that the loop looks for."""
-            pool.set_weights(Weights(version=version, transport=SameWeights(timeout)))
-            return {}
+        def attempt(log: Shown, parts: ExitStack) -> None:
+            pool = RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])
+            parts.callback(pool.close)
+            losses.watch(pool.lost, "generated again")
 
-        try:
+            def publish(version: int) -> dict[str, float]:
+                """The same weights, by the name that the loop looks for."""
+                pool.set_weights(Weights(version=version, transport=SameWeights(timeout)))
+                return {}
+
             _loop(
                 run,
                 folder,
                 recipe.rl,
-                losses,
+                log,
                 prompts=prompts,
                 rollouts=pool,
                 scorers=scorers,
@@ -120,8 +121,8 @@ def rollout(run: Run, folder: Path) -> None:
                 publish=publish,
                 idle=IdleClock({"rollout": pool, "scorer": scorers}).look,
             )
-        finally:
-            losses.tell(checkpoint.step_of(checkpoint.latest(folder / "checkpoints")))
+
+        until_done(run, folder, folder / "tb", losses, attempt)
         say_scorers(run, scorers, folder)
     run.reporter.say(f"rl: a pilot is in {folder}; `usergpt filters suggest {folder}` reads it")
 
@@ -135,50 +136,46 @@ def replay(run: Run, groups: RecordedGroups, folder: Path) -> None:
     recipe = run.recipe
     run.reporter.say(f"rl: {len(groups):,} groups in {groups.directory}")
     start, timeout = run.directory / "sft" / recipe.rl.init_from, recipe.cluster.timeout_s
-    with (
-        ray_cluster(recipe.cluster) as local,
-        reserved(rl_needs(recipe), timeout) as places,
-        closing(
-            LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
-        ) as learner,
-    ):
-        try:
-            _loop(
-                run,
-                folder,
-                replace(recipe.rl, max_staleness=0),  # nothing is generated that could run ahead
-                Losses(folder / "losses.json", run.reporter.say),
-                prompts=groups,
-                rollouts=RecordedRollouts(groups),
-                scorers=RecordedScorers(groups),
-                learner=learner,
-                publish=lambda version: {},
-                idle=IdleClock({"learner": learner}).look,
-            )
-        except PromptsEndedError as error:
-            done = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
-            if not done:
-                raise UserError(f"{error} before one step is full; lower rl.groups_per_step") from None
-            forget_from(folder / "ledger", done)  # a step that was not full trained nothing
-            run.reporter.say(f"rl: after {done} of {recipe.rl.steps} steps {error}")
-        learner.export(folder / "policy")
+    with ray_cluster(recipe.cluster) as local, reserved(rl_needs(recipe), timeout) as places:
+
+        def attempt(log: Shown, parts: ExitStack) -> None:
+            learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+            parts.callback(learner.close)
+            try:
+                _loop(
+                    run,
+                    folder,
+                    replace(recipe.rl, max_staleness=0),  # nothing is generated that could run ahead
+                    log,
+                    prompts=groups,
+                    rollouts=RecordedRollouts(groups),
+                    scorers=RecordedScorers(groups),
+                    learner=learner,
+                    publish=lambda version: {},
+                    idle=IdleClock({"learner": learner}).look,
+                )
+            except PromptsEndedError as error:
+                done = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
+                if not done:
+                    raise UserError(f"{error} before one step is full; lower rl.groups_per_step") from None
+                forget_from(folder / "ledger", done)  # a step that was not full trained nothing
+                run.reporter.say(f"rl: after {done} of {recipe.rl.steps} steps {error}")
+            learner.export(folder / "policy")
+
+        losses = Losses(folder / "losses.json", run.reporter.say)
+        until_done(run, folder, folder / "tb", losses, attempt)
 
 
-def _loop(run: Run, folder: Path, config: RLConfig, losses: Losses, **parts: Any) -> None:
+def _loop(run: Run, folder: Path, config: RLConfig, log: Shown, **parts: Any) -> None:
     """The loop with these parts, without a probe."""
-    first = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
-    log = RunLog(folder / "tb", folder / "curves.jsonl", first)
-    try:
-        train(
-            RLRun(
-                config=config,
-                directory=folder,
-                seed=run.recipe.seed,
-                probe_prompts=(),
-                log=Shown(run, log, losses, first),
-                micro_batch_tokens=run.recipe.learner.micro_batch_tokens,
-                **parts,
-            )
+    train(
+        RLRun(
+            config=config,
+            directory=folder,
+            seed=run.recipe.seed,
+            probe_prompts=(),
+            log=log,
+            micro_batch_tokens=run.recipe.learner.micro_batch_tokens,
+            **parts,
         )
-    finally:
-        log.close()
+    )
