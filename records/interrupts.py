@@ -8,12 +8,15 @@ from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_HELD_BACK = "signal_held_back"
+"""Attribute of a failure: the number of the signal that came in the block which it ended."""
+
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold back SIGINT, SIGTERM and SIGHUP until the block ends; then the first that came has its say.
 
-    Where the block fails, its failure stands instead.
+    Where the block fails, its failure stands instead; who mends that and goes on has to `heed` the signal.
 
     For work with a bound of its own. Outside of the main thread, which alone handles signals, it does
     nothing.
@@ -32,13 +35,21 @@ def uninterrupted() -> Iterator[None]:
 
     before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
-        yield
-    except BaseException:
-        came.clear()  # the failure is what there is to tell, and more was not done
-        raise
-    finally:
-        for number, handler in before.items():
-            # None: it was not set from Python, and cannot be set back from here.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                # None: it was not set from Python, and cannot be set back from here.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    except BaseException as failure:
         if came:
-            signal.raise_signal(came[0])
+            setattr(failure, _HELD_BACK, came[0])
+        raise  # it is what there is to tell, and more was not done
+    if came:
+        signal.raise_signal(came[0])
+
+
+def heed(failure: BaseException) -> None:
+    """Let the signal have its say that was held back in the block which `failure` ended, if there was one."""
+    if number := getattr(failure, _HELD_BACK, None):
+        signal.raise_signal(number)

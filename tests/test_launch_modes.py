@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -164,9 +166,10 @@ def test_a_replay_ends_where_the_ledger_does(run: Run) -> None:
 
 
 class Mortal(Learner):
-    """Dies of its calls by `deaths`, names and numbers of updates done, each once."""
+    """Dies of its calls by `deaths`, names and numbers of updates done, each once; `signals` come with it."""
 
     deaths: ClassVar[list[tuple[str, int]]] = []
+    signals: ClassVar[list[int]] = []
     closed = 0
 
     def update(self, minibatches: Sequence[Any], *rest: Any) -> UpdateReport:
@@ -187,6 +190,8 @@ class Mortal(Learner):
     def _die_at(self, call: str) -> None:
         if (call, self.updates) in self.deaths:
             self.deaths.remove((call, self.updates))
+            for number in self.signals:
+                os.kill(os.getpid(), number)
             raise ActorDiedError("learner rank 0", "died: out of memory")
 
 
@@ -194,6 +199,7 @@ class Mortal(Learner):
 def mortal(monkeypatch: pytest.MonkeyPatch) -> type[Mortal]:
     """The learner of a replay."""
     monkeypatch.setattr(Mortal, "deaths", [])
+    monkeypatch.setattr(Mortal, "signals", [])
     monkeypatch.setattr(Mortal, "closed", 0)
     monkeypatch.setattr(rl_modes, "LearnerGroup", Mortal)
     return Mortal
@@ -234,6 +240,24 @@ def test_a_replay_whose_ranks_keep_dying_ends(run: Run, mortal: type[Mortal]) ->
     with pytest.raises(ActorError, match=f"lost {LIVES} times at this step, after 1 updates"):
         _work(run, mode="replay", replay_from=str(source))
     assert mortal.closed == LIVES
+
+
+@pytest.mark.parametrize(("call", "saved"), [("update", 2), ("save", 1)])
+def test_a_signal_that_comes_with_the_death_of_a_rank_ends_the_run(
+    run: Run, mortal: type[Mortal], call: str, saved: int
+) -> None:
+    source, _ = _work(run)
+    mortal.deaths += [(call, 2)]
+    mortal.signals += [signal.SIGINT]
+    with pytest.raises(KeyboardInterrupt):
+        _work(run, mode="replay", replay_from=str(source), save_every=1)
+    folder = run.directory / "rl-replay"
+    assert checkpoint.step_of(checkpoint.latest(folder / "checkpoints")) == saved
+    assert mortal.closed == 1
+    # Run again, it goes on from there.
+    mortal.signals.clear()
+    _work(run, mode="replay", replay_from=str(source), save_every=1)
+    assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
 
 
 def test_a_ledger_that_cannot_be_replayed_costs_no_earlier_replay(run: Run) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from records.interrupts import uninterrupted
+from records.interrupts import heed, uninterrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -49,6 +49,21 @@ def test_of_a_failure_and_a_signal_the_failure_is_told() -> None:
 
     with pytest.raises(ValueError, match="mine"):
         fail()
+
+
+def test_who_mends_the_failure_heeds_the_signal_that_came_before_it() -> None:
+    def fail(number: int = 0) -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), number)
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine") as alone:
+        fail()
+    heed(alone.value)
+    with pytest.raises(ValueError, match="mine") as together:
+        fail(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        heed(together.value)
 
 
 def test_without_a_signal_and_outside_the_main_thread_it_is_nothing() -> None:

@@ -22,6 +22,7 @@ from launch.stages.losses import Losses
 from launch.stages.rl_prompts import Questions, prompts_of, questions
 from lm import checkpoint
 from records.files import write_json
+from records.interrupts import heed
 from rl.loop import RLRun, train
 from rl.protocols import Prompts
 
@@ -167,6 +168,7 @@ def until_done(
                 attempt(shown, parts)
                 return
             except ActorDiedError as error:
+                heed(error)
                 losses.tell(shown.step)
                 saved = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
                 losses.of_learner(error, shown.step, saved)
