@@ -21,7 +21,7 @@ from actors.transport import SameWeights
 from launch.pipeline import Run, run_stages
 from launch.progress import Reporter
 from launch.recipe import write_recipe
-from launch.stages import rl_modes
+from launch.stages import rl, rl_modes
 from launch.stages.rl_modes import mode_folder, mode_stage
 from launch.stages.rl_prompts import Questions
 from lm import checkpoint
@@ -106,7 +106,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         yield Shuffled(asked.prompts, run.recipe.seed)
 
     asked = Questions(start=tmp_path, prompts=PROMPTS, probe_prompts=PROMPTS[:1], references={})
-    for name, fake in {
+    fakes = {
         "questions": lambda run, folder: asked,
         "prompts_of": prompts_of,
         "ray_cluster": lambda config: nullcontext(True),
@@ -114,8 +114,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         "RolloutPool": Pool,
         "ScorerPool": Scorers,
         "LearnerGroup": Learner,
-    }.items():
+    }
+    for name, fake in fakes.items():
         monkeypatch.setattr(rl_modes, name, fake)
+        monkeypatch.setattr(rl, name, fake)
     directory = tmp_path / "run"
     write_json(directory / "manifest.json", {"sft": {"fingerprint": "f", "done": True, "seconds": 1.0}})
     reporter = Reporter(Console(file=io.StringIO(), width=1000))
@@ -197,11 +199,12 @@ class Mortal(Learner):
 
 @pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> type[Mortal]:
-    """The learner of a replay."""
+    """The learner of training and of a replay."""
     monkeypatch.setattr(Mortal, "deaths", [])
     monkeypatch.setattr(Mortal, "signals", [])
     monkeypatch.setattr(Mortal, "closed", 0)
-    monkeypatch.setattr(rl_modes, "LearnerGroup", Mortal)
+    for module in (rl, rl_modes):
+        monkeypatch.setattr(module, "LearnerGroup", Mortal)
     return Mortal
 
 
@@ -232,6 +235,30 @@ def test_a_replay_goes_on_from_its_newest_checkpoint_when_a_rank_dies(
     assert json.loads((folder / "losses.json").read_text()) == [{"step": at, "lost": died} for at, _ in told]
     for at, newest in told:
         assert f"lost learner rank 0 after {at} steps; all ranks begin again from step {newest}" in said
+
+
+def test_training_goes_on_from_its_newest_checkpoint_when_a_rank_dies(
+    run: Run, mortal: type[Mortal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Publisher:
+        """Has engines take the version that they are given."""
+
+        def __init__(self, *, pool: Pool, **others: Any) -> None:
+            self.pool = pool
+
+        def __call__(self, version: int) -> dict[str, float]:
+            self.pool.published = (version, 1.0)
+            return {}
+
+    monkeypatch.setattr(rl, "CheckedPublisher", Publisher)
+    mortal.deaths += [("update", 1), ("export", 3)]
+    training = replace(run, recipe=replace(run.recipe, rl=replace(RL, mode="train", save_every=1)))
+    rl.run_rl(training)
+    folder = run.directory / "rl"
+    assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
+    assert [row["step"] for row in json.loads((folder / "losses.json").read_text())] == [1, 3]
+    assert read_ledger(folder / "ledger")["step"].unique().sort().to_list() == [0, 1, 2]
+    assert mortal.closed == 3
 
 
 def test_a_replay_whose_ranks_keep_dying_ends(run: Run, mortal: type[Mortal]) -> None:

@@ -1,20 +1,29 @@
 """Parts of DF-GRPO alone: rollouts without a learner, and the learner on what was recorded."""
 
+import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 import pytest
 
 from actors.cluster import ray_cluster
 from actors.learner import LearnerGroup
 from actors.rollout import RolloutPool
+from benchmarks.driver import ACTORS
+from launch.pipeline import Run
+from launch.progress import Reporter
 from launch.stages.rl import CheckedPublisher
-from records.config import ClusterConfig, LearnerConfig, LossConfig, RLConfig, RolloutConfig
+from launch.stages.rl_modes import replay
+from lm.objective import UpdateReport
+from records.config import ClusterConfig, LearnerConfig, LossConfig, Recipe, RLConfig, RolloutConfig
 from records.prompt import Prompt, RolloutGroup, Score, ScoredGroup
 from rl.from_ledger import RecordedGroups, RecordedRollouts, RecordedScorers
 from rl.ledger import read_ledger
@@ -23,6 +32,8 @@ from rl.prompts import Shuffled
 from rl.protocols import Finished
 from tests.integration.conftest import usergpt
 from tests.integration.test_actors import SEQUENCES
+from tests.test_rl_loop import CONFIG as RECORDED
+from tests.test_rl_loop import World
 
 CONFIG = RLConfig(
     ledger="tokens",
@@ -167,6 +178,63 @@ def test_a_replayed_run_ends_with_the_weights_of_the_run(
         assert {n: recorded.rows[step][n] for n in names} == {n: replayed.rows[step][n] for n in names}
     ledgers = [read_ledger(tmp_path / name / "ledger") for name in ("recorded", "replayed")]
     assert ledgers[0].equals(ledgers[1])
+
+
+class Killed(LearnerGroup):
+    """Its rank is killed as the fourth update of all such learners begins, so that the next one goes on."""
+
+    updates = count(1)
+
+    def update(self, *batch: Any) -> UpdateReport:
+        if next(self.updates) == 4:
+            (rank,) = [p for p in psutil.Process().children(recursive=True) if is_named(p, ACTORS["learner"])]
+            rank.kill()
+        return super().update(*batch)
+
+
+def is_named(process: psutil.Process, title: str) -> bool:
+    """Whether the command line of a process that may have ended begins with `title`."""
+    with contextlib.suppress(psutil.Error):
+        return "".join(process.cmdline()[:1]).startswith(title)
+    return False
+
+
+def test_a_replay_whose_rank_is_killed_ends_with_the_same_weights(
+    cluster: bool, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "recorded")  # made-up groups, of tokens that the model knows
+    config = replace(RECORDED, ledger="tokens", steps=4, save_every=2)
+    train(
+        RLRun(
+            config=config,
+            directory=world.directory,
+            seed=0,
+            prompts=Shuffled(PROMPTS, seed=0),
+            probe_prompts=(),
+            rollouts=world,
+            scorers=world.queue,
+            learner=world,
+            publish=world,
+            log=world,
+            micro_batch_tokens=200,
+        )
+    )
+    groups = RecordedGroups(world.directory / "ledger", 0, config.group_size)
+    learner = LearnerConfig(micro_batch_tokens=200, threads=1)
+    recipe = replace(Recipe(), rl=replace(config, mode="replay"), learner=learner)
+    directory = tmp_path / "run"
+    shutil.copytree(model_dir, directory / "sft" / recipe.rl.init_from)
+    for name, kind in (("whole", LearnerGroup), ("killed", Killed)):
+        monkeypatch.setattr("launch.stages.rl_modes.LearnerGroup", kind)
+        (tmp_path / name).mkdir()
+        replay(Run(recipe=recipe, directory=directory, reporter=Reporter()), groups, tmp_path / name)
+    (loss,) = json.loads((tmp_path / "killed" / "losses.json").read_text())
+    assert loss["step"] == 3
+    assert loss["lost"].startswith("learner rank 0 died: ")
+    ledgers = [read_ledger(tmp_path / name / "ledger") for name in ("whole", "killed")]
+    assert ledgers[0].equals(ledgers[1])
+    assert _weights(tmp_path / "killed" / "policy") == _weights(tmp_path / "whole" / "policy")
+    assert _weights(tmp_path / "killed" / "policy") != _weights(model_dir)
 
 
 def test_rollouts_alone_then_a_replay_of_them_beside_a_run(tiny_run: Path) -> None:
