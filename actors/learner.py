@@ -104,7 +104,7 @@ class LearnerGroup:
             try:
                 self._answers(starting, self.timeout_s)
             except ActorError as error:
-                if isinstance(error, ActorDiedError) or self._places.whole:
+                if isinstance(error, ActorDiedError) or all(map(self._places.placed, range(self.ranks))):
                     raise
                 raise ActorError(f"{error}: {HOMELESS}") from error
 

@@ -37,7 +37,8 @@ HOMELESS = "a node died, and no other had room for what was on it"
 class Need:
     """Room for `count` actors of a kind, each with so many Ray CPUs and GPUs on one node.
 
-    Spread actors take as many nodes as there are, others as few as hold them.
+    Spread actors take as many nodes as there are, others as few as hold them. `settings` name the fields of a
+    recipe that say how many CPUs one takes, and how many GPUs.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Need:
     cpus: float
     gpus: float = 0.0
     spread: bool = False
+    settings: tuple[str, str] = ("its CPUs", "its GPUs")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.count} × ({_told(self.cpus, self.gpus)})"
@@ -64,7 +66,13 @@ class Node:
 
 def learner_need(config: LearnerConfig) -> Need:
     """Ranks talk to each other most: as few nodes as hold them."""
-    return Need(kind="learner", count=config.ranks, cpus=config.cpus_per_rank, gpus=config.gpus_per_rank)
+    return Need(
+        kind="learner",
+        count=config.ranks,
+        cpus=config.cpus_per_rank,
+        gpus=config.gpus_per_rank,
+        settings=("learner.cpus_per_rank", "learner.gpus_per_rank"),
+    )
 
 
 def rollout_need(config: RolloutConfig) -> Need:
@@ -72,12 +80,14 @@ def rollout_need(config: RolloutConfig) -> Need:
 
     Those of several GPUs are packed all the same: spread, they would leave each node too little for the next.
     """
+    gpus = "rollout.gpus_per_actor" + (" and rollout.tensor_parallel" if config.tensor_parallel > 1 else "")
     return Need(
         kind="rollout",
         count=config.actors,
         cpus=config.cpus_per_actor,
         gpus=config.gpus_per_actor,
         spread=config.gpus_per_actor <= 1,
+        settings=("rollout.cpus_per_actor", gpus),
     )
 
 
@@ -94,12 +104,19 @@ def scorer_need(config: ScorerConfig) -> Need:
         cpus=config.cpus_per_actor,
         gpus=scorer_gpus(config),
         spread=True,
+        settings=("scorer.cpus_per_actor", "scorer.embeddings_device"),
     )
 
 
 def producer_need(config: LiveConfig) -> Need:
     """Producers of live prompts work each on its own."""
-    return Need(kind="producer", count=config.workers, cpus=config.cpus_per_worker, spread=True)
+    return Need(
+        kind="producer",
+        count=config.workers,
+        cpus=config.cpus_per_worker,
+        spread=True,
+        settings=("rl.live.cpus_per_worker", "its GPUs"),
+    )
 
 
 def rl_needs(recipe: Recipe) -> tuple[Need, ...]:
@@ -120,11 +137,29 @@ def check_fit(needs: Sequence[Need], nodes: Sequence[Node]) -> None:
     """
     homeless = _homeless(needs, nodes)
     if homeless:
+        _check_one_fits(homeless, nodes)
         raise UserError(
             f"the cluster has no room for {homeless.kind}, of which each must fit on one node: the actors "
             f"ask for {_listed(needs)}; the cluster has {_cluster(nodes)}; lower the number of actors, or "
             "their cpus and gpus"
         )
+
+
+def _check_one_fits(need: Need, nodes: Sequence[Node]) -> None:
+    """Refuse an actor that is too large for every node, whatever else is there."""
+    enough = [[node.cpus >= need.cpus - 1e-6, node.gpus >= need.gpus - 1e-6] for node in nodes]
+    if any(map(all, enough)):
+        return
+    short = [not any(have) for have in zip(*enough, strict=True)]
+    if not any(short):  # no node has enough of both
+        short = [True, True]
+    fields = " and ".join(name for name, lacks in zip(need.settings, short, strict=True) if lacks)
+    largest = max(nodes, key=lambda node: (node.gpus, node.cpus) if short[1] else (node.cpus, node.gpus))
+    raise UserError(
+        f"the cluster has no room for {need.kind}, of which each must fit on one node: one takes "
+        f"{_told(need.cpus, need.gpus)} ({fields}), and the largest node, {largest.name}, has "
+        f"{_told(largest.cpus, largest.gpus)}; change {fields}, or add a larger node"
+    )
 
 
 def _homeless(needs: Iterable[Need], nodes: Sequence[Node]) -> Need | None:
@@ -167,10 +202,9 @@ class Places:
 
     group: PlacementGroup | None = None
 
-    @property
-    def whole(self) -> bool:
-        """Whether all bundles have their place; not where a node died and no other has room."""
-        return self.group is None or placement_group_table(self.group)["state"] == "CREATED"
+    def placed(self, number: int) -> bool:
+        """Whether the bundle of that actor has its place; not where its node died and no other has room."""
+        return self.group is None or bool(placement_group_table(self.group)["bundles_to_node_id"][number])
 
     def of(self, number: int) -> dict[str, Any]:
         """Options of the actor number so-and-so, and of whoever replaces it."""

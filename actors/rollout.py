@@ -161,7 +161,7 @@ class RolloutPool:
                 self._settle(calls[ref])
         for seat in self._seats:
             if seat.call and time.monotonic() - seat.call.since > self.timeout_s:
-                if not self._places.whole:
+                if not self._places.placed(seat.number):
                     raise ActorError(
                         f"{seat.name}: {HOMELESS} within {self.timeout_s:g} s (cluster.timeout_s)"
                     )

@@ -129,7 +129,7 @@ class ScorerPool:
         for seat in self._seats:
             limit = self.config.timeout_s + (0 if seat.up else self.start_s)
             if seat.ref is not None and time.monotonic() - seat.since > limit:
-                if not self._places.whole:
+                if not self._places.placed(seat.number):
                     raise ActorError(f"{seat.name}: {HOMELESS} within {limit:g} s (scorer.timeout_s)")
                 self._replace(seat, f"no answer within {limit:g} s (scorer.timeout_s)")
         self._dispatch()

@@ -10,6 +10,9 @@ from records.files import read_json
 WIDTHS = 3
 """Width of the MLP of a new network, over its own (as `lm.model` makes it)."""
 
+NO_CONFIG = "no config.json; name a Hugging Face model directory"
+"""What is said of a `model.init_dir` that holds no model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -74,9 +77,7 @@ def _new(model: ModelConfig) -> Shape:
 def _read(directory: Path) -> Shape:
     path = directory / "config.json"
     if not path.is_file():
-        raise UserError(
-            f"model.init_dir {str(directory)!r}: no config.json; name a Hugging Face model directory"
-        )
+        raise UserError(f"model.init_dir {str(directory)!r}: {NO_CONFIG}")
     try:
         config = read_json(path)
         heads, hidden = config["num_attention_heads"], config["hidden_size"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.placement import ANYWHERE, Need, Node, check_fit, rl_needs, rollout_need
+from actors import placement
+from actors.placement import ANYWHERE, Need, Node, Places, check_fit, rl_needs, rollout_need
 from records.config import Recipe, RolloutConfig
 from records.errors import UserError
 
@@ -33,14 +34,47 @@ def test_the_largest_are_placed_first() -> None:
     check_fit([learner, engine], TWO_NODES)
 
 
-def test_an_engine_that_no_node_holds_is_refused_though_the_cluster_has_as_much() -> None:
-    engine = Need(kind="rollout", count=1, cpus=4, gpus=4)
+@pytest.mark.parametrize(
+    ("engine", "nodes", "told"),
+    [
+        (
+            RolloutConfig(cpus_per_actor=4, gpus_per_actor=4, tensor_parallel=4),
+            [Node(name="10.0.0.1", cpus=16, gpus=1), Node(name="10.0.0.2", cpus=8, gpus=2)],
+            "one takes 4 CPUs 4 GPUs (rollout.gpus_per_actor and rollout.tensor_parallel), and the largest "
+            "node, 10.0.0.2, has 8 CPUs 2 GPUs; change rollout.gpus_per_actor and rollout.tensor_parallel",
+        ),
+        (
+            RolloutConfig(cpus_per_actor=32, gpus_per_actor=1),
+            [Node(name="10.0.0.1", cpus=16, gpus=1), Node(name="10.0.0.2", cpus=8, gpus=2)],
+            "one takes 32 CPUs 1 GPUs (rollout.cpus_per_actor), and the largest node, 10.0.0.1, has "
+            "16 CPUs 1 GPUs; change rollout.cpus_per_actor",
+        ),
+        (
+            RolloutConfig(cpus_per_actor=16, gpus_per_actor=1),
+            [Node(name="10.0.0.1", cpus=16), Node(name="10.0.0.2", cpus=8, gpus=2)],
+            "one takes 16 CPUs 1 GPUs (rollout.cpus_per_actor and rollout.gpus_per_actor), and the largest "
+            "node, 10.0.0.2, has 8 CPUs 2 GPUs; change rollout.cpus_per_actor and rollout.gpus_per_actor",
+        ),
+    ],
+)
+def test_an_engine_that_no_node_can_ever_hold_is_refused_by_the_setting(
+    engine: RolloutConfig, nodes: list[Node], told: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        check_fit([Need(kind="scorer", count=1, cpus=0.5), rollout_need(engine)], nodes)
+    assert str(refused.value) == (
+        "the cluster has no room for rollout, of which each must fit on one node: "
+        f"{told}, or add a larger node"
+    )
+
+
+def test_engines_that_fit_on_no_node_beside_each_other_are_refused_with_all_that_is_asked_for() -> None:
     nodes = [Node(name="10.0.0.1", cpus=8, gpus=2), Node(name="10.0.0.2", cpus=8, gpus=2)]
     with pytest.raises(UserError) as refused:
-        check_fit([engine], nodes)
+        check_fit([Need(kind="rollout", count=3, cpus=4, gpus=2)], nodes)
     assert str(refused.value) == (
         "the cluster has no room for rollout, of which each must fit on one node: the actors ask for rollout "
-        "1 × (4 CPUs 4 GPUs), in all 4 CPUs 4 GPUs; the cluster has 10.0.0.1 8 CPUs 2 GPUs, 10.0.0.2 8 CPUs "
+        "3 × (4 CPUs 2 GPUs), in all 12 CPUs 6 GPUs; the cluster has 10.0.0.1 8 CPUs 2 GPUs, 10.0.0.2 8 CPUs "
         "2 GPUs; lower the number of actors, or their cpus and gpus"
     )
 
@@ -48,7 +82,7 @@ def test_an_engine_that_no_node_holds_is_refused_though_the_cluster_has_as_much(
 def test_a_long_list_of_nodes_is_cut() -> None:
     nodes = [Node(name=f"n{number}", cpus=1) for number in range(11)]
     with pytest.raises(UserError, match=r"n7 1 CPUs and 3 more nodes; lower"):
-        check_fit([Need(kind="scorer", count=1, cpus=2)], nodes)
+        check_fit([Need(kind="scorer", count=12, cpus=1)], nodes)
 
 
 @given(
@@ -73,3 +107,12 @@ def test_what_nodes_were_cut_into_fits_on_them(cuts: list[tuple[int, ...]]) -> N
 
 def test_without_a_reservation_ray_places() -> None:
     assert ANYWHERE.of(3) == {}
+
+
+def test_each_bundle_has_its_place_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is as a whole being placed anew where the node of one of its bundles died."""
+    table = {"bundles_to_node_id": {0: "a", 1: ""}}
+    monkeypatch.setattr(placement, "placement_group_table", lambda group: table)
+    places = Places(group="g")  # type: ignore[arg-type]
+    assert [places.placed(number) for number in (0, 1)] == [True, False]
+    assert ANYWHERE.placed(1)

@@ -76,7 +76,8 @@ def test_an_engine_whose_node_died_without_another_ends_the_run_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is not tried three times: an actor that has no place never starts."""
-    monkeypatch.setattr("actors.placement.placement_group_table", lambda group: {"state": "RESCHEDULING"})
+    table = {"bundles_to_node_id": {0: "a node", 1: ""}}
+    monkeypatch.setattr("actors.placement.placement_group_table", lambda group: table)
     group: Any = object()
     pool = _pool(2)
     pool._places, pool.timeout_s = Places(group=group), 5.0

@@ -29,6 +29,7 @@ def test_a_recipe_that_works_here_is_ok(tmp_path: Path, capsys: pytest.CaptureFi
         ("cluster.object_store_gib=1000000", "/dev/shm has "),
         ("rollout.kv_cache_gib=100000", "are free; lower it"),
         ("cluster.address=127.0.0.1:1", "nobody answers"),
+        ("model.init_dir=/", "model.init_dir '/': no config.json; name a Hugging Face model directory"),
     ],
 )
 def test_what_will_not_work_is_named(

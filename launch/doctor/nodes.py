@@ -11,12 +11,15 @@ from actors.nodes import LOOK_S, PACKAGES, Facts, existing, look, look_everywher
 from actors.placement import Node, check_fit, rl_needs
 from launch.doctor.memory import check_gpu_memory, disk_gib, store_gib
 from launch.recipe import run_directory
-from launch.shape import model_shape
+from launch.shape import NO_CONFIG, model_shape
 from records.config import Recipe
 from records.errors import UserError
 
 COMPARED = ("python", *PACKAGES)
 """Versions that must be the driver's on every node: weights and functions travel between them."""
+
+HERE = "this machine"
+"""What the only node is called where no cluster is named."""
 
 
 def nodes_of(recipe: Recipe, stack: ExitStack) -> list[Facts]:
@@ -36,7 +39,7 @@ def nodes_of(recipe: Recipe, stack: ExitStack) -> list[Facts]:
     told = look()(str(place / "here"), "", model_dir) | {"shared": ""}
     cpus = float(recipe.cluster.cpus or os.cpu_count() or 1)
     store = recipe.cluster.object_store_gib
-    return [Facts(name="here", cpus=cpus, gpus=float(device_count()), object_store_gib=store, **told)]
+    return [Facts(name=HERE, cpus=cpus, gpus=float(device_count()), object_store_gib=store, **told)]
 
 
 def node_checks(recipe: Recipe, directory: Path, nodes: Sequence[Facts]) -> Iterator[Callable[[], str]]:
@@ -78,6 +81,8 @@ def versions(ours: dict[str, str], nodes: Sequence[Facts]) -> str:
 def models(init_dir: str, nodes: Sequence[Facts]) -> str:
     """That nodes have the model to start from: any of them may be where a submitted job begins."""
     without = [node.name for node in nodes if not node.has_model]
+    if without == [HERE]:  # in the words of all others who look for it, so that it is told once
+        raise UserError(f"model.init_dir {init_dir!r}: {NO_CONFIG}")
     if without:
         raise UserError(
             f"model.init_dir {init_dir!r}: no config.json on {', '.join(without)}; put it on shared storage"
@@ -103,7 +108,7 @@ def object_store(recipe: Recipe, nodes: Sequence[Facts]) -> str:
     for node in nodes:
         if node.object_store_gib < needed:
             raise UserError(
-                f"node {node.name}: Ray's object store has {node.object_store_gib:.2f} GiB, weights on their "
+                f"{node.name}: Ray's object store has {node.object_store_gib:.2f} GiB, weights on their "
                 f"way to engines take {needed:.2f}; start Ray with more (--object-store-memory, or "
                 "cluster.object_store_gib)"
             )

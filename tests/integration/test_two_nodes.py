@@ -221,7 +221,7 @@ def test_actors_without_room_are_told_of_before_anything_starts(
     worker_node: subprocess.Popen[bytes],
 ) -> None:
     large = Need(kind="rollout", count=1, cpus=5)
-    told = r"no room for rollout.* has 127\.0\.0\.\d \d CPUs, 127\.0\.0\.\d \d CPUs; lower"
+    told = r"no room for rollout.* the largest node, 127\.0\.0\.\d, has \d CPUs; change"
     with pytest.raises(UserError, match=told), reserved([large], 10):
         pytest.fail("reserved")
     small = Need(kind="scorer", count=1, cpus=3)
