@@ -15,6 +15,10 @@ STATE = "state.json"
 ROOM_BYTES = 2**20
 """A disk with less room than this is full."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CUT_SHORT = "unexpected pos"
+"""What torch says, and no more, of a file that the system would not let it write to the end."""
+
 
 def latest(directory: Path) -> Path | None:
     """The newest whole checkpoint below `directory`."""
@@ -34,7 +38,7 @@ def save(
     it into place. All but the last `keep` and those of the steps `also` are removed.
 
     Raises:
-        UserError: the disk is full; earlier checkpoints are as they were.
+        UserError: the disk is full, or a quota or limit reached; earlier checkpoints are as they were.
     """
     target = directory / f"step_{state['step']:06d}"
     aside = directory / f".{target.name}.part"
@@ -50,8 +54,9 @@ def save(
             raise
         newest = latest(directory)
         raise UserError(
-            f"{directory}: the disk is full, and no checkpoint was written after {state['step']} updates; "
-            f"make room and run it again: it goes on from {newest.name if newest else 'the beginning'}"
+            f"{directory}: the disk is full, or a quota or a limit of file sizes is reached, and no "
+            f"checkpoint was written after {state['step']} updates; make room and run it again: it goes on "
+            f"from {newest.name if newest else 'the beginning'}"
         ) from error
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
@@ -68,7 +73,6 @@ def load(path: Path, learner: Learner) -> dict[str, Any]:
 
 
 def _is_full(error: BaseException, directory: Path) -> bool:
-    """Whether a full disk is behind it. In a rank's process torch tells of it as of a position it did not
-    expect; that next to nothing is left says more."""
-    told = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return told or shutil.disk_usage(directory).free < ROOM_BYTES
+    """Whether a full disk is behind it, or a quota or a limit of file sizes, which leave room on the disk."""
+    told = isinstance(error, OSError) and error.errno in _FULL
+    return told or _CUT_SHORT in str(error) or shutil.disk_usage(directory).free < ROOM_BYTES

@@ -2,12 +2,14 @@
 
 import errno
 import json
+import resource
 import shutil
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lm import checkpoint
 from records.errors import UserError
@@ -51,7 +53,7 @@ def test_the_last_few_and_those_named_are_kept(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["step_000004", "step_000005", "step_000006"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, number: int) -> None:
     _save(tmp_path, 1, Weights(1))
     with pytest.raises(UserError, match=r"the disk is full.* after 2 updates.*goes on from step_000001"):
@@ -65,8 +67,27 @@ def test_a_rank_that_fails_on_a_full_disk_is_understood(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 4096))
     with pytest.raises(UserError, match="the disk is full.*goes on from the beginning"):
-        _save(tmp_path, 1, Weights(1, RuntimeError("unexpected pos 576 vs 534")))
+        _save(tmp_path, 1, Weights(1, RuntimeError("file write failed")))
     assert _names(tmp_path) == []
+
+
+class Cut(Weights):
+    """A learner that torch writes, where files may have 64 KiB."""
+
+    def save(self, directory: Path) -> None:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
+        try:
+            torch.save(torch.zeros(2**16), directory / "weights.pt")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_torch_cannot_write_to_the_end_is_understood(tmp_path: Path) -> None:
+    _save(tmp_path, 1, Weights(1))
+    with pytest.raises(UserError, match=r"a limit of file sizes is reached.*goes on from step_000001"):
+        _save(tmp_path, 2, Cut(2))
+    assert _names(tmp_path) == ["step_000001"]
 
 
 def test_other_failures_are_told_as_they_are_and_leave_nothing_half(tmp_path: Path) -> None:

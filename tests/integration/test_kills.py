@@ -1,8 +1,10 @@
-"""What RL makes of kills, on the real stack: SIGKILL to a learner rank, the driver and the whole Ray, and a
-judge that hangs or talks nonsense. `make chaos` goes over more moments.
+"""What RL makes of kills and failures, on the real stack: SIGKILL to a learner rank, the driver and the whole
+Ray, a disk that takes no checkpoint, and a judge that hangs or talks nonsense. `make chaos` goes over more
+moments.
 """
 
 import json
+import resource
 import shutil
 import socket
 from collections.abc import Iterator
@@ -45,6 +47,25 @@ def test_a_rank_killed_in_a_step_costs_nothing_but_time(tiny_run: Path, tmp_path
     assert_same(one, tiny_run)
     steps = [json.loads(line) for line in (one.run / "rl" / "curves.jsonl").read_text().splitlines()]
     assert [row["step"] for row in steps if "learner/lr" in row] == [1, 2, 3]
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_leaves_the_last(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    """The system refuses the learner's writes, as it does on a full disk."""
+    one = Disturbed(tiny_run, tmp_path)
+    driver = one.start()
+    driver.until(one.saved(1))
+    (rank,) = driver.named(ACTORS["learner"])
+    resource.prlimit(rank.pid, resource.RLIMIT_FSIZE, (2**16, 2**16))
+    assert driver.wait(120) == 2, driver.tail()
+    (newest,) = sorted(path.name for path in (one.run / "rl" / "checkpoints").iterdir())[-1:]
+    last = one.log.read_text().strip().splitlines()[-1]
+    assert last.startswith(f"usergpt: {one.run / 'rl' / 'checkpoints'}: the disk is full, or ")
+    assert last.endswith(f"make room and run it again: it goes on from {newest}")
+    assert not list((one.run / "rl" / "checkpoints").glob(".*"))  # nothing half
+    one.finish()
+    assert_same(one, tiny_run)
 
 
 @pytest.mark.timeout(600)  # three starts
