@@ -12,13 +12,14 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.placement import ANYWHERE, HOMELESS, Places, scorer_gpus
-from actors.supervision import ActorDiedError, ActorError, await_verdict, wait_for, wait_for_all
+from actors.supervision import ActorDiedError, ActorError, await_verdict, wait_for
 from actors.tasks import LIVES
 from actors.work import worked
 from records.config import ScorerConfig
 from records.prompt import Prompt, RolloutGroup, Score, ScoredGroup
-from rewards.build import judge_client, reward_model
+from rewards.build import empty_tally, judge_client, reward_model
 from rewards.case import Reference
+from rewards.summary import Tally
 from rewards.total import failed_score
 
 _LOOK_S = 1.0
@@ -35,16 +36,16 @@ class Scorer:
     """
 
     def __init__(self, config: ScorerConfig, replies: str, seat: int) -> None:
+        self.config = config
         self.model, self.judge = reward_model(config, Path(replies), Path(replies) / SPENT / str(seat))
 
     @worked
-    def score(self, prompt: Prompt, texts: Sequence[str], reference: Reference) -> list[Score]:
-        """Score responses to one prompt, in order, by the true values of its user."""
-        return self.model.score([prompt] * len(texts), texts, [reference] * len(texts))
-
-    def stats(self) -> dict[str, Any]:
-        """What the judge did so far."""
-        return self.judge.stats()
+    def score(self, prompt: Prompt, texts: Sequence[str], reference: Reference) -> tuple[list[Score], Tally]:
+        """Score responses to one prompt, in order, by the true values of its user; and what the judge did
+        since the last answer, which whoever asks adds up: this process may die."""
+        scores = self.model.score([prompt] * len(texts), texts, [reference] * len(texts))
+        did, self.judge.tally = self.judge.tally, empty_tally(self.config)
+        return scores, did
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class ScorerPool:
         self._arguments = (config, str(replies.absolute()))
         self._started = 0
         self._seats = [self._seated(number) for number in range(config.actors)]
+        self._tallies = [empty_tally(config) for _ in self._seats]
         self._groups: dict[int, RolloutGroup] = {}
         self._tries: dict[int, int] = {}
         self._queue: deque[int] = deque()
@@ -151,9 +153,8 @@ class ScorerPool:
         return [found[key] for key in keys]
 
     def stats(self) -> list[dict[str, Any]]:
-        """What the judge of each scorer did so far."""
-        refs = [seat.actor.stats.remote() for seat in self._seats]
-        return wait_for_all(refs, [seat.name for seat in self._seats], self.start_s)
+        """What the judges of each seat did for groups that came back, whoever sat there."""
+        return [tally.stats() for tally in self._tallies]
 
     def close(self) -> None:
         """End the scorers' processes."""
@@ -176,7 +177,8 @@ class ScorerPool:
         try:
             done = wait_for(seat.ref, seat.name, self.config.timeout_s)
             self.busy_s += done.seconds
-            scores = done.answer
+            scores, did = done.answer
+            self._tallies[seat.number].add(did)
         except ActorDiedError as error:
             await_verdict(error, seat.actor)
             self._replace(seat, "it died")

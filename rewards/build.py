@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from records.config import ScorerConfig
 from rewards.answer_format import FormatScorer
 from rewards.atomic import AtomicScorer, TagScorer
-from rewards.llm_judge import LLMJudge
+from rewards.llm_judge import LLMJudge, LLMTally
 from rewards.rule_judge import RuleJudge
 from rewards.similarity import Embeddings, SameName
-from rewards.summary import Judge, SummaryScorer
+from rewards.summary import Judge, SummaryScorer, Tally
 from rewards.total import RewardModel
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ JUDGES = ("rules", "llm")
 
 
 def reward_model(config: ScorerConfig, replies: Path, spent: Path | None = None) -> tuple[RewardModel, Judge]:
-    """The reward model, and the judge in it for its `stats`.
+    """The reward model, and the judge in it for its `tally`.
 
     Replies of a judging language model are kept below `replies`. It has one scorer's share of the token
     budget; what is used of it stands in the file `spent`, if one is named, for whoever takes its place.
@@ -45,6 +45,11 @@ def reward_model(config: ScorerConfig, replies: Path, spent: Path | None = None)
         summary=SummaryScorer(judge, config.summary_weights),
     )
     return model, judge
+
+
+def empty_tally(config: ScorerConfig) -> Tally:
+    """What a judge has done that has done nothing."""
+    return LLMTally() if config.judge == "llm" else Tally()
 
 
 def judge_client(config: ScorerConfig, replies: Path, spent: Path | None = None) -> "ChatClient":

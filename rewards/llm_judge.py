@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,43 @@ from rewards.atomic import TagScorer
 from rewards.case import Case, answer_of
 from rewards.ceilings import ceilings
 from rewards.judge_question import GRADED, GRADES, question
-from rewards.summary import Judgment
+from rewards.summary import Judgment, Tally
 
 _WORDS_PER_FACT = 12
 """Words that a fact may take before a summary is long: a little more than the canonical clauses need."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LLMTally(Tally):
+    """What a judging language model did.
+
+    `lowered`: how many summaries it graded above a ceiling. `failed`: replies that cannot be read, by reason.
+    `grades`, by quality, and `words` are of the summaries of which every repeat can be read.
+    """
+
+    lowered: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    grades: list[dict[str, list[int]]] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
+    asked: int = 0
+    cached: int = 0
+    tokens: int = 0
+
+    def stats(self) -> dict[str, Any]:
+        """The counts; how far repeated grades agree (Krippendorff's alpha, by quality); how the mean grade
+        goes with the number of words (Pearson), which is a bias unless words are facts."""
+        means = [float(np.mean([np.mean(one[name]) for name in GRADED])) for one in self.grades]
+        return {
+            "judge": "llm",
+            "judged": self.judged,
+            "lowered": self.lowered,
+            "failed": dict(sorted(self.failed.items())),
+            "agreement": {name: krippendorff_alpha([one[name] for one in self.grades]) for name in GRADED},
+            "length_correlation": correlation(self.words, means),
+            "asked": self.asked,
+            "cached": self.cached,
+            "tokens": self.tokens,
+        }
 
 
 class LLMJudge:
@@ -31,55 +65,43 @@ class LLMJudge:
         self.client = client
         self.repeats = repeats
         self.tags = tags
-        self._failed: Counter[str] = Counter()
-        self._judged = self._lowered = 0
-        self._grades: dict[str, list[list[int]]] = {name: [] for name in GRADED}
-        self._words: list[int] = []
+        self.tally: Tally = LLMTally()
+        self._told = (0, 0, 0)
 
     def judge(self, cases: Sequence[Case]) -> list[Judgment]:
         """One judgment a case, in order."""
         requests = [question(case, repeat) for case in cases for repeat in range(self.repeats)]
-        replies = iter(self.client.complete(requests))
-        return [self._judgment(case, [next(replies) for _ in range(self.repeats)]) for case in cases]
+        replies, done = iter(self.client.complete(requests)), LLMTally()
+        self.tally.add(self._spent())
+        judgments = [
+            self._judgment(case, [next(replies) for _ in range(self.repeats)], done) for case in cases
+        ]
+        self.tally.add(done)  # cases of which one raises are judged once more
+        return judgments
 
-    def stats(self) -> dict[str, Any]:
-        """What was asked and answered; `lowered`, how many summaries the model graded above a ceiling; how
-        far repeated grades agree (Krippendorff's alpha, by quality); how the mean grade goes with the number
-        of words (Pearson), which is a bias unless words are facts."""
-        means = [float(np.mean(grades)) for grades in zip(*map(self._means, GRADED), strict=True)]
-        spent = self.client.stats
-        return {
-            "judge": "llm",
-            "judged": self._judged,
-            "lowered": self._lowered,
-            "failed": dict(sorted(self._failed.items())),
-            "agreement": {name: krippendorff_alpha(self._grades[name]) for name in GRADED},
-            "length_correlation": correlation(self._words, means),
-            "asked": spent.asked,
-            "cached": spent.cached,
-            "tokens": spent.prompt_tokens + spent.completion_tokens,
-        }
+    def _spent(self) -> LLMTally:
+        """A tally of what the client spent since the last."""
+        spent, before = self.client.stats, self._told
+        self._told = (spent.asked, spent.cached, spent.prompt_tokens + spent.completion_tokens)
+        asked, cached, tokens = (now - then for now, then in zip(self._told, before, strict=True))
+        return LLMTally(asked=asked, cached=cached, tokens=tokens)
 
-    def _means(self, name: str) -> list[float]:
-        return [float(np.mean(grades)) for grades in self._grades[name]]
-
-    def _judgment(self, case: Case, replies: Sequence[ChatReply]) -> Judgment:
+    def _judgment(self, case: Case, replies: Sequence[ChatReply], done: LLMTally) -> Judgment:
         read = [_grades(reply) for reply in replies]
         causes = [one for one in read if isinstance(one, str)]
-        self._failed.update(cause.partition(":")[0] for cause in causes)
+        done.failed.update(cause.partition(":")[0] for cause in causes)
         graded = [one for one in read if not isinstance(one, str)]
         if not graded:
             return Judgment(error=f"judge: {causes[0]}")
-        self._judged += 1
+        done.judged += 1
         words = len(answer_of(case).summary_text.split())
         if not causes:  # alpha wants every repeat
-            self._words.append(words)
-            for name in GRADED:
-                self._grades[name].append([one[name] for one in graded])
+            done.words.append(words)
+            done.grades.append({name: [one[name] for one in graded] for name in GRADED})
         graded_as = {name: _on_unit(np.mean([one[name] for one in graded])) for name in GRADED}
         most = ceilings(case, self.tags)
         quality = {name: min(value, getattr(most, name)) for name, value in graded_as.items()}
-        self._lowered += quality != graded_as
+        done.lowered += quality != graded_as
         named = {tag for one in graded for tag in one.get("false", [])}.union(most.false)
         false = [tag for tag in case.prompt.tags if tag in named]  # a server may let other text through
         return Judgment(

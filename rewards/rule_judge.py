@@ -7,13 +7,12 @@ four functions' docstrings.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm.answers import Answer
 from rewards.atomic import TagScorer
 from rewards.case import Case, Reference, answer_of
 from rewards.claims import Claim, read_claims, repetitions
-from rewards.summary import Judgment
+from rewards.summary import Judgment, Tally
 
 _WORDS_PER_CLAIM = 10
 
@@ -26,18 +25,15 @@ class RuleJudge:
 
     def __init__(self, tags: TagScorer) -> None:
         self.tags = tags
-        self._judged = 0
+        self.tally = Tally()
 
     def judge(self, cases: Sequence[Case]) -> list[Judgment]:
         """One judgment a case, in order."""
-        self._judged += len(cases)
         claims = [read_claims(answer_of(case).summary_text) for case in cases]
         self.tags.prepare((claim.tag, claim.values) for made in claims for claim in made)
-        return [self._judgment(case, made) for case, made in zip(cases, claims, strict=True)]
-
-    def stats(self) -> dict[str, Any]:
-        """How many summaries were judged."""
-        return {"judge": "rules", "judged": self._judged}
+        judgments = [self._judgment(case, made) for case, made in zip(cases, claims, strict=True)]
+        self.tally.judged += len(cases)  # cases of which one raises are judged once more
+        return judgments
 
     def _judgment(self, case: Case, claims: Sequence[Claim]) -> Judgment:
         answer, tags = answer_of(case), self.tags

@@ -1,7 +1,7 @@
 """Summary quality: four qualities, weighted, by a judge."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from rewards.case import Case, Opinion, no_opinion
@@ -24,14 +24,36 @@ class Judgment:
     error: str = ""
 
 
-class Judge(Protocol):
-    """Judges summaries of well-formed composite answers, given the truth about the tags asked for."""
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What a judge did since its tally was begun; those of judges that took each other's place add up.
 
-    def judge(self, cases: Sequence[Case]) -> list[Judgment]: ...
+    Fields are numbers, counters and lists.
+    """
+
+    judged: int = 0
+
+    def add(self, other: "Tally") -> None:
+        """Count what `other`, of a judge of the same kind, counted."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            value += getattr(other, one.name)
+            setattr(self, one.name, value)
 
     def stats(self) -> dict[str, Any]:
-        """What it did so far, as plain numbers."""
-        ...
+        """The same for people to read, as plain numbers."""
+        return {"judge": "rules", "judged": self.judged}
+
+
+class Judge(Protocol):
+    """Judges summaries of well-formed composite answers, given the truth about the tags asked for.
+
+    `tally`: what it did; whoever takes it away leaves an empty one.
+    """
+
+    tally: Tally
+
+    def judge(self, cases: Sequence[Case]) -> list[Judgment]: ...
 
 
 class SummaryScorer:

@@ -1,6 +1,8 @@
 """Seconds at work, as actors tell them: counted by pools, and the shares of idleness that follow."""
 
 import time
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,15 @@ from actors import learner, rollout, scorer
 from actors.learner import LearnerGroup
 from actors.placement import ANYWHERE
 from actors.rollout import RolloutPool, Weights
-from actors.scorer import ScorerPool
+from actors.scorer import Scorer, ScorerPool
 from actors.supervision import ActorDiedError, ActorError
 from actors.transport import SameWeights
 from actors.work import IdleClock, Worked, worked
 from launch.stages.rl import CheckedPublisher
 from records.config import LearnerConfig, RolloutConfig, ScorerConfig
 from records.prompt import Prompt, RolloutGroup, Score
+from rewards.llm_judge import LLMTally
+from rewards.summary import Tally
 
 PROMPT = Prompt(prompt_id="p", user_id="u", task="tags", tags=("pet",), history_lines=1, token_ids=(1,))
 
@@ -168,28 +172,46 @@ def test_engines_are_at_work_as_long_as_they_say_and_a_replaced_ones_seconds_sta
     assert (pool.busy_s, pool.longest_s) == (3.25, {"update_weights": 0.25})
 
 
-def test_scorers_are_at_work_as_long_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorers_are_at_work_as_long_as_they_say_and_what_a_lost_one_s_judge_did_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     score = Score(format_ok=True, format_reason="", reward=1.0, atomic=1.0, summary=None)
-    _answers(monkeypatch, scorer, {"a": Worked(answer=[score], seconds=1.5), "b": _died()})
+
+    def told(asked: int, seconds: float) -> Worked[Any]:
+        did = LLMTally(judged=2, asked=asked, tokens=10 * asked, failed=Counter(timeout=1))
+        return Worked(answer=([score], did), seconds=seconds)
+
+    _answers(monkeypatch, scorer, {"a": told(3, 1.5), "b": _died(), "c": told(4, 1.0), "d": ActorError("no")})
     monkeypatch.setattr(scorer.ray, "kill", lambda actor: None)
     monkeypatch.setattr(scorer.ray, "remote", lambda kind: Actor())
     monkeypatch.setattr(Actor, "options", lambda self, **options: self, raising=False)
     pool = object.__new__(ScorerPool)
-    pool.config, pool.start_s, pool.busy_s, pool.lost = ScorerConfig(actors=1), 60.0, 0.0, []
+    pool.config, pool.start_s, pool.busy_s, pool.lost = ScorerConfig(actors=2), 60.0, 0.0, []
     pool._groups, pool._tries, pool._scored, pool._queue = {}, {}, [], scorer.deque()
     pool._started, pool._next_key, pool._arguments, pool._places = 0, 0, (), ANYWHERE
-    pool._seats, pool.references = [pool._seated(0)], {"u": {}}
+    pool._seats, pool._tallies = [pool._seated(0)], [LLMTally(), LLMTally()]
+    pool.references = {"u": {}}
     group = RolloutGroup(group_id="g", round=0, attempt=0, prompt=PROMPT, rollouts=())
-    for ref in ("b", "a"):
-        if ref == "b":
+    for ref in "abcd":  # the second group ends a scorer, and comes back from the next
+        if ref != "c":
             pool.submit(group)
         monkeypatch.setattr(Actor, "ref", ref)
         pool._dispatch()
         pool._settle(pool._seats[0])
-    assert [key for key, _ in pool._scored] == [0]
-    assert pool._scored[0][1].scores == (score,)
+    assert [key for key, _ in pool._scored] == [0, 1, 2]
+    assert [one.scores for _, one in pool._scored[:2]] == [(score,)] * 2
     assert pool.lost == ["scorer 0 with group g: it died"]
-    assert (pool.busy_s, pool.seats) == (1.5, 1)
+    assert (pool.busy_s, pool.seats) == (2.5, 2)
+    did, nothing = pool.stats()
+    assert (did["judged"], did["asked"], did["tokens"], did["failed"]) == (4, 7, 70, {"timeout": 2})
+    assert (nothing["judged"], nothing["asked"], nothing["tokens"], nothing["failed"]) == (0, 0, 0, {})
+
+
+def test_a_scorer_tells_what_its_judge_did_once(tmp_path: Path) -> None:
+    one = Scorer(ScorerConfig(embeddings=""), str(tmp_path), 0)
+    one.judge.tally.judged = 3
+    assert one.score(PROMPT, [], {}).answer == ([], Tally(judged=3))
+    assert one.score(PROMPT, [], {}).answer == ([], Tally())
 
 
 def _learner() -> LearnerGroup:

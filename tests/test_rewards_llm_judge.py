@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from lm.chat import ChatReply, ChatRequest
 from records.config import ScorerConfig
 from records.tags import TAG_NAMES
+from rewards import llm_judge
 from rewards.agreement import correlation, krippendorff_alpha
 from rewards.atomic import TagScorer
 from rewards.case import Case
 from rewards.judge_question import GRADED, question
-from rewards.llm_judge import LLMJudge
+from rewards.llm_judge import LLMJudge, LLMTally
 from rewards.summary import SummaryScorer
+from rewards.total import guarded
 from tests.summaries import GAMES, HONEST, USER, Values, judged, written
 
 TAG_SCORES = TagScorer()
@@ -131,7 +133,7 @@ def test_what_cannot_be_read_is_an_error_and_no_zero(answer: str | ChatReply, ca
     assert broken.error == cause
     assert not sound.error
     assert sound.completeness == 0.5
-    stats = judge.stats()
+    stats = judge.tally.stats()
     assert stats["judged"] == 1
     assert stats["failed"] == {cause.split(": ")[1]: 1}
 
@@ -140,8 +142,8 @@ def test_repeats_that_can_be_read_decide() -> None:
     judge = LLMJudge(Server(ChatReply(error="timeout"), reply(5)), 2, TAG_SCORES)
     (judgment,) = judge.judge([case("A woman with cats.")])
     assert judgment.completeness == 1.0
-    assert judge.stats()["failed"] == {"timeout": 1}
-    assert judge.stats()["agreement"]["completeness"] is None
+    assert judge.tally.stats()["failed"] == {"timeout": 1}
+    assert judge.tally.stats()["agreement"]["completeness"] is None
 
 
 def test_agreement_and_the_pull_of_length_are_reported() -> None:
@@ -149,7 +151,7 @@ def test_agreement_and_the_pull_of_length_are_reported() -> None:
     server = Server(*[reply(grade, 3, 1 + grade % 5) for pair in grades for grade in pair])
     judge = LLMJudge(server, 2, TAG_SCORES)
     judge.judge([case(words_of(10 * n)) for n in range(1, 5)])
-    stats = judge.stats()
+    stats = judge.tally.stats()
     assert 0.9 < stats["agreement"]["completeness"] < 1.0
     assert stats["agreement"]["consistency"] is None  # nothing differs
     assert isinstance(stats["length_correlation"], float)
@@ -200,7 +202,44 @@ def test_grades_above_a_ceiling_are_counted_and_what_is_false_is_named() -> None
     judge = LLMJudge(TakenIn(), 1, TAG_SCORES)
     honest, false = judge.judge([case("The user is a woman with cats."), case("The user is a man.")])
     assert (honest.reasons, false.reasons) == ((), ("claim:gender",))
-    assert judge.stats()["lowered"] == 1
+    assert judge.tally.stats()["lowered"] == 1
+
+
+def test_tallies_of_judges_that_took_each_other_s_place_are_that_of_one() -> None:
+    def by(*pairs: int) -> LLMJudge:
+        server = Server(ChatReply(error="timeout"), *[reply(grade, 2) for grade in pairs])
+        judge = LLMJudge(server, 2, TAG_SCORES)
+        judge.judge([case(words_of(10 * grade)) for grade in (1, *pairs[1::2])])
+        return judge
+
+    # The first reply is the error; the second completes its case.
+    first, second = by(3, 1, 2, 4, 4), by(3, 5, 5, 2, 1)
+    total = LLMTally()
+    for judge in (first, second):
+        total.add(judge.tally)
+    stats = total.stats()
+    assert (stats["judged"], stats["failed"]) == (6, {"timeout": 2})
+    assert (stats["asked"], stats["cached"], stats["tokens"]) == (6, 2, 200)
+    pairs = [[1, 2], [4, 4], [5, 5], [2, 1]]
+    assert stats["agreement"]["completeness"] == krippendorff_alpha(pairs)
+    assert first.tally.stats()["judged"] == 3  # what was added is as it was
+
+
+def test_what_is_spent_counts_once_also_where_a_case_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = LLMJudge(Server(*[reply()] * 4), 1, TAG_SCORES)
+
+    def ceilings(made: Case, tags: TagScorer) -> Any:
+        if "man" in str(made):
+            raise ValueError
+        return real(made, tags)
+
+    real = llm_judge.ceilings
+    monkeypatch.setattr(llm_judge, "ceilings", ceilings)
+    cases = [case("With cats."), case("A man.")]
+    sound, broken = guarded(SummaryScorer(judge, ScorerConfig().summary_weights), cases)
+    assert (sound.error, broken.error) == ("", "ValueError: ")
+    stats = judge.tally.stats()
+    assert (stats["judged"], stats["asked"], stats["tokens"]) == (1, 3, 100)
 
 
 def test_alpha_by_hand() -> None:

@@ -85,7 +85,7 @@ def judging(run: Run, rows: Sequence[Row], read: Readers) -> dict[str, Any] | No
     """What the judging language model did in all, for report.json; what it failed at is told."""
     if read.llm is None:
         return None
-    stats = read.llm.judge.stats()
+    stats = read.llm.judge.tally.stats()
     failed = sum(row.extra.get("unjudged", 0) for row in rows)
     if failed:
         causes = ", ".join(f"{count:,} {cause}" for cause, count in stats["failed"].items())

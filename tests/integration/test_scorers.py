@@ -169,6 +169,7 @@ def test_who_takes_a_seat_goes_on_with_its_budget(tmp_path: Path) -> None:
             errors += [one.scores[0].error for one in pool.score(groups[first : first + 2])]
             for process in scorer_processes():
                 process.kill()
+        (told,) = pool.stats()
     finally:
         pool.close()
         server.stop()
@@ -176,6 +177,9 @@ def test_who_takes_a_seat_goes_on_with_its_budget(tmp_path: Path) -> None:
     asked = len(server.bodies)
     assert 3 <= asked <= cap // used  # as the most that a request can use is set aside, the last may not fit
     assert errors == [""] * asked + ["judge: budget"] * (8 - asked)
+    # What scorers that are dead did counts all the same, and once.
+    assert (told["judged"], told["asked"], told["tokens"]) == (asked, asked, asked * used)
+    assert told["failed"] == {"budget": 8 - asked}
 
 
 def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
