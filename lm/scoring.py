@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from lm.nucleus import nucleus_mask
+from lm.nucleus import Nuclei, nucleus_mask
 
 CHUNK_BYTES = {"cpu": 128 * 2**20, "cuda": 512 * 2**20}
 """Memory for a chunk of logits in float32, by kind of device."""
@@ -24,31 +23,31 @@ class Ask:
     """What is wanted of each position; log-probs are of the logits over `temperature`.
 
     With `top_p` < 1 they are log-probs within the nucleus: that of these logits and the target
-    (`lm.nucleus.nucleus_mask`), or `nucleus_NV`, where it was another distribution that sampled. `whole` asks
-    for log-probs in the whole vocabulary beside them, `entropy` for the entropy there, `keep_nucleus` for the
-    nucleus. A nucleus is handed on as bits, eight tokens a byte.
+    (`lm.nucleus.nucleus_mask`), or of `nuclei`, where it was another distribution that sampled. `whole` asks
+    for log-probs in the whole vocabulary beside them, `entropy` for the entropy there, `keep_nuclei` for the
+    nuclei.
     """
 
     temperature: float = 1.0
     top_p: float = 1.0
-    nucleus_NV: npt.NDArray[np.uint8] | None = None
+    nuclei: Nuclei | None = None
     whole: bool = False
     entropy: bool = False
-    keep_nucleus: bool = False
+    keep_nuclei: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScores:
     """Of N positions; gradients flow through log-probs alone.
 
-    `whole_logprobs_N`, `entropy_N` (nats) and `nucleus_NV` are None unless asked for; without a nucleus
+    `whole_logprobs_N`, `entropy_N` (nats) and `nuclei` are None unless asked for; without a nucleus
     `whole_logprobs_N` are the log-probs.
     """
 
     logprobs_N: torch.Tensor
     whole_logprobs_N: torch.Tensor | None = None
     entropy_N: torch.Tensor | None = None
-    nucleus_NV: npt.NDArray[np.uint8] | None = None
+    nuclei: Nuclei | None = None
 
 
 class ScoringHead(nn.Linear):
@@ -95,19 +94,19 @@ def _scores(
 
 def token_scores(found: tuple[torch.Tensor, ...], ask: Ask) -> TokenScores:
     """What a `ScoringHead` found, by name."""
-    logprobs_N, whole_N, entropy_N, nucleus_NV = found
+    logprobs_N, whole_N, entropy_N, bits_NB = found
     if ask.whole and not _bounded(ask):
         whole_N = logprobs_N
     return TokenScores(
         logprobs_N=logprobs_N,
         whole_logprobs_N=whole_N if ask.whole else None,
         entropy_N=entropy_N if ask.entropy else None,
-        nucleus_NV=nucleus_NV.numpy() if ask.keep_nucleus and _bounded(ask) else None,
+        nuclei=Nuclei.of(bits_NB.numpy()) if ask.keep_nuclei and _bounded(ask) else None,
     )
 
 
 def _bounded(ask: Ask) -> bool:
-    return ask.top_p < 1 or ask.nucleus_NV is not None
+    return ask.top_p < 1 or ask.nuclei is not None
 
 
 class _Scores(torch.autograd.Function):
@@ -128,7 +127,7 @@ class _Scores(torch.autograd.Function):
             all_C = torch.logsumexp(logits_CV, dim=-1) if whole else total_C
             nothing = logits_CV.new_empty(0)
             entropy_C = _entropy(logits_CV) if ask.entropy else nothing
-            bits_CV = _bits(inside_CV) if ask.keep_nucleus and _bounded(ask) else nothing
+            bits_CV = _bits(inside_CV) if ask.keep_nuclei and _bounded(ask) else nothing
             found.append((picked_C - total_C, picked_C - all_C if whole else nothing, entropy_C, bits_CV))
             kept = (logits_CV, inside_CV) if len(parts) == 1 else ()
         scores = tuple(torch.cat(column) for column in zip(*found, strict=True))
@@ -176,8 +175,8 @@ def _chunk(
     logits_CV = logits_CV.to(_wide(logits_CV.dtype))
     if ask.temperature != 1:
         logits_CV = logits_CV.div_(ask.temperature)
-    if ask.nucleus_NV is not None:
-        bits = np.unpackbits(ask.nucleus_NV[part], axis=1, count=logits_CV.shape[1])
+    if ask.nuclei is not None:
+        bits = np.unpackbits(ask.nuclei.bits(part), axis=1, count=logits_CV.shape[1])
         mask_CV = torch.from_numpy(bits.view(np.bool_)).to(logits_CV.device)
     elif ask.top_p < 1:
         mask_CV = nucleus_mask(logits_CV, targets_N[part], ask.top_p)

@@ -86,7 +86,7 @@ class DFGRPOObjective:
         # The KL is of the whole distributions: tempered, but outside the nucleus as well.
         whole = replace(self._ask, top_p=1.0)
         return Prepared(
-            behaviour=policy(batch.tokens, replace(self._ask, keep_nucleus=True)) if policy else None,
+            behaviour=policy(batch.tokens, replace(self._ask, keep_nuclei=True)) if policy else None,
             reference_logprobs_N=reference(batch.tokens, whole).logprobs_N if reference else None,
         )
 
@@ -97,7 +97,7 @@ class DFGRPOObjective:
             batch.tokens,
             replace(
                 self._ask,
-                nucleus_NV=behaviour.nucleus_NV if behaviour else None,
+                nuclei=behaviour.nuclei if behaviour else None,
                 whole=reference_N is not None,
                 entropy=config.entropy,
             ),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lm import scoring
-from lm.nucleus import nucleus_mask
+from lm.nucleus import Nuclei, nucleus_mask
 from lm.scoring import Ask, ScoringHead, TokenScores, score
 
 torch.set_num_threads(1)
@@ -28,15 +28,15 @@ def _plain(
     logits_NV = hidden_ND @ weight_VD.T / ask.temperature
     logprobs_NV = torch.log_softmax(logits_NV, dim=-1)
     mask_NV = nucleus_mask(logits_NV.detach(), targets_N, ask.top_p)
-    if ask.nucleus_NV is not None:
-        bits = np.unpackbits(ask.nucleus_NV, axis=1, count=VOCABULARY)
+    if ask.nuclei is not None:
+        bits = np.unpackbits(ask.nuclei.bits(slice(None)), axis=1, count=VOCABULARY)
         mask_NV = torch.from_numpy(bits.astype(bool))
     inside_NV = torch.log_softmax(logits_NV.masked_fill(~mask_NV, float("-inf")), dim=-1)
     return TokenScores(
         logprobs_N=inside_NV.gather(1, targets_N[:, None])[:, 0],
         whole_logprobs_N=logprobs_NV.gather(1, targets_N[:, None])[:, 0],
         entropy_N=-(logprobs_NV.exp() * logprobs_NV).sum(dim=-1),
-        nucleus_NV=np.packbits(mask_NV.numpy(), axis=1),
+        nuclei=Nuclei.of(np.packbits(mask_NV.numpy(), axis=1)),
     )
 
 
@@ -44,9 +44,9 @@ BITS = np.packbits(np.random.default_rng(1).random((POSITIONS, VOCABULARY)) < 0.
 ASKS = {
     "plain": Ask(),
     "tempered": Ask(temperature=0.6, entropy=True),
-    "nucleus": Ask(temperature=0.6, top_p=0.8, keep_nucleus=True),
-    "everything": Ask(temperature=1.7, top_p=0.6, whole=True, entropy=True, keep_nucleus=True),
-    "another's nucleus": Ask(top_p=0.6, nucleus_NV=BITS, whole=True),
+    "nucleus": Ask(temperature=0.6, top_p=0.8, keep_nuclei=True),
+    "everything": Ask(temperature=1.7, top_p=0.6, whole=True, entropy=True, keep_nuclei=True),
+    "another's nucleus": Ask(top_p=0.6, nuclei=Nuclei.of(BITS), whole=True),
 }
 
 
@@ -60,10 +60,10 @@ def test_values_and_gradients_are_those_of_all_logits(
     results = []
     for scores in (score, _plain):
         hidden_ND, weight_VD, targets_N = _case()
-        if ask.nucleus_NV is not None:  # the target belongs to every nucleus
+        if ask.nuclei is not None:  # the target belongs to every nucleus
             mask = np.unpackbits(BITS, axis=1, count=VOCABULARY)
             mask[np.arange(POSITIONS), targets_N.numpy()] = 1
-            ask = replace(ask, nucleus_NV=np.packbits(mask, axis=1))
+            ask = replace(ask, nuclei=Nuclei.of(np.packbits(mask, axis=1)))
         found = scores(hidden_ND, weight_VD, targets_N, ask)
         total = (found.logprobs_N * weights_N).sum()
         if ask.whole:
@@ -79,15 +79,17 @@ def test_values_and_gradients_are_those_of_all_logits(
         torch.testing.assert_close(ours.whole_logprobs_N, plain.whole_logprobs_N)
     if ask.entropy:
         torch.testing.assert_close(ours.entropy_N, plain.entropy_N)
-    if ask.keep_nucleus:
-        assert ours.nucleus_NV is not None
-        assert (ours.nucleus_NV == plain.nucleus_NV).all()
+    if ask.keep_nuclei:
+        assert ours.nuclei is not None
+        assert plain.nuclei is not None
+        whole = slice(None)
+        np.testing.assert_array_equal(ours.nuclei.bits(whole), plain.nuclei.bits(whole))
 
 
 def test_what_was_not_asked_for_is_none() -> None:
     found = score(*_case(), Ask())
-    assert (found.whole_logprobs_N, found.entropy_N, found.nucleus_NV) == (None, None, None)
-    assert score(*_case(), Ask(keep_nucleus=True)).nucleus_NV is None
+    assert (found.whole_logprobs_N, found.entropy_N, found.nuclei) == (None, None, None)
+    assert score(*_case(), Ask(keep_nuclei=True)).nuclei is None
     # Without a nucleus the whole is all there is.
     whole = score(*_case(), Ask(whole=True))
     assert whole.whole_logprobs_N is whole.logprobs_N
