@@ -17,7 +17,7 @@ import ray
 from actors.learner_rank import CPU_ENVIRONMENT, LearnerRank
 from actors.placement import ANYWHERE, HOMELESS, Places
 from actors.rounds import Engines
-from actors.supervision import ActorDiedError, ActorError, wait_for, wait_for_all
+from actors.supervision import ActorDiedError, ActorError, await_verdict, wait_for, wait_for_all
 from actors.weights import BUCKET_BYTES
 from lm.objective import Objective, UpdateReport
 from records.config import LearnerConfig
@@ -110,7 +110,11 @@ class LearnerGroup:
 
     def _answers(self, pending: list[ray.ObjectRef], timeout_s: float) -> list[Any]:
         names = [f"learner rank {rank}" for rank in range(len(pending))]
-        return wait_for_all(pending, names, timeout_s, bound_s=self.timeout_s)
+        try:
+            return wait_for_all(pending, names, timeout_s, bound_s=self.timeout_s)
+        except ActorDiedError as error:
+            await_verdict(error, self.actors[names.index(error.who)])
+            raise
 
     def update(
         self,

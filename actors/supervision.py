@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import (
     ActorUnavailableError,
     GetTimeoutError,
+    ObjectLostError,
     RayActorError,
     RayError,
     RayTaskError,
@@ -33,7 +34,7 @@ class ActorError(RuntimeError):
 
 
 class ActorDiedError(ActorError):
-    """An actor that had started died at its work; `who` names it."""
+    """An actor that had started died at its work, or its node with the answer; `who` names it."""
 
     def __init__(self, who: str, cause: str) -> None:
         super().__init__(f"{who} {cause}")
@@ -60,6 +61,8 @@ def wait_for(refs: Any, who: str, timeout_s: float, *, bound_s: float | None = N
         raise ActorError(f"{who} failed: {type(cause).__name__}: {cause}") from error
     except RayActorError as error:
         raise _death(who, error) from error
+    except ObjectLostError as error:  # it lay on a node that died
+        raise ActorDiedError(who, f"lost its answer: {type(error).__name__}") from error
     except RayError as error:
         reason = str(error).partition("\n")[0]
         raise ActorError(f"{who} failed: {type(error).__name__}: {reason}") from error

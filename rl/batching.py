@@ -67,11 +67,11 @@ def build_batch(
     """Deal the groups over `minibatches` optimiser steps and pack the live samples of each.
 
     The samples of a group share their prompt, unless together they exceed `max_tokens`: then the group
-    is cut, and each part has the prompt again. (Where a prompt alone exceeds it, responses are counted
-    without it: rather a longer micro-batch than as many long prompts as responses.) Micro-batches are
-    balanced over `ranks`. Dropped samples appear nowhere: in no statistic, no micro-batch, no denominator.
-    Mini-batches that would hold nothing are left out. What the loss of each is a mean over, `mean_over` says
-    (`rl.loss.token_weight`; `max_response_tokens` counts for `length` alone).
+    is cut, and each part has the prompt again. (Where there is no room for a response beside the prompt,
+    responses are counted without it: rather a longer micro-batch than as many long prompts as responses.)
+    Micro-batches are balanced over `ranks`. Dropped samples appear nowhere: in no statistic, no micro-batch,
+    no denominator. Mini-batches that would hold nothing are left out. What the loss of each is a mean
+    over, `mean_over` says (`rl.loss.token_weight`; `max_response_tokens` counts for `length` alone).
     """
     packed, normalisers, samples = [], [], 0
     for part in range(minibatches):
@@ -108,8 +108,9 @@ def _live_samples(group: JudgedGroup, scale_by_std: bool) -> list[_Sample]:
 
 def _cut(group: JudgedGroup, samples: Sequence[_Sample], max_tokens: int) -> list[_Branches]:
     prompt_ids = group.scored.group.prompt.token_ids
-    room = max_tokens - len(prompt_ids) if len(prompt_ids) < max_tokens else max_tokens
-    bins = first_fit([len(s.response_ids) for s in samples], room)
+    lengths = [len(sample.response_ids) for sample in samples]
+    room = max_tokens - len(prompt_ids)
+    bins = first_fit(lengths, room if room >= max(lengths, default=0) else max_tokens)
     return [_Branches(prompt_ids=prompt_ids, samples=tuple(samples[i] for i in sorted(b))) for b in bins]
 
 

@@ -60,7 +60,8 @@ def test_the_recipe_of_the_report_fits_on_two_nodes_of_eight_gpus(tmp_path: Path
     batch, room, shared, models, disk, store, gpu = told(recipe, TWO_NODES)
     assert batch == (
         "batch: 16 groups × 8 samples, 1 update(s) each, over 8 rank(s); sequences up to 18096 of 40960 "
-        "tokens"
+        "tokens; beside the longest prompt a micro-batch (learner.micro_batch_tokens) holds 6 of the longest "
+        "responses, the others of a group need the prompt again"
     )
     assert room.startswith("actors ask for 68 of 192 CPUs and 16 of 16 GPUs")
     assert "seen by 2 nodes" in shared

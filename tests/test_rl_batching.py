@@ -191,6 +191,12 @@ def test_under_a_prompt_beyond_the_limit_responses_are_counted_without_it() -> N
     assert [micro.tokens.input_ids_T.tolist() for micro in micros] == [[1, 2, 3, 11, 12, 13]]
 
 
+def test_where_no_response_has_room_beside_the_prompt_they_are_counted_without_it() -> None:
+    # Responses of 3, 2 and 1 tokens: beside a prompt of one there is room for 2, too few for the first.
+    ((*micros,),) = _build([B], max_tokens=3).minibatches
+    assert [micro.tokens.input_ids_T.tolist() for micro in micros] == [[4, 21, 22, 23], [4, 24, 25, 26]]
+
+
 def _loss_and_gradient(micros: tuple[RLMicroBatch, ...]) -> tuple[float, npt.NDArray[np.float64]]:
     model = CausalSum(VOCABULARY, 0.3)
     objective = DFGRPOObjective(LossConfig(), temperature=0.8, top_p=0.95)

@@ -231,6 +231,20 @@ def test_seeds_are_those_of_the_place_in_the_stream() -> None:
 STARVED = [KEPT, FLAT, HARD, NEARLY, MUTE, EASY, WIDE]
 
 
+def test_a_batch_is_in_the_order_of_its_prompts_whoever_was_faster() -> None:
+    class Hasty(ScorerQueue):
+        """Answers a round in the order in which it came, which engines turn round."""
+
+        def poll(self, timeout_s: float) -> list[tuple[int, ScoredGroup]]:
+            return super().poll(timeout_s)[::-1]
+
+    world = World([KEPT, HARD, KEPT, KEPT, HARD, KEPT])
+    world.scorers = Hasty(world)
+    collected = _collect(world, _config(groups=4))
+    assert _names(collected) == ["0", "2", "3", "5"]
+    assert [group.scored.group.prompt.prompt_id for group in collected.judged] == list("012345")
+
+
 def test_short_batch_trains_on_what_was_kept() -> None:
     collected = _collect(World(STARVED), _config("short_batch", groups=4, max_rounds=1))
     assert _names(collected) == ["0"]

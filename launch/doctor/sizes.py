@@ -27,7 +27,8 @@ def batch(recipe: Recipe) -> str:
             at once, or there are more engines than groups.
     """
     rl, learner, rollout = recipe.rl, recipe.learner, recipe.rollout
-    longest = recipe.semantize.token_budget + rl.max_response_tokens
+    prompt = recipe.semantize.token_budget
+    longest = prompt + rl.max_response_tokens
     if learner.micro_batch_tokens < longest:
         raise UserError(
             f"learner.micro_batch_tokens is {learner.micro_batch_tokens}, and the longest prompt "
@@ -45,9 +46,16 @@ def batch(recipe: Recipe) -> str:
             f"rl.groups_per_step is {rl.groups_per_step} and rollout.actors {rollout.actors}: engines would "
             "have nothing to do; lower the number of engines"
         )
+    beside = (learner.micro_batch_tokens - prompt) // rl.max_response_tokens
+    told = (
+        ""
+        if beside >= rl.group_size
+        else f"; beside the longest prompt a micro-batch (learner.micro_batch_tokens) holds {beside} of the "
+        "longest responses, the others of a group need the prompt again"
+    )
     return (
         f"batch: {rl.groups_per_step} groups × {rl.group_size} samples, {rl.minibatches} update(s) each, "
-        f"over {learner.ranks} rank(s); sequences up to {longest} of {recipe.model.max_length} tokens"
+        f"over {learner.ranks} rank(s); sequences up to {longest} of {recipe.model.max_length} tokens" + told
     )
 
 
