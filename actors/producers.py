@@ -16,6 +16,7 @@ import ray
 from actors.placement import ANYWHERE, Places
 from actors.supervision import ActorDiedError, ActorError, wait_for
 from actors.tasks import LIVES, SINGLE_THREADED, TaskWorker
+from actors.work import Worked, worked
 from lm.tokenizer import ChatTokenizer
 from records.config import LiveConfig
 from records.simulation import SimulateConfig
@@ -47,6 +48,7 @@ class Producer(TaskWorker):
         self.tokenizer = ChatTokenizer.load(Path(model))
         self.asking = asking
 
+    @worked
     def make(self, batch: int) -> list[MadePrompt | None]:
         """One prompt for each user of a block, None for one without a history."""
         users, log, gold = self.users.draw(self.first + batch)
@@ -75,7 +77,8 @@ class _Task:
 class ProducerPool:
     """The producers of a run (`rl.live.Producers`); each makes its batches in the order they were begun.
 
-    They start in the background. `lost` names those that died, each with the batch that was waited for.
+    They start in the background. `lost` names those that died, each with the batch that was waited for;
+    `busy_s` is how long all were at work together, a batch counted when it is taken.
     """
 
     size = BLOCK
@@ -97,11 +100,17 @@ class ProducerPool:
         self._arguments = (simulation, seed, str(histories.absolute()), str(model.absolute()), asking)
         self.timeout_s = timeout_s
         self.lost: list[str] = []
+        self.busy_s = 0.0
         self._cpus, self._places = config.cpus_per_worker, places
         self._batches = MAX_BLOCKS - first_block_beyond(simulation.users)
         self._started = 0
         self._seats = [self._start(seat) for seat in range(config.workers)]
         self._under_way: dict[int, _Task] = {}
+
+    @property
+    def seats(self) -> int:
+        """How many producers there are."""
+        return len(self._seats)
 
     def begin(self, batch: int) -> None:
         """Have a batch made by whoever has the least to do; one beyond the last possible user is none."""
@@ -137,7 +146,7 @@ class ProducerPool:
             task = self._under_way[batch]
             name = f"{self._seats[task.seat][0]}, asked for live prompts from {batch * BLOCK} on,"
             try:
-                made: list[MadePrompt | None] = wait_for(
+                made: Worked[list[MadePrompt | None]] = wait_for(
                     task.ref, name, max(0.0, deadline - time.monotonic()), bound_s=self.timeout_s
                 )
             except ActorDiedError as error:
@@ -146,7 +155,8 @@ class ProducerPool:
                 self._replace(task.seat, batch)
             else:
                 del self._under_way[batch]
-                return made
+                self.busy_s += made.seconds
+                return made.answer
 
     def close(self) -> None:
         """End the producers' processes."""

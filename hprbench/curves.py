@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 Steps = Sequence[Mapping[str, float | None]]
 """One mapping an RL step: `step`, and numbers by name, None or absent where there is none."""
 
-ACTORS = {"rollout": "rollout engines", "scorer": "scorers", "learner": "learner"}
+ACTORS = {
+    "producer": "producers of live prompts",
+    "rollout": "rollout engines",
+    "scorer": "scorers",
+    "learner": "learner",
+}
 """Kinds of actors whose idle share is told, in the order of a step's work."""
 
 

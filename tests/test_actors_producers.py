@@ -10,6 +10,7 @@ import pytest
 from actors import producers
 from actors.producers import ProducerPool
 from actors.supervision import ActorDiedError, ActorError
+from actors.work import Worked
 from records.config import LiveConfig
 from records.simulation import SimulateConfig
 from rl.questions import Asking
@@ -47,15 +48,15 @@ def _pool(workers: int, users: int = 20) -> Pool:
     return Pool(config, 3, Path("h"), Path("m"), ASKING, LiveConfig(workers=workers), 60)
 
 
-def _waiting(deaths: int) -> Callable[..., list[str]]:
+def _waiting(deaths: int) -> Callable[..., Worked[list[str]]]:
     left = [deaths]
 
-    def wait_for(ref: tuple[Actor, int], who: str, timeout_s: float, **bounds: float) -> list[str]:
+    def wait_for(ref: tuple[Actor, int], who: str, timeout_s: float, **bounds: float) -> Worked[list[str]]:
         actor, batch = ref
         if left[0]:
             left[0] -= 1
             raise ActorDiedError(who, "died")
-        return [f"{actor.name}: {batch}"]
+        return Worked(answer=[f"{actor.name}: {batch}"], seconds=1.5)
 
     return wait_for
 
@@ -84,6 +85,7 @@ def test_a_producer_that_dies_is_replaced_and_all_it_had_is_made_again(
         ["producer 2: 2"],
     ]
     assert pool.lost == ["producer 0 with live prompts from 0 on"]
+    assert (pool.busy_s, pool.seats) == (4.5, 2)  # what the lost one was at counts as nothing
 
 
 def test_a_batch_that_ends_three_producers_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_report_json_has_the_agreed_keys(report, tmp_path):
     assert body["probe_reward"] == {"sft": 1.0, "rl": 1.25}
     assert body["probe_difference"] == {"mean": 0.25, "interval": [-0.05, 0.5], "users": 2}
     # .2 × 3 + .6 × 1 and .5 × 3 + .7 × 1 of 4 s; scorers were seen in 3 s alone.
-    assert body["idle"] == pytest.approx({"rollout": 0.3, "scorer": 1.0, "learner": 0.55})
+    assert body["idle"] == pytest.approx({"producer": None, "rollout": 0.3, "scorer": 1.0, "learner": 0.55})
     assert body["tokens"] == {"generated": 300.0, "trained": 200.0}
     assert body["stages"]["simulate"] == 12.5
     agreed = {"model", "avg_at_k", "by_dimension", "macro_f1", "acc_ex", "cov_ex", "halluc_ex", "format_rate"}
@@ -295,7 +295,7 @@ def test_page_and_terminal_cope_with_missing_data(rows):
     assert "svg" not in {name for name, _ in page.elements}
     assert ("No model was scored yet." in page.text) is (not rows)
     assert report_json(bare)["seconds"] is None
-    assert report_json(bare)["idle"] == {"rollout": None, "scorer": None, "learner": None}
+    assert report_json(bare)["idle"] == dict.fromkeys(("producer", "rollout", "scorer", "learner"))
     assert report_json(bare)["tokens"] == {"generated": None, "trained": None}
     assert report_json(bare)["probe_difference"] is None
     console = Console(width=120, record=True)

@@ -29,7 +29,13 @@ CURVES = [
     },
     {"step": 1, "sync/mismatch_kl": 2e-9, "time/cycle": 2.0, "time/idle/rollout": 0.25},
     {"step": 1, "reward/probe": 0.75},
-    {"step": 2, "filter/tokens_wasted": 0.0, "time/cycle": 6.0, "time/idle/rollout": 0.75},
+    {
+        "step": 2,
+        "filter/tokens_wasted": 0.0,
+        "time/cycle": 6.0,
+        "time/idle/rollout": 0.75,
+        "time/idle/producer": 0.5,
+    },
 ]
 
 
@@ -69,7 +75,7 @@ def test_curves_of_df_grpo(run: Run) -> None:
         (2, 0.75, None),
     ]
     # .25 × 2 + .75 × 6 of 8 s.
-    assert curves.idle_shares() == {"rollout": 0.625, "scorer": None, "learner": None}
+    assert curves.idle_shares() == {"producer": 0.5, "rollout": 0.625, "scorer": None, "learner": None}
     assert curves.tokens == {"generated": 74.0, "trained": 11.0}
     # By the first reason: hard (2 samples), middle's cut and failed one; easy (2) and flat (2).
     assert curves.filter_reasons == [

@@ -11,7 +11,7 @@ from actors.learner import LearnerGroup
 from actors.placement import Places, reserved, rl_needs
 from actors.rollout import Logprobs, RolloutPool, Weights
 from actors.scorer import ScorerPool
-from actors.supervision import ActorDiedError, ActorError
+from actors.supervision import ActorDiedError
 from actors.transport import engine_dtype, transport_between
 from actors.weights import check_parity
 from actors.work import IdleClock
@@ -19,7 +19,7 @@ from launch.curves import RunLog
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.losses import Losses
-from launch.stages.rl_prompts import Questions, prompts_of, questions
+from launch.stages.rl_prompts import Questions, producers_of, prompts_of, questions
 from lm import checkpoint
 from records.files import write_json
 from records.interrupts import heed
@@ -132,11 +132,7 @@ class Shown:
 
 def say_scorers(run: Run, scorers: ScorerPool, folder: Path) -> None:
     """Keep what scorers did in `folder`/scorers.json, and tell what went wrong."""
-    try:
-        judges = scorers.stats()
-    except ActorError as error:  # what was trained is there all the same
-        run.reporter.say(f"rl: what the judges did is not known: {error}")
-        judges = []
+    judges = scorers.stats()
     write_json(folder / "scorers.json", {"judges": judges})
     for judge in judges:
         if judge.get("failed"):
@@ -239,7 +235,9 @@ def _train(
                 overlapped=recipe.rl.max_staleness > 0,
             ),
             log=log,
-            idle=IdleClock({"rollout": pool, "scorer": scorers, "learner": learner}).look,
+            idle=IdleClock(
+                {"rollout": pool, "scorer": scorers, "learner": learner, **producers_of(prompts)}
+            ).look,
             micro_batch_tokens=recipe.learner.micro_batch_tokens,
         )
     )

@@ -22,7 +22,7 @@ from launch.pipeline import Run, Stage
 from launch.recipe import directory_state
 from launch.stages.losses import Losses
 from launch.stages.rl import Shown, say_scorers, until_done
-from launch.stages.rl_prompts import prompts_of, questions
+from launch.stages.rl_prompts import producers_of, prompts_of, questions
 from lm import checkpoint
 from lm.objective import UpdateReport
 from records.config import RLConfig
@@ -119,7 +119,7 @@ def rollout(run: Run, folder: Path) -> None:
                 scorers=scorers,
                 learner=FrozenLearner(),
                 publish=publish,
-                idle=IdleClock({"rollout": pool, "scorer": scorers}).look,
+                idle=IdleClock({"rollout": pool, "scorer": scorers, **producers_of(prompts)}).look,
             )
 
         until_done(run, folder, folder / "tb", losses, attempt)

@@ -13,6 +13,7 @@ import polars as pl
 
 from actors.placement import Places
 from actors.producers import ProducerPool
+from actors.work import Workers
 from hprbench.metrics import Gold
 from launch.pipeline import Run
 from launch.stages.data import check_room, load_gold, load_histories
@@ -110,6 +111,12 @@ def prompts_of(run: Run, asked: Questions, losses: Losses, places: Mapping[str, 
         yield LivePrompts(producers, max(1, live.queue // producers.size), asked.references)
     finally:
         producers.close()
+
+
+def producers_of(prompts: Prompts) -> dict[str, Workers]:
+    """Who makes live prompts, by their kind; nobody makes recorded ones."""
+    producers = prompts.producers if isinstance(prompts, LivePrompts) else None
+    return {"producer": producers} if isinstance(producers, ProducerPool) else {}
 
 
 def rl_prompts(

@@ -11,6 +11,7 @@ import pytest
 from actors.cluster import ray_cluster
 from actors.producers import ProducerPool
 from actors.supervision import ActorError
+from launch.curves import read_curves
 from records.config import ClusterConfig, LiveConfig, SemantizeConfig
 from records.prompt import COMPOSITE_TASK
 from records.simulation import SimulateConfig
@@ -116,3 +117,8 @@ def test_a_run_trains_on_users_of_its_own(tiny_run: Path, tmp_path: Path) -> Non
     assert ledger["trained_step"].n_unique() == 2
     told = pl.read_parquet(tmp_path / "tiny" / "rl" / "prompts.parquet")
     assert told["purpose"].unique().to_list() == ["probe"]
+    curves = read_curves(tmp_path / "tiny" / "rl" / "curves.jsonl")
+    idle = [row["time/idle/producer"] for row in curves if "time/idle/producer" in row]
+    assert len(idle) == 2
+    assert 0 <= min(idle) < 1  # the first step waited for its prompts
+    assert max(idle) <= 1
