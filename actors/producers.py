@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from actors.placement import ANYWHERE, Places
-from actors.supervision import ActorDiedError, ActorError, wait_for
+from actors.supervision import ActorDiedError, ActorError, await_verdict, wait_for
 from actors.tasks import LIVES, SINGLE_THREADED, TaskWorker
 from actors.work import Worked, worked
 from lm.tokenizer import ChatTokenizer
@@ -65,13 +65,18 @@ class Producer(TaskWorker):
         return made
 
 
+Made = Worked[list[MadePrompt | None]]
+"""A batch, and how long it took to make."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Task:
-    """A batch under way: whose it is, and how often it was begun."""
+    """A batch under way: whose it is, how often it was begun, and what was made, once that is known."""
 
     seat: int
     ref: Any
     tries: int = 1
+    made: Made | None = None
 
 
 class ProducerPool:
@@ -123,9 +128,15 @@ class ProducerPool:
         self._under_way[batch] = _Task(seat=seat, ref=self._seats[seat][1].make.remote(batch))
 
     def ready(self, batch: int) -> bool:
-        """Whether `take` would answer at once, be it with an error."""
+        """Whether `take` would answer at once. Whoever died at it is replaced.
+
+        Raises:
+            ActorError, UserError: as `take`.
+        """
         task = self._under_way.get(batch)
-        return task is None or bool(ray.wait([task.ref], timeout=0)[0])
+        if task is not None and task.made is None and ray.wait([task.ref], timeout=0)[0]:
+            task.made = self._answer(batch, self.timeout_s)
+        return task is None or task.made is not None
 
     def drop(self, batch: int) -> None:
         """Let go of a batch."""
@@ -142,21 +153,28 @@ class ProducerPool:
         if batch >= self._batches:
             raise PromptsEndedError(f"all {self._batches * BLOCK:,} live users were asked")
         deadline = time.monotonic() + self.timeout_s
-        while True:
-            task = self._under_way[batch]
-            name = f"{self._seats[task.seat][0]}, asked for live prompts from {batch * BLOCK} on,"
-            try:
-                made: Worked[list[MadePrompt | None]] = wait_for(
-                    task.ref, name, max(0.0, deadline - time.monotonic()), bound_s=self.timeout_s
-                )
-            except ActorDiedError as error:
-                if task.tries >= LIVES:
-                    raise ActorError(f"{name} died {LIVES} times") from error
-                self._replace(task.seat, batch)
-            else:
-                del self._under_way[batch]
-                self.busy_s += made.seconds
-                return made.answer
+        while (
+            made := self._under_way[batch].made or self._answer(batch, deadline - time.monotonic())
+        ) is None:
+            pass
+        del self._under_way[batch]
+        self.busy_s += made.seconds
+        return made.answer
+
+    def _answer(self, batch: int, timeout_s: float) -> Made | None:
+        """A batch as soon as it is made; None where its producer died, and it is being made again."""
+        task = self._under_way[batch]
+        who, actor = self._seats[task.seat]
+        name = f"{who}, asked for live prompts from {batch * BLOCK} on,"
+        try:
+            made: Made = wait_for(task.ref, name, max(0.0, timeout_s), bound_s=self.timeout_s)
+        except ActorDiedError as error:
+            if task.tries >= LIVES:
+                raise ActorError(f"{name} died {LIVES} times") from error
+            await_verdict(error, actor)
+            self._replace(task.seat, batch)
+            return None
+        return made
 
     def close(self) -> None:
         """End the producers' processes."""
@@ -168,7 +186,7 @@ class ProducerPool:
         self.lost.append(f"{self._seats[seat][0]} with live prompts from {batch * BLOCK} on")
         self._seats[seat] = self._start(seat)
         for number, task in sorted(self._under_way.items()):
-            if task.seat == seat:
+            if task.seat == seat and task.made is None:
                 task.ref, task.tries = self._seats[seat][1].make.remote(number), task.tries + 1
 
     def _start(self, seat: int) -> tuple[str, Any]:

@@ -88,6 +88,24 @@ def test_a_producer_that_dies_is_replaced_and_all_it_had_is_made_again(
     assert (pool.busy_s, pool.seats) == (4.5, 2)  # what the lost one was at counts as nothing
 
 
+def test_who_died_is_replaced_when_it_is_asked_for_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producers, "wait_for", _waiting(1))
+    done: list[Any] = []
+    monkeypatch.setattr(producers.ray, "wait", lambda refs, timeout: (refs if done else [], []))
+    pool = _pool(1)
+    pool.begin(0)
+    pool.begin(1)
+    assert not pool.ready(0)  # under way
+    done.append(True)
+    assert not pool.ready(0)  # it died: made again
+    assert pool.lost == ["producer 0 with live prompts from 0 on"]
+    assert pool.ready(0)
+    assert pool.take(0) == ["producer 1: 0"]
+    assert pool.ready(1)
+    assert pool.busy_s == 1.5  # counted once, and when it is taken
+    assert pool.take(1) == ["producer 1: 1"]
+
+
 def test_a_batch_that_ends_three_producers_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producers, "wait_for", _waiting(3))
     pool = _pool(1)

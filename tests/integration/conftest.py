@@ -58,6 +58,7 @@ CHAT = ("test_author", "test_chat_judge_and_teacher", "test_chat_titles", "test_
 """Files that talk to the chat server, in order: the last ends it."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes a file has one of them, and those that share the chat server share that."""
     for item in items:
