@@ -152,11 +152,9 @@ class ProducerPool:
         """
         if batch >= self._batches:
             raise PromptsEndedError(f"all {self._batches * BLOCK:,} live users were asked")
-        deadline = time.monotonic() + self.timeout_s
-        while (
-            made := self._under_way[batch].made or self._answer(batch, deadline - time.monotonic())
-        ) is None:
-            pass
+        deadline, made = time.monotonic() + self.timeout_s, self._under_way[batch].made
+        while made is None:
+            made = self._answer(batch, deadline - time.monotonic())
         del self._under_way[batch]
         self.busy_s += made.seconds
         return made.answer

@@ -71,7 +71,8 @@ def test_prompts_do_not_depend_on_who_makes_them(histories: Path, model_dir: Pat
                 for producer in _producers():
                     producer.kill()
             prompts += [live.at(cursor) for cursor in range(BLOCK, 3 * BLOCK)]
-            assert len(pool.lost) == (workers == 2) * 2
+            # One of the two may have made its block already.
+            assert len(pool.lost) in {1: (0,), 2: (1, 2)}[workers]
         finally:
             pool.close()
         found.append((prompts, references))
