@@ -28,6 +28,7 @@ import polars as pl
 import psutil
 
 from benchmarks.driver import ACTORS, Driver
+from launch.recipe import load_recipe
 from lm import checkpoint
 from records.files import read_json
 from rl.ledger import read_ledger
@@ -122,11 +123,12 @@ def account(ledger: pl.DataFrame, expected: Iterable[int], samples: int) -> Acco
 
 
 def account_of(run: Path, samples: int) -> Account:
-    """The account of a finished run."""
+    """The account of a finished run: all that it drew, but for what had run ahead of its last step."""
     newest = checkpoint.latest(run / "rl" / "checkpoints")
     assert newest is not None, "a finished run has a checkpoint"
     state = read_json(newest / checkpoint.STATE)
-    expected = set(range(state["cursor"])) - set(state["unsettled"])
+    runs_ahead = load_recipe(run / "rl" / "config.yaml").rl.max_staleness > 0
+    expected = set(range(state["cursor"])) - set(state["unsettled"] if runs_ahead else ())
     return account(read_ledger(run / "rl" / "ledger", ["step", "group_id", "sample_idx"]), expected, samples)
 
 
