@@ -4,6 +4,7 @@ moments.
 """
 
 import json
+import re
 import resource
 import shutil
 import socket
@@ -40,9 +41,11 @@ def test_a_rank_killed_in_a_step_costs_nothing_but_time(tiny_run: Path, tmp_path
     (rank,) = driver.named(ACTORS["learner"])
     rank.kill()
     assert driver.wait(200) == 0, driver.tail()
-    assert "rl: lost learner rank 0 after 1 steps; all ranks begin again from step 1\n" in one.log.read_text()
+    # It had the second step before it, or all but saved.
+    told = r"rl: lost learner rank 0 after [12] steps; all ranks begin again from step 1\n"
+    assert re.search(told, one.log.read_text())
     (loss,) = json.loads((one.run / "rl" / "losses.json").read_text())
-    assert loss["step"] == 1
+    assert loss["step"] in (1, 2)
     assert loss["lost"].startswith("learner rank 0 died: ")
     assert_same(one, tiny_run)
     steps = [json.loads(line) for line in (one.run / "rl" / "curves.jsonl").read_text().splitlines()]

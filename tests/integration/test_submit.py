@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import ROOT, TINY_RECIPE, usergpt
 
-PORT, DASHBOARD = 6391, 8291
+PORT, DASHBOARD, AGENT = 6391, 8291, 52391
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     start = [
         *ray, "start", "--head", f"--port={PORT}", "--node-ip-address=127.0.0.1", "--num-cpus=2",
         "--dashboard-host=127.0.0.1", f"--dashboard-port={DASHBOARD}", "--object-store-memory=200000000",
-        "--block",
+        # Rays of other tests have the usual port, and a job is told to the agent.
+        f"--dashboard-agent-listen-port={AGENT}", "--block",
     ]  # fmt: skip
     before = os.environ.get("RAY_AUTH_MODE")
     os.environ["RAY_AUTH_MODE"] = "disabled"
