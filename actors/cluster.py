@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import ray
 from ray._private import ray_constants
+from ray._private.services import canonicalize_bootstrap_address_or_die
 
 from actors.cluster_watch import vital_addresses, watched
 from records.config import ClusterConfig
@@ -86,12 +87,23 @@ def _one_machine() -> bool:
 
 
 def check_address(address: str, timeout_s: float = 5.0) -> None:
-    """Knock at HOST:PORT of a Ray or job-server address.
+    """Knock at HOST:PORT of a Ray or job-server address, or at what `auto` finds.
 
     Raises:
         UserError: it has no port, or nobody answers.
     """
     if address == "auto":
+        # A Ray that crashed leaves its address behind, at which Ray itself would knock for minutes.
+        try:
+            found = canonicalize_bootstrap_address_or_die(address)
+        except (ConnectionError, ValueError):
+            raise UserError(
+                "Ray address 'auto': no Ray was started on this machine; `ray start` one, or give HOST:PORT"
+            ) from None
+        try:
+            check_address(found, timeout_s)
+        except UserError as error:
+            raise UserError(f"{error} ('auto' found it; `ray stop` forgets it)") from None
         return
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:

@@ -13,9 +13,12 @@ def held(directory: Path, advice: str) -> Iterator[None]:
     """Hold `directory`, which is made if need be: two at work there would overwrite each other's files.
 
     Raises:
-        UserError: somebody else holds it; `advice` says what to do.
+        UserError: somebody else holds it, and `advice` says what to do; or it cannot be made.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be made ({error.strerror or error}); name another") from None
     with (directory / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -315,7 +315,7 @@ def test_one_group_is_shown_whole_and_as_plain_text(tmp_path: Path, capsys: Capt
         "group 000002-0-000: step 2, round 0, policy version 0",
         "  prompt p-000002-0-000 of user ann\\n[red]\\x1b]0;owned\\x07, task tags, 1 tokens",
         # .5 and .7: mean .6, deviation .2/√2.
-        "  mean 0.600, deviation 0.141, 2 of 4 samples live: kept",
+        "  mean 0.6000, deviation 0.141, 2 of 4 samples live: kept",
         "  thresholds at step 2: eps_low 0.3, eps_high 0.9, min_live 2, std_tol 1e-06, mean over live",
         "sample filter on, group filter on",
         "sample 0:\n    │ [bold]<think>\\x1b[2J\\u202egnp\\r</think>\n    │     │ sample 9: :smile:\n",
@@ -339,7 +339,7 @@ def test_a_dropped_group_says_why(run: Path, capsys: Captured) -> None:
     assert "2 of 2 samples live: dropped (too_hard)" in shown
     assert "No texts: the run had rl.ledger=verdicts." in shown
     assert cli.main(["filters", "show", str(run), "flat"]) == 0
-    assert "mean 0.800, deviation 0.000, 2 of 2 samples live: dropped (no_signal)" in capsys.readouterr().out
+    assert "mean 0.8000, deviation 0.000, 2 of 2 samples live: dropped (no_signal)" in capsys.readouterr().out
 
 
 def test_thresholds_are_those_of_the_groups_step(tmp_path: Path, capsys: Captured) -> None:

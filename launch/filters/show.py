@@ -66,7 +66,7 @@ def _verdict(rows: Sequence[dict[str, Any]], group: RecordedGroup) -> str:
         verdict += ", and not trained on"
     first = rows[0]
     return (
-        f"  mean {_number(first['group_mean'])}, deviation {_number(first['group_std'])}, "
+        f"  mean {_number(first['group_mean'], '.4f')}, deviation {_number(first['group_std'])}, "
         f"{first['n_live']} of {len(rows)} samples live: {verdict}"
     )
 
