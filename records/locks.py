@@ -18,7 +18,9 @@ def held(directory: Path, advice: str) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{directory}: cannot be made ({error.strerror or error}); name another") from None
+        raise UserError(
+            f"{directory}: cannot be made ({error.strerror or error}); choose another path"
+        ) from None
     with (directory / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

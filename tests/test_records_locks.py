@@ -19,6 +19,6 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    told = r"/file/run: cannot be made \(.*\); name another$"
+    told = r"/file/run: cannot be made \(.*\); choose another path$"
     with pytest.raises(UserError, match=told), held(tmp_path / "file" / "run", "wait"):
         pass
