@@ -15,8 +15,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 quickstart: $(READY)
 	$(BIN)/usergpt run recipes/quickstart.yaml
 
-# Units side by side, a file a process; what starts clusters and engines has the machine for itself. A process
-# that has had a Ray of its own cannot join one of two nodes.
+# A file a process, two side by side: units first, then what starts clusters and engines. A process that has
+# had a Ray of its own cannot join one of two nodes.
 test: lint smollm2 $(TRL)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/integration
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/integration --ignore tests/integration/test_two_nodes.py

@@ -98,7 +98,7 @@ def check_address(address: str, timeout_s: float = 5.0) -> None:
             found = canonicalize_bootstrap_address_or_die(address)
         except (ConnectionError, ValueError):
             raise UserError(
-                "Ray address 'auto': no Ray was started on this machine; `ray start` one, or give HOST:PORT"
+                "Ray address 'auto': no Ray, or more than one, is found on this machine; give HOST:PORT"
             ) from None
         try:
             check_address(found, timeout_s)

@@ -25,6 +25,7 @@ ROUNDING = 1e-9
 """A mean on a threshold stays, be it rounded up or down."""
 
 _STEP = 0.001
+"""Thresholds that are suggested are rounded to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

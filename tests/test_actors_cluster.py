@@ -19,7 +19,7 @@ def test_without_any_ray_auto_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConnectionError("Could not find any running Ray instance")
 
     monkeypatch.setattr(cluster, "canonicalize_bootstrap_address_or_die", nothing)
-    with pytest.raises(UserError, match="^Ray address 'auto': no Ray was started on this machine;"):
+    with pytest.raises(UserError, match="^Ray address 'auto': no Ray, or more than one, is found"):
         check_address("auto")
 
 

@@ -34,7 +34,7 @@ def changed(before: Recipe, after: Recipe) -> str:
         ("sft.pilot.examples=9", "pilot"),
         ("sft.answer_weight=3", "pilot"),
         ("learner.weight_decay=0.1", "pilot"),
-        ("learner.ranks=2", ""),
+        ("learner.ranks=3", ""),  # groups and lessons need not divide by it
         ("sft.stage1.unlabelled=9", "curriculum"),
         ("sft.stage3.window_lines=3", "curriculum"),
         ("sft.stage2_tags=random", "curriculum"),

@@ -59,9 +59,6 @@ class World(Queues, Scoring):
 
     there = True
 
-    def ready(self) -> bool:
-        return self.there
-
     def note(self, prompt: Prompt, *, kept: bool) -> None: ...
 
     def take(self, count: int, *, wait: bool = True) -> list[Draw]:
@@ -284,17 +281,11 @@ def test_raise_counts_the_reasons() -> None:
 
 
 def test_thresholds_that_it_suggests_keep_what_it_says() -> None:
-    """The .1 and .9 quantiles of three means in thirds lie at .3667 and .7333 between them: rounded inwards,
-    or counted before they are rounded, others would be kept."""
-    means = [(0.3333, 0.3334), (0.4999, 0.5001), (0.7006, 0.7007)]
+    """All means are 2/3: the lower threshold to the nearest thousandth, .667, would drop every group."""
     config = _config("raise", groups=4, max_rounds=1)
     config = replace(config, filters=replace(config.filters, thresholds={"tags": ThresholdConfig(0.9, 0.95)}))
-    with pytest.raises(StarvedError) as caught:
-        _collect(World([*means, FLAT]), config)
-    # Quantiles .1 and .9 of .33335, .5, .70065: .33335 + .2 · .16665 = .36668 and .5 + .8 · .20065 = .66052;
-    # .25 and .75: .416675 and .600325.
-    assert "eps_low=0.366 and eps_high=0.661 would have kept 1;" in str(caught.value)
-    assert "eps_low=0.416 and eps_high=0.601 would have kept 1." in str(caught.value)
+    with pytest.raises(StarvedError, match="eps_low=0.666 and eps_high=0.667 would have kept 3"):
+        _collect(World([*[(2 / 3 - 0.1, 2 / 3 + 0.1)] * 3, FLAT]), config)
 
 
 def test_a_run_without_any_signal_says_so() -> None:
