@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from lm.phrases import OPENINGS
 from lm.plain import PlainTokenizer
@@ -95,6 +95,8 @@ class ChatTokenizer:
         """
         if not (directory / "tokenizer.json").is_file():
             raise UserError(f"{directory}: no tokenizer.json; name a Hugging Face model directory")
+        from transformers import AutoTokenizer  # comes with torch, which who only counts can do without
+
         return cls(AutoTokenizer.from_pretrained(directory, local_files_only=True))
 
     @cached_property

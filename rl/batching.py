@@ -8,18 +8,9 @@ import numpy as np
 
 from lm.objective import TokenBatch, empty_tokens
 from lm.packing import Tree, balanced, first_fit, pack
-from records.prompt import ScoredGroup
 from rl.advantages import group_advantages
-from rl.filters import FilterVerdict
+from rl.filters import JudgedGroup
 from rl.loss import RLMicroBatch, token_weight
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedGroup:
-    """A scored group with its verdict."""
-
-    scored: ScoredGroup
-    verdict: FilterVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 
 from records.config import RLConfig
 from records.prompt import Request, RolloutGroup, Sampling, ScoredGroup
-from rl.batching import JudgedGroup
-from rl.filters import STALE, filters_at, judge
+from rl.filters import STALE, JudgedGroup, filters_at, judge
 from rl.modes import REPLAY
 from rl.prompts import Draw, PromptStream, group_name
 from rl.protocols import Finished, PromptsEndedError, Rollouts, Scorers

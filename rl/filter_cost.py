@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.batching import JudgedGroup
-from rl.filters import STALE
+from rl.filters import STALE, JudgedGroup
 
 NEAR = 0.1
 """A mean is a near miss within this share of the distance of both thresholds, on either side of one."""

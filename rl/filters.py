@@ -70,6 +70,14 @@ class FilterVerdict:
         return not self.group_reasons
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedGroup:
+    """A scored group with its verdict."""
+
+    scored: ScoredGroup
+    verdict: FilterVerdict
+
+
 def outcome(rollout: Rollout, score: Score) -> SampleOutcome:
     """The outcome of one scored response."""
     return SampleOutcome(

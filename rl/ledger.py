@@ -8,7 +8,7 @@ import polars as pl
 
 from records.errors import UserError
 from records.files import written_whole
-from rl.batching import JudgedGroup
+from rl.filters import JudgedGroup
 
 VERDICTS, TEXT, TOKENS = KEPT = ("verdicts", "text", "tokens")
 """What a ledger may keep (`rl.ledger`), each with all before it."""

@@ -21,10 +21,10 @@ from records.interrupts import uninterrupted
 from records.log import Log
 from records.prompt import Prompt, Sampling
 from rl.advantages import group_advantages
-from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
+from rl.batching import TrainBatch, build_batch, empty_micro_batch
 from rl.collector import Collected, Collector
 from rl.filter_cost import LengthWatch
-from rl.filters import filters_at
+from rl.filters import JudgedGroup, filters_at
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lm.objective import UpdateReport
-from rl.batching import JudgedGroup, TrainBatch
+from rl.batching import TrainBatch
 from rl.collector import Collected
 from rl.filter_cost import cost_metrics, near_misses
-from rl.filters import GROUP_REASONS, SAMPLE_REASONS
+from rl.filters import GROUP_REASONS, SAMPLE_REASONS, JudgedGroup
 
 
 def collection_metrics(

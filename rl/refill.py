@@ -7,8 +7,7 @@ import numpy as np
 
 from records.config import RLConfig
 from records.errors import UserError
-from rl.batching import JudgedGroup
-from rl.filters import outwards
+from rl.filters import JudgedGroup, outwards
 
 QUANTILES = (0.1, 0.25)
 """Shares of groups below and above the thresholds that it suggests."""

@@ -8,8 +8,7 @@ from pathlib import Path
 from records.config import FilterConfig, ThresholdConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.advantages import group_advantages
-from rl.batching import JudgedGroup
-from rl.filters import filters_at, judge
+from rl.filters import JudgedGroup, filters_at, judge
 from rl.ledger import ledger_path, write_step
 
 

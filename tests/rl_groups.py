@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from records.config import FilterConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
-from rl.batching import JudgedGroup
-from rl.filters import judge
+from rl.filters import JudgedGroup, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

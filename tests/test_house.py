@@ -30,6 +30,19 @@ def test_rooms_below_actors_load_no_heavy_framework() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_workers_without_a_network_load_no_torch() -> None:
+    """It would be most of their memory, and of the time of their start, on every core of a cluster."""
+    check = (
+        "import actors.simulators, actors.semantizers, actors.scorer, actors.producers, sys\n"
+        "print(sorted({'torch', 'sklearn', 'vllm', 'deepspeed'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
 def test_init_files_are_empty() -> None:
     rooms = (*LIGHT_ROOMS, "actors", "launch")
     files = [file for room in rooms for file in (ROOT / room).rglob("__init__.py")]

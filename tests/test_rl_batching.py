@@ -9,8 +9,8 @@ from lm.packing import Segment
 from records.config import FilterConfig, LossConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.advantages import group_advantages
-from rl.batching import JudgedGroup, TrainBatch, build_batch, empty_micro_batch
-from rl.filters import judge
+from rl.batching import TrainBatch, build_batch, empty_micro_batch
+from rl.filters import JudgedGroup, judge
 from rl.loss import DFGRPOObjective, Prepared, RLMicroBatch
 from tests.policies import CausalSum
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from records.config import FilterConfig, RefillConfig, RLConfig, ThresholdConfig
 from records.errors import UserError
 from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Score, ScoredGroup
-from rl.batching import JudgedGroup
 from rl.collector import Collected, Collector
+from rl.filters import JudgedGroup
 from rl.prompts import Draw
 from rl.protocols import Finished
 from rl.refill import STARVATION_POLICIES, StarvedError, check_refill

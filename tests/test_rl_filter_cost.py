@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.config import FilterConfig, ThresholdConfig
-from rl.batching import JudgedGroup
 from rl.filter_cost import Halves, LengthWatch, near_misses, wasted_tokens
-from rl.filters import judge
+from rl.filters import JudgedGroup, judge
 from tests.ledgers import Group, Sample, scored
 
 FILTERS = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.2, eps_high=0.8)})

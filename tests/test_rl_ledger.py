@@ -9,8 +9,7 @@ import pytest
 from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
-from rl.batching import JudgedGroup
-from rl.filters import judge
+from rl.filters import JudgedGroup, judge
 from rl.ledger import LEDGER_SCHEMA, ledger_of, ledger_path, read_ledger, write_step
 
 FILTERS = FilterConfig(thresholds={"composite": ThresholdConfig(eps_low=0.2, eps_high=1.2)})

@@ -7,9 +7,9 @@ import pytest
 from lm.objective import UpdateReport
 from records.config import FilterConfig, ThresholdConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
-from rl.batching import JudgedGroup, TrainBatch
+from rl.batching import TrainBatch
 from rl.collector import Collected
-from rl.filters import judge
+from rl.filters import JudgedGroup, judge
 from rl.metrics import collection_metrics, learner_metrics
 
 FILTERS = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.2, eps_high=0.8)})

@@ -40,7 +40,8 @@ from lm.scoring import Ask
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.config import LossConfig, ModelConfig
 from rl.advantages import group_advantages
-from rl.batching import JudgedGroup, build_batch
+from rl.batching import build_batch
+from rl.filters import JudgedGroup
 from rl.loss import DFGRPOObjective, Prepared
 from tests.rl_groups import Response, judged_group
 

@@ -39,9 +39,9 @@ from records.config import (
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
 from rewards.case import Reference
-from rl.batching import JudgedGroup
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
 from rl.collector import Collected, Collector
+from rl.filters import JudgedGroup
 from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.prompts import PromptStream, Shuffled
 from sft.loop import train_stage

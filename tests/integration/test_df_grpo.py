@@ -17,7 +17,8 @@ from lm.objective import UpdateReport
 from records.config import ClusterConfig, LearnerConfig, LossConfig, RolloutConfig
 from records.prompt import Prompt, Request, Sampling
 from rl.advantages import group_advantages
-from rl.batching import JudgedGroup, build_batch, empty_micro_batch
+from rl.batching import build_batch, empty_micro_batch
+from rl.filters import JudgedGroup
 from rl.loss import DFGRPOObjective
 from tests.plain_df_grpo import Sampled, Sides, plain_loss
 from tests.rl_groups import Response, judged_group
