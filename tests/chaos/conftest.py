@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import nothing_left_running, tiny_run
+from tests.integration.conftest import model_dir, nothing_left_running, tiny_run
 from tests.integration.kills import Disturbed
 
-__all__ = ["nothing_left_running", "tiny_run"]
+__all__ = ["model_dir", "nothing_left_running", "tiny_run"]
 
 STEPS = 6
 

@@ -9,7 +9,7 @@ import pytest
 from actors.tasks import LIVES
 from benchmarks.driver import ACTORS, CLUSTER, Driver
 from tests.chaos.conftest import STEPS, WORLDS, changes
-from tests.integration.kills import Disturbed, assert_same, kill_cluster
+from tests.integration.kills import Disturbed, assert_same, kill_an_engine, kill_cluster
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,6 +35,10 @@ def test_actors_killed_one_after_the_other(
     assert driver.wait(280) == 0, driver.tail()
     assert "rl: lost " in one.log.read_text()
     assert_same(one, undisturbed(world), but=("attempt",))  # what was generated again says so
+
+
+def test_an_engine_killed_amid_a_long_generation(tiny_run: Path, tmp_path: Path) -> None:
+    kill_an_engine(tiny_run, tmp_path, staleness=0)
 
 
 @pytest.mark.parametrize("later_s", LATER_S)
@@ -68,9 +72,8 @@ def test_ranks_that_die_again_and_again_end_the_run_with_their_name(tiny_run: Pa
             seen.add(rank.pid)
             rank.kill()
     assert driver.wait(60) == 1
-    last = one.log.read_text().strip().splitlines()[-1]
-    assert last.startswith("usergpt: ActorError: learner rank 0 died: ")
-    assert f"lost {LIVES} times at this step" in last
+    assert one.told().startswith("usergpt: ActorError: learner rank 0 died: ")
+    assert f"lost {LIVES} times at this step" in one.told()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,6 +103,6 @@ def test_a_ray_killed_under_its_driver(
     driver.rest(later_s)
     kill_cluster(driver, programs)
     assert driver.wait(90) == 1
-    assert one.log.read_text().strip().splitlines()[-1].startswith("usergpt: ClusterLostError: ")
+    assert one.told().startswith("usergpt: ClusterLostError: ")
     one.finish()
     assert_same(one, undisturbed("one-rank"))

@@ -1,7 +1,9 @@
 """A small recipe and a small model for tests on the real stack: Ray, vLLM and DeepSpeed on CPU."""
 
 import contextlib
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -82,12 +84,22 @@ def random_model(directory: Path, max_length: int) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the tiny recipe; returns its directory."""
+    """A finished run of the tiny recipe; returns its directory, in which tests may do more.
+
+    Of several processes the first runs it, and each has a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "tiny" / "report.json").exists():
+            recipe = shared / "tiny.yaml"
+            recipe.write_text(TINY_RECIPE)
+            done = usergpt("run", str(recipe), f"runs_dir={shared}")
+            assert done.returncode == 0, done.stdout + done.stderr
     place = tmp_path_factory.mktemp("runs")
-    recipe = place / "tiny.yaml"
-    recipe.write_text(TINY_RECIPE)
-    done = usergpt("run", str(recipe), f"runs_dir={place}")
-    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copytree(shared, place, dirs_exist_ok=True)
     return place / "tiny"
 
 

@@ -1,12 +1,13 @@
 """Runs of the tiny recipe whose processes tests kill, and the undisturbed run that they must equal."""
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from benchmarks.driver import CLUSTER, Driver
+from benchmarks.driver import ACTORS, CLUSTER, Driver
 from launch.curves import read_curves
 from lm import checkpoint
 from rl.ledger import ledger_path, read_ledger
@@ -42,6 +43,10 @@ class Disturbed:
         """Whether a checkpoint of so many updates is there."""
         return lambda: checkpoint.step_of(checkpoint.latest(self.run / "rl" / "checkpoints")) >= step
 
+    def told(self) -> str:
+        """The last line that was printed."""
+        return self.log.read_text().strip().splitlines()[-1]
+
     def ledger(self) -> pl.DataFrame:
         """All that two equal runs have in common."""
         return read_ledger(self.run / "rl" / "ledger").drop("gen_seconds")
@@ -66,3 +71,42 @@ def kill_cluster(driver: Driver, programs: Sequence[str] = CLUSTER) -> None:
     assert len(hearts) == len(programs)
     for process in hearts:
         process.kill()
+
+
+ENGINE_STEPS = 4
+
+
+def kill_an_engine(finished: Path, place: Path, staleness: int) -> None:
+    """SIGKILL to the engine amid a generation that takes some seconds: it is replaced, and no group lost."""
+    changes = (
+        f"rl.steps={ENGINE_STEPS}", f"rl.max_staleness={staleness}", "rl.groups_per_step=16",
+        "rl.group_size=4", "rl.max_response_tokens=200",
+    )  # fmt: skip
+    one = Disturbed(finished, place, *changes)
+    driver = one.start()
+    driver.until(one.saved(1))
+    driver.rest(0.5)  # the next generation is under way
+    (engine,) = driver.named(ACTORS["rollout"])
+    engine.kill()
+    assert driver.wait(280) == 0, driver.tail()
+    assert "rl: lost rollout engine 0 with " in one.log.read_text()
+    ledger = one.ledger()
+    samples = ledger.group_by("group_id").agg(pl.len(), pl.col("sample_idx").n_unique().alias("distinct"))
+    # Four samples a group, each once; in the order of the stream, none left out but what ran ahead.
+    assert samples["len"].unique().to_list() == samples["distinct"].unique().to_list() == [4]
+    draws = samples["group_id"].str.split("-").list.last().cast(pl.Int64).sort().to_list()
+    last = checkpoint.latest(one.run / "rl" / "checkpoints")
+    assert last is not None
+    assert checkpoint.step_of(last) == ENGINE_STEPS
+    state = json.loads((last / "state.json").read_text())
+    assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
+    assert set(ledger["attempt"]) == {0, 1}
+    assert ledger.filter(pl.col("attempt") == 1)["policy_version"].to_numpy().min() >= 1
+    assert set(ledger.filter("kept")["staleness"]) <= set(range(staleness + 1))
+    # A step's idle shares are shares, also while an engine is replaced; all were at work at times.
+    curves = read_curves(one.run / "rl" / "curves.jsonl")
+    for kind in ACTORS:
+        idle = {row["step"]: row[f"time/idle/{kind}"] for row in curves if f"time/idle/{kind}" in row}
+        assert sorted(idle) == list(range(1, ENGINE_STEPS + 1))
+        assert all(0 <= share <= 1 for share in idle.values())
+        assert min(idle.values()) < 1

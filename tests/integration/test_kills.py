@@ -1,12 +1,13 @@
-"""What RL makes of kills and failures, on the real stack: SIGKILL to a learner rank, the driver and the whole
-Ray, a disk that takes no checkpoint, and a judge that hangs or talks nonsense. `make chaos` goes over more
-moments.
+"""What RL makes of kills and failures, on the real stack: SIGTERM, SIGKILL to an engine, a learner rank, the
+driver and the whole Ray, a disk that takes no checkpoint, and a judge that hangs or talks nonsense.
+`make chaos` goes over more moments.
 """
 
 import json
 import re
 import resource
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,8 +31,14 @@ from rl.ledger import read_ledger
 from rl.protocols import Finished
 from rl.refill import StarvedError
 from tests.integration.conftest import TINY_RECIPE
-from tests.integration.kills import Disturbed, assert_same, kill_cluster
+from tests.integration.kills import Disturbed, assert_same, kill_an_engine, kill_cluster
 from tests.test_lm_client import Server, completion
+
+
+def test_an_engine_killed_while_generation_runs_ahead_is_replaced_and_no_group_lost(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    kill_an_engine(tiny_run, tmp_path, staleness=1)
 
 
 def test_a_rank_killed_in_a_step_costs_nothing_but_time(tiny_run: Path, tmp_path: Path) -> None:
@@ -63,24 +70,30 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_leaves_the_last(
     resource.prlimit(rank.pid, resource.RLIMIT_FSIZE, (2**16, 2**16))
     assert driver.wait(120) == 2, driver.tail()
     (newest,) = sorted(path.name for path in (one.run / "rl" / "checkpoints").iterdir())[-1:]
-    last = one.log.read_text().strip().splitlines()[-1]
-    assert last.startswith(f"usergpt: {one.run / 'rl' / 'checkpoints'}: the disk is full, or ")
-    assert last.endswith(f"make room and run it again: it goes on from {newest}")
+    assert one.told().startswith(f"usergpt: {one.run / 'rl' / 'checkpoints'}: the disk is full, or ")
+    assert one.told().endswith(f"make room and run it again: it goes on from {newest}")
     assert not list((one.run / "rl" / "checkpoints").glob(".*"))  # nothing half
     one.finish()
     assert_same(one, tiny_run)
 
 
-@pytest.mark.timeout(600)  # three starts
-def test_a_driver_whose_ray_or_self_is_killed_goes_on_when_run_again(tiny_run: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)  # four starts
+def test_stopped_and_killed_it_goes_on_to_the_same_end(tiny_run: Path, tmp_path: Path) -> None:
+    """SIGTERM to the driver, then SIGKILL to its Ray, then to itself at any moment."""
     one = Disturbed(tiny_run, tmp_path)
     driver = one.start()
-    driver.until(one.recorded(1))
+    driver.until(one.saved(1))
+    driver.process.terminate()
+    assert driver.wait(60) == 128 + signal.SIGTERM, driver.tail()
+    assert one.told() == "usergpt: interrupted; run it again to go on"
+    assert not (one.run / "rl" / "policy").exists()
+
+    driver = one.start()
+    driver.until(one.recorded(2))
     kill_cluster(driver)
     assert driver.wait(90) == 1
-    last = one.log.read_text().strip().splitlines()[-1]
-    assert last.startswith("usergpt: ClusterLostError: the Ray under this run is gone (its ")
-    assert "run it again to go on" in last
+    assert one.told().startswith("usergpt: ClusterLostError: the Ray under this run is gone (its ")
+    assert "run it again to go on" in one.told()
 
     driver = one.start()
     driver.until(lambda: bool(driver.named(ACTORS["rollout"])))

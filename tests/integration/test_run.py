@@ -1,31 +1,24 @@
 """`usergpt run` and what stands on a finished run, as a user meets them."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-import psutil
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from launch.bench_endpoint import bench_model
 from launch.cli import main
-from launch.curves import read_curves
 from lm.chat import ChatReply, ChatRequest
 from lm.client import ChatStats
 from records.client import ClientConfig
 from records.errors import UserError
 from records.tags import TAGS
 from rl.ledger import LEDGER_SCHEMA, read_ledger
-from tests.integration.conftest import ROOT, TINY_RECIPE, ray_processes, usergpt
+from tests.integration.conftest import TINY_RECIPE, usergpt
 
 REPORT_ROW = {
     "model",
@@ -175,7 +168,10 @@ def test_tensorboard_shows_what_is_promised(tiny_run: Path) -> None:
     assert "rollout/sample/text_summary" in events.Tags()["tensors"]
 
 
-def test_a_pilot_is_the_base_that_is_asked_what_it_knows(tmp_path: Path) -> None:
+def test_a_pilot_is_the_base_that_is_asked_what_it_knows(tiny_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run, tmp_path / "tiny")
+    for made_without in ("sft", "rl", "bench"):
+        shutil.rmtree(tmp_path / "tiny" / made_without)
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(TINY_RECIPE)
     words = (
@@ -223,117 +219,6 @@ def test_second_run_skips_everything_and_a_sweep_reads_its_ledger(tiny_run: Path
     assert [(row["eps_low"], row["eps_high"]) for row in rows] == [(0.0, 2.0), (0.5, 2.0), (1.0, 2.0)]
     tokens = int(read_ledger(tiny_run / "rl" / "ledger")["response_tokens"].sum())
     assert all(row["tokens_kept"] + row["tokens_wasted"] == tokens for row in rows)
-
-
-def _signalled_after(
-    checkpoint: int, command: list[str], run: Path, number: signal.Signals
-) -> tuple[int, str]:
-    """Start `command`, send the signal once the RL checkpoint is there; returns exit status and stderr."""
-    running = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
-    )
-    state = run / "rl" / "checkpoints" / f"step_{checkpoint:06d}" / "state.json"
-    deadline = time.monotonic() + 120
-    while not state.exists() and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.05)
-    assert state.exists()
-    running.send_signal(number)
-    _, errors = running.communicate(timeout=60)
-    assert not (run / "rl" / "policy").exists()
-    return running.returncode, errors
-
-
-def test_stopped_in_rl_it_goes_on_to_the_same_ledger(tiny_run: Path, tmp_path: Path) -> None:
-    """SIGTERM after the first checkpoint, SIGKILL after the second; the ledger is the uninterrupted one's."""
-    shutil.copytree(tiny_run, tmp_path / "tiny")
-    recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(TINY_RECIPE)
-    command = [
-        sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl",
-    ]  # fmt: skip
-    shutil.rmtree(tmp_path / "tiny" / "rl")
-    before = ray_processes()
-    status, errors = _signalled_after(1, command, tmp_path / "tiny", signal.SIGTERM)
-    assert status == 128 + signal.SIGTERM
-    assert errors.strip().splitlines()[-1] == "usergpt: interrupted; run it again to go on"
-    assert ray_processes() <= before
-    _signalled_after(2, command, tmp_path / "tiny", signal.SIGKILL)
-
-    resumed = usergpt("run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl")
-    assert resumed.returncode == 0, resumed.stderr
-    uninterrupted = read_ledger(tiny_run / "rl" / "ledger").drop("gen_seconds")
-    assert read_ledger(tmp_path / "tiny" / "rl" / "ledger").drop("gen_seconds").equals(uninterrupted)
-    weights = [
-        (run / model / "model.safetensors").read_bytes()
-        for run, model in (
-            (tmp_path / "tiny", "rl/policy"),
-            (tiny_run, "rl/policy"),
-            (tiny_run, "sft/stage3"),
-        )
-    ]
-    assert weights[0] == weights[1]
-    assert weights[1] != weights[2], "the policy never moved: nothing could have been lost"
-
-
-ENGINE_STEPS = 4
-
-
-@pytest.mark.parametrize("staleness", [0, 1])
-def test_an_engine_killed_in_rl_is_replaced_and_no_group_lost(
-    tiny_run: Path, tmp_path: Path, staleness: int
-) -> None:
-    """Amid a generation that takes some seconds, also where nothing runs ahead."""
-    shutil.copytree(tiny_run, tmp_path / "tiny")
-    recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(TINY_RECIPE)
-    shutil.rmtree(tmp_path / "tiny" / "rl")
-    command = [
-        sys.executable, "-m", "launch.cli", "run", str(recipe), f"runs_dir={tmp_path}", "--until", "rl",
-        f"rl.steps={ENGINE_STEPS}", f"rl.max_staleness={staleness}", "rl.groups_per_step=16",
-        "rl.group_size=4", "rl.max_response_tokens=200",
-    ]  # fmt: skip
-    before = ray_processes()
-    running = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
-    )
-    first = tmp_path / "tiny" / "rl" / "checkpoints" / "step_000001" / "state.json"
-    deadline = time.monotonic() + 120
-    while not first.exists() and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.05)
-    time.sleep(0.5)  # the next generation is under way
-    engines = [
-        process
-        for process in psutil.Process(running.pid).children(recursive=True)
-        if "RolloutEngine" in " ".join(process.cmdline())
-    ]
-    assert len(engines) == 1
-    engines[0].kill()
-    printed, _ = running.communicate(timeout=300)
-    assert running.returncode == 0, printed
-    assert "rl: lost rollout engine 0 with " in printed
-    ledger = read_ledger(tmp_path / "tiny" / "rl" / "ledger")
-    samples = ledger.group_by("group_id").agg(pl.len(), pl.col("sample_idx").n_unique().alias("distinct"))
-    # Four samples a group, each once; in the order of the stream, none left out but what ran ahead.
-    assert samples["len"].unique().to_list() == samples["distinct"].unique().to_list() == [4]
-    draws = samples["group_id"].str.split("-").list.last().cast(pl.Int64).sort().to_list()
-    last = first.parent.with_name(f"step_{ENGINE_STEPS:06d}")
-    state = json.loads((last / "state.json").read_text())
-    assert sorted([*draws, *state["unsettled"]]) == list(range(state["cursor"]))
-    assert set(ledger["attempt"]) == {0, 1}
-    assert ledger.filter(attempt=1)["policy_version"].min() >= 1
-    assert set(ledger.filter("kept")["staleness"]) <= set(range(staleness + 1))
-    # A step's idle shares are shares, also while an engine is replaced; all were at work at times.
-    curves = read_curves(tmp_path / "tiny" / "rl" / "curves.jsonl")
-    for kind in ("rollout", "scorer", "learner"):
-        idle = {row["step"]: row[f"time/idle/{kind}"] for row in curves if f"time/idle/{kind}" in row}
-        assert sorted(idle) == list(range(1, ENGINE_STEPS + 1))
-        assert all(0 <= share <= 1 for share in idle.values())
-        assert min(idle.values()) < 1
-    # The last of Ray's processes may still be on its way out when the command has ended.
-    deadline = time.monotonic() + 20
-    while not ray_processes() <= before and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert ray_processes() <= before
 
 
 def test_profile_shows_the_events_behind_every_claim(tiny_run: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from actors.rollout import RolloutPool
 from actors.scorer import ScorerPool
 from launch.doctor.command import doctor
 from launch.stages.rl import CheckedPublisher
+from lm import checkpoint
 from records.config import (
     ClusterConfig,
     FilterConfig,
@@ -49,7 +50,7 @@ ADDRESS = f"{HEAD}:{PORT}"
 TIMEOUT_S = 120.0
 
 
-def _start(address: str, *where: str) -> subprocess.Popen[bytes]:
+def start_node(address: str, *where: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -70,12 +71,12 @@ def worker_node() -> Iterator[subprocess.Popen[bytes]]:
     """Two nodes, joined; yields the process that holds the one that is not the head."""
     before = os.environ.get("RAY_AUTH_MODE")
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    head, worker = _start(HEAD, "--head", f"--port={PORT}", "--include-dashboard=false"), None
+    head, worker = start_node(HEAD, "--head", f"--port={PORT}", "--include-dashboard=false"), None
     try:
-        _wait_until(lambda: _listens(head))
-        worker = _start(OTHER, f"--address={ADDRESS}")
+        wait_until(lambda: _listens(head))
+        worker = start_node(OTHER, f"--address={ADDRESS}")
         with ray_cluster(ClusterConfig(address=ADDRESS)):
-            _wait_until(lambda: len(cluster_nodes()) == len(NODES))
+            wait_until(lambda: len(cluster_nodes()) == len(NODES))
             yield worker
     finally:
         for process in filter(None, (worker, head)):
@@ -97,7 +98,14 @@ def _listens(head: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+def kill_node(node: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a node's process and to all that it started."""
+    top = psutil.Process(node.pid)
+    for process in [top, *top.children(recursive=True)]:
+        process.kill()
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline
@@ -142,25 +150,37 @@ def actors(
     model_dir: Path, config: LearnerConfig, out: Path
 ) -> Iterator[tuple[RolloutPool, LearnerGroup, ScorerPool, dict[str, Places]]]:
     """Learner, engines and scorers in reserved places."""
-    references = {prompt.user_id: {"pet": ("cat",)} for prompt in PROMPTS}
     needs = learner_need(config), rollout_need(ENGINES), scorer_need(SCORERS)
-    with reserved(needs, 30) as places:
-        pool = RolloutPool(model_dir, ENGINES, 256, TIMEOUT_S, places["rollout"])
-        learner = LearnerGroup(model_dir, config, TIMEOUT_S, local=False, places=places["learner"])
-        scorers = ScorerPool(references, SCORERS, TIMEOUT_S, out / "judge", places["scorer"])
-        try:
-            yield pool, learner, scorers, places
-        finally:
-            for part in (pool, learner, scorers):
-                part.close()
+    with reserved(needs, 30) as places, started(model_dir, config, places, out) as parts:
+        yield *parts, places
+
+
+Parts = tuple[RolloutPool, LearnerGroup, ScorerPool]
+
+
+@contextmanager
+def started(
+    model_dir: Path, config: LearnerConfig, places: Mapping[str, Places], out: Path
+) -> Iterator[Parts]:
+    """Learner, engines and scorers in places that are reserved."""
+    references = {prompt.user_id: {"pet": ("cat",)} for prompt in PROMPTS}
+    pool = RolloutPool(model_dir, ENGINES, 256, TIMEOUT_S, places["rollout"])
+    learner = LearnerGroup(model_dir, config, TIMEOUT_S, local=False, places=places["learner"])
+    scorers = ScorerPool(references, SCORERS, TIMEOUT_S, out / "judge", places["scorer"])
+    try:
+        yield pool, learner, scorers
+    finally:
+        for part in (pool, learner, scorers):
+            part.close()
 
 
 def run_steps(
-    parts: tuple[RolloutPool, LearnerGroup, ScorerPool], steps: int, out: Path, after: Callable[[int], None]
+    parts: Parts, steps: int, out: Path, after: Callable[[int], None], save_every: int = 100
 ) -> pl.DataFrame:
-    """Train so many steps; returns the ledger."""
+    """Train up to so many steps, from the newest checkpoint in `out`; returns the ledger."""
     pool, learner, scorers = parts
     log = Watch(after)
+    begun = checkpoint.step_of(checkpoint.latest(out / "checkpoints"))
     train(
         RLRun(
             config=RLConfig(
@@ -169,7 +189,7 @@ def run_steps(
                 group_size=2,
                 max_response_tokens=8,
                 lr=0.02,
-                save_every=100,
+                save_every=save_every,
                 probe_every=100,
                 probe_samples=1,
                 filters=FilterConfig(sample=False, group=False),
@@ -187,7 +207,7 @@ def run_steps(
             micro_batch_tokens=100,
         )
     )
-    assert len(log.sync) == steps + 1
+    assert len(log.sync) == steps - begun + 1
     assert max(log.sync) < 1e-4
     return pl.concat(pl.read_parquet(file) for file in sorted((out / "ledger").glob("*.parquet")))
 
@@ -253,9 +273,7 @@ def test_a_node_that_is_killed_is_done_without(
 
     def kill_after_the_first(step: int) -> None:
         if step == 1:
-            node = psutil.Process(worker_node.pid)
-            for process in [node, *node.children(recursive=True)]:
-                process.kill()
+            kill_node(worker_node)
 
     # The learner has room on the head alone.
     with actors(model_dir, learner_of(1, 3.2), tmp_path) as (*parts, places):
