@@ -82,6 +82,11 @@ def watched(addresses: dict[str, str], patience_s: float) -> Iterator[None]:
     watcher.start()
     try:
         yield
+    except Exception as error:
+        if not found or isinstance(error, ClusterLostError):
+            raise
+        # Raised inside of Ray's compiled code it may come out as an error of Python's own.
+        raise ClusterLostError(found[0]) from error
     finally:
         left.set()
         watcher.join()

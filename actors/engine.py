@@ -1,5 +1,6 @@
 """One vLLM engine: generation, log-probs of given text, weight updates. `actors.rollout` drives several."""
 
+import gc
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -33,8 +34,11 @@ class RolloutEngine:
     """
 
     def __init__(self, model_dir: Path, config: RolloutConfig, max_length: int) -> None:
+        gc.disable()  # until `gc.freeze`: loading vLLM makes a million objects that stay
         from vllm import LLM
 
+        gc.freeze()  # a start collects five times, and would look at them all each time: half of its time
+        gc.enable()
         self.tokenizer = ChatTokenizer.load(model_dir)
         self.version = 0
         self.tensor_parallel = config.tensor_parallel

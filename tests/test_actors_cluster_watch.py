@@ -24,6 +24,14 @@ def wait_inside() -> None:
         time.sleep(0.01)
 
 
+def wait_inside_compiled_code() -> None:
+    """The same where the interpreter then finds an exception that nobody returned."""
+    try:
+        wait_inside()
+    except ClusterLostError:
+        raise SystemError("returned a result with an exception set") from None
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors.cluster_watch, "LOOK_S", 0.02)
@@ -63,6 +71,26 @@ def test_an_error_that_was_swallowed_comes_again() -> None:
             except ClusterLostError:
                 told += 1
     assert told == 2
+
+
+def test_an_error_that_was_turned_into_another_is_told_as_what_it_was() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = address_of(server)
+    with (
+        pytest.raises(ClusterLostError, match="its control store at") as caught,
+        watched({"control store": address}, 0.05),
+    ):
+        wait_inside_compiled_code()
+    assert isinstance(caught.value.__cause__, SystemError)
+
+
+def test_an_error_of_a_block_whose_cluster_is_there_stays_what_it_is() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=100) as server,
+        pytest.raises(ValueError, match="^mine$"),
+        watched({"control store": address_of(server)}, 0.2),
+    ):
+        raise ValueError("mine")
 
 
 def test_a_driver_that_cannot_be_interrupted_is_ended() -> None:
