@@ -62,10 +62,19 @@ class _Judged:
 
 
 class Collector:
-    """All that happens between the prompt stream and the batch; `collect` is called step by step."""
+    """All that happens between the prompt stream and the batch; `collect` is called step by step.
+
+    `empty_steps` counts the last steps in a row that had nothing to train on; a resumed run hands them in.
+    """
 
     def __init__(
-        self, config: RLConfig, stream: PromptStream, rollouts: Rollouts, scorers: Scorers, seed: int
+        self,
+        config: RLConfig,
+        stream: PromptStream,
+        rollouts: Rollouts,
+        scorers: Scorers,
+        seed: int,
+        empty_steps: int = 0,
     ) -> None:
         self.config = config
         self.stream = stream
@@ -80,7 +89,8 @@ class Collector:
         self._ready: list[_Judged] = []
         self._dropped: list[_Judged] = []
         self._version = self._next_step = 0
-        self._rounds = self._judged = self._empty_steps = 0
+        self._rounds = self._judged = 0
+        self.empty_steps = empty_steps
 
     def collect(self, step: int, record: Recorder) -> Collected:
         """The groups of one step; the weights of version `step` are published.
@@ -111,8 +121,8 @@ class Collector:
                 record(self._settled(wanted)[0], ())  # kept or not, nothing of it trains
                 raise
             record(*self._settled(wanted))
-        self._empty_steps = 0 if self._ready else self._empty_steps + 1
-        if self._empty_steps >= EMPTY_STEPS:
+        self.empty_steps = 0 if self._ready else self.empty_steps + 1
+        if self.empty_steps >= EMPTY_STEPS:
             nothing = [one.group for one in self._dropped]
             raise StarvedError(
                 f"{EMPTY_STEPS} steps in a row had nothing to train on; {reasons_told(nothing)}"

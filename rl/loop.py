@@ -59,12 +59,13 @@ class RLRun:
 class RLState:
     """Where the loop stands: updates done (also the policy version), the prompt cursor, and places of prompts
     before it that no step has settled; prompts by how many of their last groups were dropped in a row; the
-    `LengthWatch`'s state."""
+    last steps in a row that had nothing to train on; the `LengthWatch`'s state."""
 
     step: int
     cursor: int
     unsettled: Sequence[int] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    empty_steps: int = 0
     lengths: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +89,7 @@ def train(run: RLRun) -> None:
         dropped_weight=config.refill.dropped_weight,
         dropped=state.dropped,
     )
-    collector = Collector(config, stream, run.rollouts, run.scorers, run.seed)
+    collector = Collector(config, stream, run.rollouts, run.scorers, run.seed, state.empty_steps)
     meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch(state.lengths)
     try:
         run.log.scalars(state.step, run.publish(state.step))
@@ -117,6 +118,7 @@ def train(run: RLRun) -> None:
                     cursor=stream.cursor,
                     unsettled=collector.unsettled(),
                     dropped=dict(stream.dropped),
+                    empty_steps=collector.empty_steps,
                     lengths=watch.state,
                 )
             sync = run.publish(state.step)

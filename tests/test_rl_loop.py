@@ -316,7 +316,7 @@ def test_with_nothing_live_no_step_is_taken_and_the_step_counts(tmp_path: Path) 
     state = json.loads((tmp_path / "checkpoints" / "step_000002" / "state.json").read_text())
     # Eight prompts of two tokens: none is longer than the median.
     assert state.pop("lengths")["histories"] == {"seen": [8, 0], "dropped": [8, 0]}
-    assert state == {"step": 2, "cursor": 8, "unsettled": [], "dropped": {}}
+    assert state == {"step": 2, "cursor": 8, "unsettled": [], "dropped": {}, "empty_steps": 2}
     assert "reward/post_filter" not in world.curves[-2][1]
 
 
@@ -331,6 +331,34 @@ def test_a_run_that_trains_on_nothing_ends_whatever_the_policy(
         _train(world, replace(CONFIG, refill=refill, max_staleness=int(ahead)))
     assert world.updates == 0
     assert _ledger(tmp_path)["step"].max() == 2
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_steps_without_anything_to_train_on_are_counted_over_interruptions(
+    tmp_path: Path, ahead: bool
+) -> None:
+    config = replace(CONFIG, refill=RefillConfig(max_rounds=1), max_staleness=int(ahead), save_every=1)
+    _train(World(tmp_path, score="malformed", ahead=ahead), replace(config, steps=2))
+    for _ in range(2):  # however often it is run again
+        with pytest.raises(StarvedError, match="3 steps in a row had nothing to train on"):
+            _train(World(tmp_path, score="malformed", ahead=ahead), config)
+        assert _ledger(tmp_path)["step"].max() == 2
+    # A step that trains ends the count.
+    _train(World(tmp_path, ahead=ahead), replace(config, steps=3))
+    state = json.loads((tmp_path / "checkpoints" / "step_000003" / "state.json").read_text())
+    assert state["empty_steps"] == 0
+
+
+def test_a_checkpoint_that_does_not_know_of_empty_steps_is_gone_on_from(tmp_path: Path) -> None:
+    config = replace(CONFIG, refill=RefillConfig(max_rounds=1))
+    _train(World(tmp_path, score="malformed"), replace(config, steps=2))
+    file = tmp_path / "checkpoints" / "step_000002" / "state.json"
+    state = json.loads(file.read_text())
+    del state["empty_steps"]
+    file.write_text(json.dumps(state))
+    with pytest.raises(StarvedError, match="3 steps in a row had nothing to train on"):
+        _train(World(tmp_path, score="malformed"), config)
+    assert _ledger(tmp_path)["step"].max() == 4
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -400,6 +428,25 @@ def test_probes_are_written_first_and_last_and_when_due(tmp_path: Path, every: i
         assert frame["reward"].mean() == pytest.approx(reward)
     # Probe prompts take no turn in the stream, and their samples stand in no ledger of training.
     assert _ledger(tmp_path)["group_id"].str.starts_with("probe").sum() == 0
+
+
+@pytest.mark.parametrize(("fail_at", "saved"), [(1, 0), (3, 2)])
+def test_a_resumed_run_probes_what_no_checkpoint_holds(tmp_path: Path, fail_at: int, saved: int) -> None:
+    """The probe of a checkpoint's own step stands, later ones are made anew; without one all are."""
+    config = replace(CONFIG, probe_every=1)
+    whole, broken = World(tmp_path / "whole"), World(tmp_path / "broken", fail_at_update=fail_at)
+    _train(whole, config)
+    with pytest.raises(InterruptionError):
+        _train(broken, config)
+    assert broken.curve("reward/probe").keys() == set(range(fail_at + 1))
+    folder = tmp_path / "broken" / "probe"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    resumed = World(tmp_path / "broken")
+    _train(resumed, config)
+    anew = range(saved + 1 if saved else 0, 7)
+    assert resumed.curve("reward/probe") == {step: whole.curve("reward/probe")[step] for step in anew}
+    stand = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns == before.get(path.name)}
+    assert stand == {f"step_{step:06d}.parquet" for step in range(7) if step not in anew}
 
 
 def test_probing_does_not_change_the_run(tmp_path: Path) -> None:
