@@ -41,6 +41,7 @@ class World(Queues, Scoring):
         self.sampling: list[Sampling] = []
         self.taken = 0
         self.recorded: list[tuple[int, list[str], list[str]]] = []
+        self.noted: dict[str, bool] = {}
 
     def record(self, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:
         names = [[group.scored.group.prompt.prompt_id for group in groups] for groups in (judged, training)]
@@ -59,7 +60,8 @@ class World(Queues, Scoring):
 
     there = True
 
-    def note(self, prompt: Prompt, *, kept: bool) -> None: ...
+    def note(self, prompt: Prompt, *, kept: bool) -> None:
+        self.noted[prompt.prompt_id] = kept
 
     def take(self, count: int, *, wait: bool = True) -> list[Draw]:
         if not (wait or self.there):
@@ -411,6 +413,26 @@ def test_groups_that_wait_too_long_are_dropped_as_stale_and_told() -> None:
     assert all(one.verdict.group_reasons == ("stale",) for one in stale)
     assert not set(map(id, stale)) & set(map(id, collected.training))
     assert {one.scored.group.rollouts[0].policy_version for one in collected.training} == {2}
+
+
+def test_what_was_dropped_for_its_age_is_not_held_against_its_prompt() -> None:
+    world = World([KEPT] * 3 + [HARD, KEPT, EASY] + [HARD, KEPT] + [KEPT] * 100)
+    collector = _collector(world, _ahead(1))
+    collector.collect(0, world.record)
+    before = {"0": True, "1": True, "2": True, "3": False, "5": False}
+    assert world.noted == before
+    for _ in range(5):
+        collector.pump()  # the next two come, of which one is dropped
+    world.version = 2  # what waits, be it kept or not, has become too old
+    collected = collector.collect(2, world.record)
+    stale = {
+        one.scored.group.prompt.prompt_id: one.verdict.group_reasons
+        for one in collected.judged
+        if "stale" in one.verdict.group_reasons
+    }
+    assert stale["6"] == ("too_hard", "stale")
+    assert stale["4"] == stale["7"] == ("stale",)
+    assert world.noted == before | dict.fromkeys(_names(collected), True)
 
 
 @pytest.mark.parametrize("max_rounds", [1, 2, 3])

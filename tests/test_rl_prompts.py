@@ -69,6 +69,20 @@ def test_prompts_whose_groups_were_dropped_have_fewer_turns() -> None:
     assert _ids(again.take(3200)) == names
 
 
+def test_every_count_of_drops_throws_anew() -> None:
+    """A place that once passed a prompt over does not do so whatever comes of the prompt."""
+
+    def places(times: int) -> set[int]:
+        stream = PromptStream(Shuffled(PROMPTS[:1], 1), 1, dropped_weight=0.5, dropped={"p0": times})
+        return {draw.cursor for draw in stream.take(400 // 2**times)}
+
+    once, twice = places(1), places(2)
+    # Half of all turns and a quarter; as much of the quarter is outside the half as in it.
+    assert len(once) == 200
+    assert len(twice) == 100
+    assert len(twice - once) / 100 == pytest.approx(0.5, abs=0.15)
+
+
 def test_by_default_nothing_is_passed_over() -> None:
     stream = PromptStream(Shuffled(PROMPTS, seed=1), seed=1)
     stream.note(PROMPTS[0], kept=False)
