@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,9 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
                 entry["done"] = True
             finally:
                 entry["seconds"] = round(entry["seconds"] + time.monotonic() - started, 2)
-                write_json(manifest_path, manifest)
+                # On a full disk what is told is why the stage ended.
+                with nullcontext() if entry["done"] else suppress(OSError):
+                    write_json(manifest_path, manifest)
             run.reporter.say(f"{stage.name}: done in {time.monotonic() - started:.1f} s")
 
 

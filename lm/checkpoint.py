@@ -2,7 +2,8 @@
 
 import errno
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,8 @@ def save(
         shutil.rmtree(aside, ignore_errors=True)
         if not full:
             raise
-        newest = latest(directory)
-        raise UserError(
-            f"{directory}: the disk is full, or a quota or a limit of file sizes is reached, and no "
-            f"checkpoint was written after {state['step']} updates; make room and run it again: it goes on "
-            f"from {newest.name if newest else 'the beginning'}"
-        ) from error
+        lacking = f", and no checkpoint was written after {state['step']} updates"
+        raise _full(directory, lacking, directory) from error
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
     for old in sorted(directory.glob("step_*"))[:-keep]:
@@ -70,6 +67,30 @@ def load(path: Path, learner: Learner) -> dict[str, Any]:
     learner.load(path)
     state: dict[str, Any] = read_json(path / STATE)
     return state
+
+
+@contextmanager
+def full_disk_told(folder: Path, directory: Path) -> Iterator[None]:
+    """Have a full disk told as `save` does, whatever file in `folder` could not be written meanwhile.
+
+    Raises:
+        UserError: the disk is full, or a quota or limit reached; it names the checkpoint in `directory` that
+            the loop goes on from.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _full(folder, "", directory) from error
+
+
+def _full(folder: Path, lacking: str, directory: Path) -> UserError:
+    newest = latest(directory)
+    return UserError(
+        f"{folder}: the disk is full, or a quota or a limit of file sizes is reached{lacking}; make room and "
+        f"run it again: it goes on from {newest.name if newest else 'the beginning'}"
+    )
 
 
 def _is_full(error: BaseException, directory: Path) -> bool:

@@ -1,5 +1,6 @@
 """The ledger: every sample of every group and both filters' verdict on it, written before they act."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,19 @@ def write_step(
     """Write all `groups` of `step`; `trained` maps the ids of groups that will train to advantages_G, `keep`
     (one of KEPT) says how much of each sample."""
     rows = [row for group in groups for row in _rows(step, group, trained, KEPT.index(keep))]
+    write_table(path, pl.DataFrame(rows, schema=LEDGER_SCHEMA, orient="row"))
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write Parquet, whole or not at all; out of memory, as polars keeps to itself that a disk is full.
+
+    Raises:
+        OSError: as the system tells it.
+    """
+    encoded = io.BytesIO()
+    table.write_parquet(encoded)
     with written_whole(path) as aside:
-        pl.DataFrame(rows, schema=LEDGER_SCHEMA, orient="row").write_parquet(aside)
+        aside.write_bytes(encoded.getbuffer())
 
 
 def _rows(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from records.files import written_whole
 from records.prompt import Prompt, Request, RolloutGroup, Sampling
+from rl.ledger import write_table
 from rl.protocols import Generator, Scorers
 from rl.seeds import derived_seed
 
@@ -80,6 +80,5 @@ def run_probe(
         if not score.error
     ]
     frame = pl.DataFrame(rows, schema=PROBE_SCHEMA, orient="row")
-    with written_whole(path) as aside:
-        frame.write_parquet(aside)
+    write_table(path, frame)
     return float(frame["reward"].mean() or 0.0) if rows else math.nan  # type: ignore[arg-type]

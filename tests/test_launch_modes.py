@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,6 +19,7 @@ from actors.rollout import Weights
 from actors.supervision import ActorDiedError, ActorError
 from actors.tasks import LIVES
 from actors.transport import SameWeights
+from launch.curves import read_curves
 from launch.pipeline import Run, run_stages
 from launch.progress import Reporter
 from launch.recipe import write_recipe
@@ -165,6 +167,45 @@ def test_a_replay_ends_where_the_ledger_does(run: Run) -> None:
     assert json.loads((folder / "policy" / "updates.json").read_text()) == 3
     with pytest.raises(UserError, match="groups are spent before one step is full; lower rl.groups_per_step"):
         _work(run, mode="replay", replay_from=str(source), groups_per_step=64)
+
+
+class Filling(Learner):
+    """From its second update on no file may grow beyond `limit` bytes, as on a full disk."""
+
+    limit = 0
+
+    def update(self, minibatches: Sequence[Any], *rest: Any) -> UpdateReport:
+        if self.updates == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
+        return super().update(minibatches, *rest)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's writer
+@pytest.mark.parametrize("limit", [0, 2000, 6000])
+def test_a_ledger_or_curves_on_a_full_disk_end_the_run_as_a_checkpoint_does(
+    run: Run, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Curves cannot grow at all, curves have room for a step, or the ledger's next step has none."""
+    source, _ = _work(run, steps=9)
+    monkeypatch.setattr(Filling, "limit", limit)
+    monkeypatch.setattr(rl_modes, "LearnerGroup", Filling)
+    replayed = {"mode": "replay", "replay_from": str(source), "steps": 9, "save_every": 1}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(UserError) as caught:
+            _work(run, **replayed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    folder = run.directory / "rl-replay"
+    newest = checkpoint.latest(folder / "checkpoints")
+    assert newest is not None
+    assert str(caught.value).startswith(f"{folder}: the disk is full, or ")
+    assert str(caught.value).endswith(f"make room and run it again: it goes on from {newest.name}")
+    # With room it goes on, and ends as if nothing had been.
+    monkeypatch.setattr(rl_modes, "LearnerGroup", Learner)
+    _work(run, **replayed)
+    assert read_ledger(folder / "ledger").equals(read_ledger(source / "ledger"))
+    assert {row["step"] for row in read_curves(folder / "curves.jsonl")} == set(range(10))
 
 
 class Mortal(Learner):

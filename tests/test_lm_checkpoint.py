@@ -90,6 +90,21 @@ def test_a_file_that_torch_cannot_write_to_the_end_is_understood(tmp_path: Path)
     assert _names(tmp_path) == ["step_000001"]
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_alike_whatever_is_written(tmp_path: Path, number: int) -> None:
+    folder, directory = tmp_path / "rl", tmp_path / "rl" / "checkpoints"
+    told = (
+        f"{folder}: the disk is full, or a quota or a limit of file sizes is reached; make room and run it "
+    )
+    for newest in ("the beginning", "step_000001"):
+        with pytest.raises(UserError) as caught, checkpoint.full_disk_told(folder, directory):
+            raise OSError(number, "told by the system")
+        assert str(caught.value) == f"{told}it again: it goes on from {newest}"
+        _save(directory, 1, Weights(1))
+    with pytest.raises(PermissionError), checkpoint.full_disk_told(folder, directory):
+        raise PermissionError(errno.EACCES, "told by the system")
+
+
 def test_other_failures_are_told_as_they_are_and_leave_nothing_half(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="learner rank 0 died"):
         _save(tmp_path, 1, Weights(1, RuntimeError("learner rank 0 died")))

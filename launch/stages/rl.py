@@ -152,10 +152,11 @@ def until_done(
 
     Raises:
         ActorError: ranks died LIVES times, and the run got no further (`Losses.of_learner`).
+        UserError: the disk is full, be it for a checkpoint, the ledger, a probe or the curves.
     """
     while True:
         newest = checkpoint.step_of(checkpoint.latest(folder / "checkpoints"))
-        with ExitStack() as parts:
+        with checkpoint.full_disk_told(folder, folder / "checkpoints"), ExitStack() as parts:
             log = RunLog(tb, folder / "curves.jsonl", newest)
             parts.callback(log.close)
             shown = Shown(run, log, losses, newest)

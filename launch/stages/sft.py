@@ -50,35 +50,49 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
             if (learnt := last_learnt(checkpoints, done)) is not None:
                 checkpoint.load(learnt, learner)
             for name in names[len(done) :]:
-                stage = getattr(recipe.sft, name)
-                lessons = read_lessons(lessons_in / f"{name}.parquet")
-                log = RunLog(
-                    directory / "tb" / "sft" / name,
-                    directory / "sft" / f"{name}.jsonl",
-                    checkpoint.step_of(checkpoint.latest(checkpoints / name)),
-                )
-                examples = within(sft_examples(lessons, histories, tokenizer), stage.max_tokens)
-                loss = train_stage(
-                    name,
-                    examples,
-                    recipe.sft,
-                    stage,
-                    learner,
-                    log,
-                    checkpoints=checkpoints / name,
-                    micro_batch_tokens=recipe.learner.micro_batch_tokens,
-                    progress=lambda step, steps, loss, name=name: run.reporter.update(  # type: ignore[misc]
-                        step, steps, f"{name} steps, answer loss {loss:.3f}"
-                    ),
-                )
-                log.close()
-                learner.export(directory / "sft" / name)
-                run.reporter.say(
-                    f"sft: {name}, {len(examples)} lessons, {sum(map(_tokens, examples)):,} tokens, answer "
-                    f"loss {loss:.3f}"
-                )
+                with checkpoint.full_disk_told(directory / "sft", checkpoints / name):
+                    _train_stage(run, name, learner, lessons_in, histories, tokenizer)
         finally:
             learner.close()
+
+
+def _train_stage(
+    run: Run,
+    name: str,
+    learner: LearnerGroup,
+    lessons_in: Path,
+    histories: Mapping[str, SemanticHistory],
+    tokenizer: ChatTokenizer,
+) -> None:
+    recipe, directory = run.recipe, run.directory
+    checkpoints = directory / "sft" / "checkpoints"
+    stage = getattr(recipe.sft, name)
+    lessons = read_lessons(lessons_in / f"{name}.parquet")
+    log = RunLog(
+        directory / "tb" / "sft" / name,
+        directory / "sft" / f"{name}.jsonl",
+        checkpoint.step_of(checkpoint.latest(checkpoints / name)),
+    )
+    examples = within(sft_examples(lessons, histories, tokenizer), stage.max_tokens)
+    loss = train_stage(
+        name,
+        examples,
+        recipe.sft,
+        stage,
+        learner,
+        log,
+        checkpoints=checkpoints / name,
+        micro_batch_tokens=recipe.learner.micro_batch_tokens,
+        progress=lambda step, steps, loss: run.reporter.update(
+            step, steps, f"{name} steps, answer loss {loss:.3f}"
+        ),
+    )
+    log.close()
+    learner.export(directory / "sft" / name)
+    run.reporter.say(
+        f"sft: {name}, {len(examples)} lessons, {sum(map(_tokens, examples)):,} tokens, answer "
+        f"loss {loss:.3f}"
+    )
 
 
 def last_learnt(checkpoints: Path, done: Sequence[str]) -> Path | None:
