@@ -35,25 +35,38 @@ def wasted_tokens(judged: Sequence[JudgedGroup], trained: Sequence[JudgedGroup])
     return wasted
 
 
-def cost_metrics(
-    judged: Sequence[JudgedGroup], trained: Sequence[JudgedGroup], generate_s: float
-) -> dict[str, float]:
-    """Tokens and seconds wasted by reason, and tokens generated for each that trains.
-
-    Seconds are the step's seconds of generation, shared out by tokens; NaN where these are.
-    """
+def cost_metrics(judged: Sequence[JudgedGroup], trained: Sequence[JudgedGroup]) -> dict[str, float]:
+    """Tokens wasted by reason, and tokens generated for each that trains."""
     wasted = wasted_tokens(judged, trained)
-    tokens = sum(len(rollout.token_ids) for group in judged for rollout in group.scored.group.rollouts)
+    tokens = _tokens(judged)
     metrics = {f"filter/tokens_wasted/{reason}": float(count) for reason, count in wasted.items()}
-    metrics |= {
-        f"filter/seconds_wasted/{reason}": generate_s * count / tokens
-        for reason, count in wasted.items()
-        if tokens
-    }
     metrics["filter/tokens_wasted"] = float(wasted.total())
     if tokens > wasted.total():
         metrics["filter/tokens_per_trained"] = tokens / (tokens - wasted.total())
     return metrics
+
+
+def seconds_wasted(
+    judged: Sequence[JudgedGroup], trained: Sequence[JudgedGroup], generate_s: float
+) -> dict[str, float]:
+    """Seconds wasted by reason: a step's `generate_s` seconds of generation, shared out by tokens."""
+    tokens = _tokens(judged)
+    return {
+        f"filter/seconds_wasted/{reason}": generate_s * count / tokens
+        for reason, count in wasted_tokens(judged, trained).items()
+        if tokens
+    }
+
+
+def engine_seconds(idle: Mapping[str, float]) -> float | None:
+    """Seconds that engines were at work, their mean, in the time that `idle` tells of (`time/cycle`,
+    `time/idle/rollout`); None where it says nothing of engines."""
+    share = idle.get("time/idle/rollout")
+    return None if share is None else idle["time/cycle"] * (1 - share)
+
+
+def _tokens(judged: Sequence[JudgedGroup]) -> int:
+    return sum(len(rollout.token_ids) for group in judged for rollout in group.scored.group.rollouts)
 
 
 def near_misses(

@@ -6,7 +6,6 @@ prompts ──► rollout engines ──► scorers ──► verdicts ──►
               publish ◄───────── learner ◄── advantages, micro-batches
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +22,7 @@ from records.prompt import Prompt, Sampling
 from rl.advantages import group_advantages
 from rl.batching import TrainBatch, build_batch, empty_micro_batch
 from rl.collector import Collected, Collector
-from rl.filter_cost import LengthWatch
+from rl.filter_cost import LengthWatch, engine_seconds, seconds_wasted
 from rl.filters import JudgedGroup, filters_at
 from rl.ledger import ledger_path, write_step
 from rl.loss import DFGRPOObjective
@@ -122,8 +121,12 @@ def train(run: RLRun) -> None:
                     lengths=watch.state,
                 )
             sync = run.publish(state.step)
-            times = {"time/step": time.monotonic() - started, **run.idle()}
-            run.log.scalars(state.step, {**sync, **times})
+            times, idle = {"time/step": time.monotonic() - started}, run.idle()
+            # While generation runs ahead, what the driver waits for is not what engines take.
+            generate_s = engine_seconds(idle) if config.max_staleness else generated - started
+            if generate_s is not None:
+                times |= seconds_wasted(collected.judged, collected.training, generate_s)
+            run.log.scalars(state.step, {**sync, **times, **idle})
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
@@ -228,9 +231,7 @@ def show(run: RLRun, watch: LengthWatch, step: int, collected: Collected, metric
     """Send the step to the log: the one that was taken as update number `step`, from 1 on."""
     filters = filters_at(run.config.filters, step - 1)
     thresholds = {task: (bounds.eps_low, bounds.eps_high) for task, bounds in filters.thresholds.items()}
-    # While generation runs ahead, what the driver waits for is not what engines take.
-    generate_s = math.nan if run.config.max_staleness else metrics["time/generate"]
-    collection = collection_metrics(collected, thresholds, generate_s)
+    collection = collection_metrics(collected, thresholds)
     run.log.scalars(step, {**collection, **watch.add(collected.judged), **metrics})
     for warning in watch.warnings():
         run.log.text(step, "filter/warning", warning)

@@ -12,11 +12,11 @@ from rl.filters import GROUP_REASONS, SAMPLE_REASONS, JudgedGroup
 
 
 def collection_metrics(
-    collected: Collected, thresholds: Mapping[str, tuple[float, float]], generate_s: float
+    collected: Collected, thresholds: Mapping[str, tuple[float, float]]
 ) -> dict[str, float]:
     """Rewards before and after the filters, every filter's reasons, and what both cost (`rl.filter_cost`).
 
-    `thresholds` are those of the group filter, by task; generation took `generate_s` seconds.
+    `thresholds` are those of the group filter, by task.
     """
     judged = collected.judged
     samples = [(r, s) for g in judged for r, s in zip(g.scored.group.rollouts, g.scored.scores, strict=True)]
@@ -27,7 +27,7 @@ def collection_metrics(
         "filter/rounds": float(collected.rounds),
         "filter/groups_generated": float(len(judged)),
         "filter/groups_kept": float(len(collected.training)),
-        **cost_metrics(judged, collected.training, generate_s),
+        **cost_metrics(judged, collected.training),
         **near_misses(judged, thresholds),
         "rollout/tokens": float(sum(lengths)),
         "rollout/response_tokens_mean": _mean([float(length) for length in lengths]),

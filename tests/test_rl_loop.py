@@ -171,7 +171,12 @@ class World(Queues, Scoring):
         return {step: values[name] for step, values in self.curves if name in values}
 
 
-def _train(world: World, config: RLConfig = CONFIG, prompts: Sequence[Prompt] = PROMPTS) -> None:
+def _train(
+    world: World,
+    config: RLConfig = CONFIG,
+    prompts: Sequence[Prompt] = PROMPTS,
+    idle: Callable[[], Mapping[str, float]] = dict,
+) -> None:
     train(
         RLRun(
             config=config,
@@ -185,6 +190,7 @@ def _train(world: World, config: RLConfig = CONFIG, prompts: Sequence[Prompt] = 
             publish=world,
             log=world,
             micro_batch_tokens=12,
+            idle=idle,
         )
     )
 
@@ -481,6 +487,37 @@ def test_generation_that_runs_ahead_trains_what_is_one_update_old(tmp_path: Path
     assert (trained["staleness"] == 1).any()
     assert trained.group_by("step").agg(pl.col("group_id").n_unique())["group_id"].to_list() == [2] * 6
     assert (trained["staleness"] == trained["step"] - trained["policy_version"]).all()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_seconds_wasted_are_of_the_engines_where_generation_runs_ahead(tmp_path: Path, ahead: bool) -> None:
+    world = World(tmp_path, ahead=ahead)
+    narrow = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.45, eps_high=0.55)})
+    config = replace(AHEAD, filters=narrow, max_staleness=int(ahead))
+    _train(world, config, idle=lambda: {"time/cycle": 1000.0, "time/idle/rollout": 0.4})
+    ledger = _ledger(tmp_path)
+    wasted = 0.0
+    for step in range(6):
+        mine = ledger.filter(pl.col("step") == step)
+        share = mine.filter(~pl.col("kept"))["response_tokens"].sum() / mine["response_tokens"].sum()
+        # Six tenths of the cycle, or what the driver has just waited.
+        seconds = 600.0 if ahead else world.curve("time/generate")[step + 1]
+        shown = [world.curve(name).get(step + 1, 0.0) for name in _named(world, "filter/seconds_wasted/")]
+        assert sum(shown) == pytest.approx(seconds * share)
+        wasted += sum(shown)
+    assert wasted > 0
+
+
+def test_without_a_word_of_engines_that_run_ahead_no_seconds_are_shown(tmp_path: Path) -> None:
+    world = World(tmp_path, ahead=True)
+    narrow = FilterConfig(thresholds={"tags": ThresholdConfig(eps_low=0.45, eps_high=0.55)})
+    _train(world, replace(AHEAD, filters=narrow))
+    assert _named(world, "filter/tokens_wasted/")
+    assert not _named(world, "filter/seconds_wasted/")
+
+
+def _named(world: World, prefix: str) -> set[str]:
+    return {name for _, values in world.curves for name in values if name.startswith(prefix)}
 
 
 @pytest.mark.parametrize("fail_at", [1, 3, 4])

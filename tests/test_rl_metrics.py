@@ -9,6 +9,7 @@ from records.config import FilterConfig, ThresholdConfig
 from records.prompt import Prompt, Rollout, RolloutGroup, Score, ScoredGroup
 from rl.batching import TrainBatch
 from rl.collector import Collected
+from rl.filter_cost import engine_seconds, seconds_wasted
 from rl.filters import JudgedGroup, judge
 from rl.metrics import collection_metrics, learner_metrics
 
@@ -53,7 +54,7 @@ KEPT = _group([(0.4, 10, False), (0.6, 20, False), (0.0, 7, True), (-1, 3, False
 NEAR = _group([(0.1, 4, False), (0.2, 6, False)])
 FAR = _group([(0.0, 1, False), (0.1, 1, False)])
 SHOWN = collection_metrics(
-    Collected(judged=(KEPT, NEAR, FAR), training=(KEPT,), rounds=2), {"tags": (0.2, 0.8)}, 5.7
+    Collected(judged=(KEPT, NEAR, FAR), training=(KEPT,), rounds=2), {"tags": (0.2, 0.8)}
 )
 
 
@@ -89,8 +90,6 @@ SHOWN = collection_metrics(
         ("filter/tokens_wasted/format", 3),
         ("filter/tokens_wasted/score_error", 5),
         ("filter/tokens_wasted/too_hard", 12),
-        # Of 5.7 s for 57 tokens.
-        ("filter/seconds_wasted/too_hard", 1.2),
         ("filter/tokens_per_trained", 57 / 30),
     ],
 )
@@ -98,8 +97,25 @@ def test_collection_metrics_by_hand(name: str, value: float) -> None:
     assert SHOWN[name] == pytest.approx(value)
 
 
+def test_seconds_are_shared_out_by_tokens() -> None:
+    # 5.7 s for 57 tokens.
+    assert seconds_wasted([KEPT, NEAR, FAR], [KEPT], 5.7) == pytest.approx(
+        {
+            "filter/seconds_wasted/truncated": 0.7,
+            "filter/seconds_wasted/format": 0.3,
+            "filter/seconds_wasted/score_error": 0.5,
+            "filter/seconds_wasted/too_hard": 1.2,
+        }
+    )
+
+
+def test_seconds_of_engines_by_hand() -> None:
+    assert engine_seconds({"time/cycle": 8.0, "time/idle/rollout": 0.25, "time/idle/learner": 0.5}) == 6
+    assert engine_seconds({"time/cycle": 8.0, "time/idle/learner": 0.5}) is None
+
+
 def test_what_is_undefined_is_not_shown() -> None:
-    shown = collection_metrics(Collected(judged=(NEAR,), training=(), rounds=1), {}, 1.0)
+    shown = collection_metrics(Collected(judged=(NEAR,), training=(), rounds=1), {})
     assert "reward/post_filter" not in shown
     assert shown["filter/near_miss"] == 0
     assert all(math.isfinite(value) for value in shown.values())
