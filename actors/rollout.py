@@ -133,6 +133,12 @@ class RolloutPool:
         """Jobs that were submitted and not yet told finished."""
         return len(self._queue) + sum(len(seat.under_way) for seat in self._seats) + len(self._finished)
 
+    @property
+    def patience_s(self) -> float:
+        """Longest without an answer or a loss, seconds: a start, weights, their check and samples, each
+        within `timeout_s` (as `rl.protocols.Pool`)."""
+        return 4 * self.timeout_s
+
     def submit(self, request: Request, sampling: Sampling, place: int | None = None) -> int:
         """Have `request` sampled; returns the key by which it comes back.
 

@@ -106,6 +106,11 @@ class ScorerPool:
         """How many scorers there are."""
         return self.config.actors
 
+    @property
+    def patience_s(self) -> float:
+        """Longest without an answer or a loss, seconds: a start and a group (as `rl.protocols.Pool`)."""
+        return self.start_s + self.config.timeout_s
+
     def submit(self, group: RolloutGroup) -> int:
         """Have every rollout of `group` scored; returns the key by which it comes back."""
         key = self._next_key

@@ -82,6 +82,9 @@ def vowels(text: str) -> float:
 class Vowels:
     """Scorers in the loop's own process: what they cost is no part of the comparison."""
 
+    lost: Sequence[str] = ()
+    patience_s = 60.0
+
     def __init__(self) -> None:
         self._waiting: list[tuple[int, ScoredGroup]] = []
         self._keys = 0

@@ -10,15 +10,16 @@ way all the time, also while the learner is at work: as many as can be trained w
 dropped.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 from records.config import RLConfig
 from records.prompt import Request, RolloutGroup, Sampling, ScoredGroup
 from rl.filters import STALE, JudgedGroup, filters_at, judge
 from rl.modes import REPLAY
 from rl.prompts import Draw, PromptStream, group_name
-from rl.protocols import Finished, PromptsEndedError, Rollouts, Scorers
+from rl.protocols import Finished, NoAnswerError, PromptsEndedError, Rollouts, Scorers
 from rl.refill import StarvedError, reasons_told, rescued
 from rl.seeds import group_seed
 
@@ -85,11 +86,12 @@ class Collector:
             temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_response_tokens
         )
         self._at_engines: dict[int, _Asked] = {}
-        self._at_scorers: dict[int, Draw] = {}
+        self._at_scorers: dict[int, _Asked] = {}
         self._ready: list[_Judged] = []
         self._dropped: list[_Judged] = []
         self._version = self._next_step = 0
         self._rounds = self._judged = 0
+        self._silent_s, self._lost = 0.0, 0
         self.empty_steps = empty_steps
 
     def collect(self, step: int, record: Recorder) -> Collected:
@@ -100,10 +102,12 @@ class Collector:
 
         Raises:
             StarvedError: as declared, or for EMPTY_STEPS steps in a row nothing was left to train on.
+            NoAnswerError: a group that engines or scorers were given does not come back.
         """
         config, wanted = self.config, self.config.groups_per_step
         self._version = self._next_step = step
         self._rounds = self._judged = 0
+        self._silent_s = 0.0
         self._judge_anew()
         while len(self._ready) < wanted and not self._spent():
             if config.max_staleness:
@@ -139,20 +143,43 @@ class Collector:
         """Move on whatever can move; with `wait`, after something did or a second has passed."""
         if self.config.max_staleness:
             self._ask_ahead(wait=wait)
+        began = monotonic()
         both = self._at_engines and self._at_scorers
-        for done in self.rollouts.poll((LOOK_S if both else WAIT_S) if wait else 0.0):
+        finished = self.rollouts.poll((LOOK_S if both else WAIT_S) if wait else 0.0)
+        for done in finished:
             if done.key in self._at_engines:
                 self._to_scorers(self._at_engines.pop(done.key), done)
         alone = not self._at_engines
-        for key, scored in self.scorers.poll((WAIT_S if alone else 0.0) if wait else 0.0):
+        scored = self.scorers.poll((WAIT_S if alone else 0.0) if wait else 0.0)
+        for key, group in scored:
             if key in self._at_scorers:  # and not left over from before a learner was lost
-                self._judge(self._at_scorers.pop(key), scored)
+                self._judge(self._at_scorers.pop(key).draw, group)
+        if wait:
+            self._listen(monotonic() - began, heard=bool(finished or scored))
 
     def unsettled(self) -> list[int]:
         """Places in the stream of draws that no step has settled: a resumed run takes them again."""
-        draws = [asked.draw for asked in self._at_engines.values()]
-        draws += [*self._at_scorers.values(), *(one.draw for one in (*self._ready, *self._dropped))]
+        draws = [asked.draw for asked in (*self._at_engines.values(), *self._at_scorers.values())]
+        draws += [one.draw for one in (*self._ready, *self._dropped)]
         return sorted([*(draw.cursor for draw in draws), *self.stream.not_taken_again()])
+
+    def _listen(self, looked_s: float, *, heard: bool) -> None:
+        """Bound the silence of pools that owe groups: their own bounds end every wait before it is over.
+
+        A look that took longer than it may wait counts as that: the pool was at something itself meanwhile.
+        """
+        lost = len(self.rollouts.lost) + len(self.scorers.lost)
+        owed = {"rollout engines": self._at_engines, "scorers": self._at_scorers}
+        if heard or lost != self._lost or not any(owed.values()):
+            self._silent_s, self._lost = 0.0, lost
+            return
+        self._silent_s += min(looked_s, WAIT_S)
+        if self._silent_s > self.rollouts.patience_s + self.scorers.patience_s:
+            told = " and ".join(f"{pool} owe {_named(asked)}" for pool, asked in owed.items() if asked)
+            raise NoAnswerError(
+                f"{told}, and gave no sign for {self._silent_s:.0f} s, longer than their own bounds allow "
+                "(cluster.timeout_s, scorer.timeout_s); run it again: it goes on from the newest checkpoint"
+            )
 
     def _play_round(self, count: int) -> None:
         self._ask(count)
@@ -176,6 +203,7 @@ class Collector:
             name = group_name(self._next_step, draw.cursor)
             rounds = 0 if self.config.max_staleness else self._rounds
             self._at_engines[key] = _Asked(draw=draw, group_id=name, round=rounds)
+            self._silent_s = 0.0
         return len(draws)
 
     def _ask_ahead(self, *, wait: bool) -> None:
@@ -204,7 +232,7 @@ class Collector:
             prompt=asked.draw.prompt,
             rollouts=done.rollouts,
         )
-        self._at_scorers[self.scorers.submit(group)] = asked.draw
+        self._at_scorers[self.scorers.submit(group)] = asked
 
     def _judge(self, draw: Draw, scored: ScoredGroup) -> None:
         """Both filters' verdict for the step whose batch is next, and whether the group is too old for it."""
@@ -240,3 +268,9 @@ class Collector:
         """Whether the step has had all the generation that it may have."""
         rounds = self._judged // self.config.groups_per_step if self.config.max_staleness else self._rounds
         return rounds >= self.config.refill.max_rounds
+
+
+def _named(asked: Mapping[int, _Asked]) -> str:
+    """The group that was asked for first, and how many more there are."""
+    first, more = next(iter(asked.values())).group_id, len(asked) - 1
+    return f"group {first}" + (f" and {more} more" if more else "")

@@ -20,6 +20,9 @@ from rl.prompts import cursor_of
 from rl.protocols import Finished, PromptsEndedError
 from rl.seeds import group_seed
 
+ANSWERED_S = 60.0
+"""Far more than an answer takes that is there, seconds."""
+
 
 class RecordedGroups:
     """The groups of a ledger by their places in the prompt stream; a step is read when it is asked for.
@@ -86,6 +89,9 @@ class RecordedGroups:
 class RecordedRollouts:
     """Rollouts as they were sampled; nothing is left under way."""
 
+    lost: Sequence[str] = ()
+    patience_s = ANSWERED_S
+
     def __init__(self, groups: RecordedGroups) -> None:
         self.groups = groups
         self._finished: list[Finished] = []
@@ -111,6 +117,9 @@ class RecordedRollouts:
 
 class RecordedScorers:
     """Scores as they were given."""
+
+    lost: Sequence[str] = ()
+    patience_s = ANSWERED_S
 
     def __init__(self, groups: RecordedGroups) -> None:
         self.groups = groups

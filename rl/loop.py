@@ -29,7 +29,7 @@ from rl.loss import DFGRPOObjective
 from rl.metrics import collection_metrics, learner_metrics
 from rl.probe import best_probe, probe_path, run_probe
 from rl.prompts import PromptStream
-from rl.protocols import Prompts, PromptsEndedError, Publisher, Rollouts, Scorers
+from rl.protocols import NoAnswerError, Prompts, PromptsEndedError, Publisher, Rollouts, Scorers
 from rl.refill import StarvedError
 
 
@@ -76,6 +76,7 @@ def train(run: RLRun) -> None:
     Raises:
         PromptsEndedError: there are fewer prompts; the last whole step has left a checkpoint.
         StarvedError: the filters left too little (`rl.refill`); the last whole step has left a checkpoint.
+        NoAnswerError: a group does not come back (`rl.collector`); the last whole step has left a checkpoint.
         UserError: the disk is full.
     """
     config = run.config
@@ -130,7 +131,7 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except (PromptsEndedError, StarvedError):
+    except (PromptsEndedError, StarvedError, NoAnswerError):
         if state.step > saved.step:
             save(run, state)
         raise

@@ -25,6 +25,10 @@ class Prompts(Protocol):
         """Whether `at` would answer at once."""
 
 
+class NoAnswerError(RuntimeError):
+    """Engines or scorers keep groups that they were given for longer than all their own bounds allow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The samples of one request, and how often it had been begun before (0: never)."""
@@ -40,7 +44,19 @@ class Generator(Protocol):
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Rollout]]: ...
 
 
-class Rollouts(Generator, Protocol):
+class Pool(Protocol):
+    """Actors that answer what is submitted. `lost` tells of each that was lost. With neither an answer nor a
+    loss for more than `patience_s` seconds something is wrong that the pool does not know of: each call that
+    it waits for is bounded, and all that follow each other up to an answer take no longer."""
+
+    @property
+    def lost(self) -> Sequence[str]: ...
+
+    @property
+    def patience_s(self) -> float: ...
+
+
+class Rollouts(Generator, Pool, Protocol):
     """Samples responses request by request.
 
     What is submitted with a `place` goes to engines by it and is sampled together: the same requests in the
@@ -53,7 +69,7 @@ class Rollouts(Generator, Protocol):
     def poll(self, timeout_s: float) -> Sequence[Finished]: ...
 
 
-class Scorers(Protocol):
+class Scorers(Pool, Protocol):
     """Scores every rollout of every group, all at once or group by group (as `Rollouts`)."""
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]: ...

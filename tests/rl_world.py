@@ -15,6 +15,8 @@ class Queues:
     """
 
     slow = 1
+    lost: Sequence[str] = ()
+    patience_s = 60.0
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, int, Request, Sampling]] = []
@@ -51,6 +53,9 @@ class Queues:
 
 class ScorerQueue:
     """`submit` and `poll` of scorers over a `score`: every `every`-th poll answers, the last first."""
+
+    lost: Sequence[str] = ()
+    patience_s = 60.0
 
     def __init__(self, scorers: "Scoring", every: int = 1) -> None:
         self._scorers = scorers

@@ -13,7 +13,7 @@ from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling, Sco
 from rl.collector import Collected, Collector
 from rl.filters import JudgedGroup
 from rl.prompts import Draw
-from rl.protocols import Finished
+from rl.protocols import Finished, NoAnswerError
 from rl.refill import STARVATION_POLICIES, StarvedError, check_refill
 from rl.seeds import derived_seed
 from tests.rl_world import Queues, ScorerQueue, Scoring
@@ -520,3 +520,70 @@ def test_no_group_is_lost_and_none_twice(script: list[tuple[float | None, ...]],
         collector.pump()
     assert len(settled) == len(set(settled))
     assert sorted([*settled, *collector.unsettled()]) == list(range(world.taken))
+
+
+class Forgetting(World):
+    """Never answers the request with a key of `forgotten`; a look takes `look_s` seconds."""
+
+    forgotten: Sequence[int] = (2,)
+    patience_s = 5.0
+    now, look_s = 0.0, 0.5
+
+    def poll(self, timeout_s: float) -> list[Finished]:
+        self.now += self.look_s
+        return [done for done in super().poll(timeout_s) if done.key not in self.forgotten]
+
+
+@pytest.fixture
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> Forgetting:
+    world = Forgetting([KEPT] * 50)
+    world.scorers.patience_s = 7.0
+    monkeypatch.setattr("rl.collector.monotonic", lambda: world.now)
+    return world
+
+
+def test_a_group_that_engines_forget_ends_the_wait_with_its_name(forgetting: Forgetting) -> None:
+    told = r"^rollout engines owe group 000004-000001, and gave no sign for 12 s, longer than their"
+    with pytest.raises(NoAnswerError, match=told):
+        _collect(forgetting, _config())
+    # The first look answers the others; the patience of both, 12 s, is over after 25 looks of half a second.
+    assert forgetting.now == 13
+
+
+def test_groups_that_scorers_forget_are_told_while_generation_runs_ahead(forgetting: Forgetting) -> None:
+    forgetting.forgotten, forgetting.scorers.every = (), 10**9
+    with pytest.raises(
+        NoAnswerError, match="^scorers owe group 000000-00000[0-5] and 5 more, and gave no sign"
+    ):
+        _collector(forgetting, _ahead(1)).collect(0, forgetting.record)
+
+
+def test_a_loss_is_a_sign_and_so_is_an_answer(forgetting: Forgetting) -> None:
+    lost: list[str] = []
+
+    class Dying(ScorerQueue):
+        """Loses a scorer every ten seconds, three times."""
+
+        def poll(self, timeout_s: float) -> list[tuple[int, ScoredGroup]]:
+            if forgetting.now >= 10 * (len(lost) + 1) and len(lost) < 3:
+                lost.append("a scorer")
+            return super().poll(timeout_s)
+
+    forgetting.scorers = Dying(forgetting)
+    forgetting.scorers.lost, forgetting.scorers.patience_s = lost, 7.0
+    with pytest.raises(NoAnswerError):
+        _collect(forgetting, _config())
+    assert len(lost) == 3
+    assert 42 < forgetting.now < 43
+
+
+def test_what_a_pool_does_itself_counts_for_no_more_than_a_look(forgetting: Forgetting) -> None:
+    forgetting.look_s = 1000.0
+    with pytest.raises(NoAnswerError, match="no sign for 13 s"):
+        _collect(forgetting, _config())
+
+
+def test_who_answers_within_patience_is_waited_for(forgetting: Forgetting) -> None:
+    forgetting.forgotten = ()
+    forgetting.scorers.every = 24  # half a second each
+    assert len(_collect(forgetting, _config()).training) == 3

@@ -26,6 +26,7 @@ from rl.ledger import ledger_path, read_ledger
 from rl.loop import RLRun, learning_rate, train
 from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.prompts import Shuffled
+from rl.protocols import NoAnswerError
 from rl.refill import StarvedError
 from tests.rl_world import Queues, ScorerQueue, Scoring
 
@@ -603,6 +604,23 @@ def test_passed_over_prompts_are_part_of_the_state(tmp_path: Path, fail_at: int)
     # Some turns were passed over, and some prompts are in disgrace at the end.
     assert ledger["group_id"].n_unique() < state["cursor"]
     assert state["dropped"]
+
+
+def test_what_was_learnt_before_a_group_is_forgotten_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetting(World):
+        def poll(self, timeout_s: float) -> list[Any]:
+            return super().poll(timeout_s) if self.updates < 3 else []
+
+    clock = count()
+    monkeypatch.setattr("rl.collector.monotonic", lambda: next(clock))
+    with pytest.raises(NoAnswerError, match=r"rollout engines owe group 000003-\d+ and 1 more"):
+        _train(Forgetting(tmp_path), replace(CONFIG, save_every=100))
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_000003"]
+    resumed = World(tmp_path)
+    _train(resumed, CONFIG)
+    assert resumed.updates == 3
 
 
 class Preferring(World):

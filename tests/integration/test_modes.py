@@ -68,6 +68,9 @@ class Whole(RolloutPool):
 class EvenTokens:
     """Rewards the share of even token ids."""
 
+    lost: Sequence[str] = ()
+    patience_s = 60.0
+
     def __init__(self) -> None:
         self._scored: list[tuple[int, ScoredGroup]] = []
         self._keys = 0
