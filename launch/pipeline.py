@@ -121,12 +121,15 @@ def _refuse_other_settings(
         return
     if not any((run.directory / output).exists() for output in stage.outputs):  # nothing is left of it
         return
-    changed = differences(run.directory / "config.yaml", run.recipe)
-    told = f"{', '.join(changed[:3])}{', …' if len(changed) > 3 else ''}" if changed else "its inputs changed"
+    # Stages before it are as they were, so that what it reads itself is all that may differ.
+    changed = differences(run.directory / "config.yaml", run.recipe, stage.reads)
+    if changed:
+        how = f"with other settings ({', '.join(changed[:3])}{', …' if len(changed) > 3 else ''})"
+    else:
+        how = "by another version of the project, or from files that were replaced since"
     raise UserError(
-        f"{run.directory}: {stage.name} was {'made' if entry['done'] else 'begun'} with other settings "
-        f"({told}); name=… keeps it and starts another run, --force {stage.name} makes it and all that rests "
-        "on it anew"
+        f"{run.directory}: {stage.name} was {'made' if entry['done'] else 'begun'} {how}; name=… keeps it "
+        f"and starts another run, --force {stage.name} makes it and all that rests on it anew"
     )
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -258,32 +259,59 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     write_text(path, OmegaConf.to_yaml(OmegaConf.create(full)))
 
 
-def differences(path: Path, recipe: Recipe) -> list[str]:
+def differences(path: Path, recipe: Recipe, reads: Callable[[Recipe], Sequence[Any]]) -> list[str]:
     """What `recipe` says otherwise than the recipe file that a run wrote, as `key was old, is new`.
 
-    Where the run lives and what it is called is left out; an unreadable file differs in nothing.
+    Only keys are told that `reads`, which gives what a fingerprint is made of, looks at: with the old value
+    in the place of the new one it gives something else. An unreadable file differs in nothing.
     """
     try:
-        before = _flat(read_yaml(path.read_text(encoding="utf-8"), str(path)) or {})
+        before = read_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
     except (OSError, UserError):
         return []
-    now = _flat(_with_removals(asdict(recipe), asdict(Recipe())))
-    left_out = ("name", "runs_dir", "cluster.")
     return [
-        f"{key} was {before[key]}, is {now[key]}"
-        for key in now
-        if key in before and before[key] != now[key] and not key.startswith(left_out)
+        f"{'.'.join(place)} was {was!r}, is {now!r}"
+        for place, was, now in _changes(before, recipe)
+        if _is_read(recipe, place, was, reads)
     ]
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, Mapping) or not value:
-        return {prefix: value}
-    return {
-        key: part
-        for name, inner in value.items()
-        for key, part in _flat(inner, f"{prefix}.{name}" if prefix else str(name)).items()
-    }
+def _changes(was: Any, now: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Place, old and new value of every field that changed; fields that only one of both knows are left out,
+    and a mapping is told whole where entries came or went."""
+    if is_dataclass(now):
+        if isinstance(was, Mapping):  # else of another version
+            for item in fields(now):
+                if item.name in was:
+                    yield from _changes(was[item.name], getattr(now, item.name), (*place, item.name))
+        return
+    if isinstance(now, dict) and isinstance(was, Mapping):
+        was = {key: value for key, value in was.items() if value is not None}  # see `write_recipe`
+        if was.keys() == now.keys():
+            for key, value in now.items():
+                yield from _changes(was[key], value, (*place, key))
+            return
+        now = _plain(now)
+    if was != now:
+        yield place, was, now
+
+
+def _is_read(
+    recipe: Recipe, place: Sequence[str], was: Any, reads: Callable[[Recipe], Sequence[Any]]
+) -> bool:
+    former = deepcopy(recipe)
+    node: Any = former
+    *parents, name = place
+    for parent in parents:
+        node = node[parent] if isinstance(node, dict) else getattr(node, parent)
+    if isinstance(node, dict):
+        node[name] = was
+    else:
+        setattr(node, name, was)
+    try:
+        return fingerprint(*reads(former)) != fingerprint(*reads(recipe))
+    except (OSError, UserError):  # it names a file that was there then
+        return True
 
 
 def _with_removals(value: dict[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
@@ -297,8 +325,14 @@ def _with_removals(value: dict[str, Any], default: Mapping[str, Any]) -> dict[st
 
 def fingerprint(*parts: Any) -> str:
     """A short hash of config sections and of the fingerprints of stages before."""
-    plain = [asdict(part) if hasattr(part, "__dataclass_fields__") else part for part in parts]
+    plain = [_plain(part) for part in parts]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
 def file_state(file: str) -> tuple[int, int] | None:

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from launch.pipeline import Run, Stage, open_run, run_stages, stage_seconds
 from launch.progress import Reporter
-from records.config import Recipe
+from records.config import Recipe, ThresholdConfig
 from records.errors import UserError
-from records.files import read_json
+from records.files import read_json, write_json
 from records.locks import held
 
 
@@ -99,6 +99,30 @@ def test_a_change_of_config_is_refused_and_costs_nothing(toy: Toy) -> None:
     assert {path: path.read_text() for path in toy.directory.rglob("*") if path.is_file()} == before
     toy.recipe.sft.batch_size = was
     assert toy.run() == []
+
+
+def test_only_settings_that_the_stage_reads_are_told(toy: Toy) -> None:
+    toy.run()
+    toy.recipe.seed, seed = 9, toy.recipe.seed
+    toy.recipe.rl.steps, toy.recipe.cluster.timeout_s, toy.recipe.sft.order = 77, 5.0, "shuffled"
+    toy.recipe.rl.filters.thresholds = {"tags": ThresholdConfig(eps_low=0.2)}
+    with pytest.raises(UserError, match=rf"one was made with other settings \(seed was {seed}, is 9\); "):
+        toy.run()
+    toy.recipe.seed = seed
+    with pytest.raises(UserError, match=r"two was .* \(sft\.order was 'curriculum', is 'shuffled'\); name="):
+        toy.run()
+
+
+def test_where_no_setting_differs_another_version_is_told(toy: Toy) -> None:
+    toy.run()
+    manifest = read_json(toy.directory / "manifest.json")
+    manifest["two"]["fingerprint"] = "of another version"
+    write_json(toy.directory / "manifest.json", manifest)
+    toy.recipe.rl.steps = 77
+    told = r"two was made by another version of the project, or .*; name=… keeps it .* --force two makes"
+    with pytest.raises(UserError, match=told) as refused:
+        toy.run()
+    assert "rl.steps" not in str(refused.value)
 
 
 def test_a_change_of_config_redoes_a_forced_stage_and_all_after(toy: Toy) -> None:

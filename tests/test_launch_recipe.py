@@ -8,7 +8,15 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from launch.recipe import directory_state, fingerprint, load_recipe, run_directory, write_recipe
+from launch.recipe import (
+    differences,
+    directory_state,
+    fingerprint,
+    load_recipe,
+    run_directory,
+    write_recipe,
+)
+from launch.stages.all import STAGES
 from records.config import Recipe, ThresholdConfig
 from records.errors import UserError
 
@@ -392,3 +400,54 @@ def test_the_environment_stays_out_of_recipes(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UserError, match=r"command line: name asks for \$\{oc"):
         load_recipe(Path("quickstart"), ["name=a${oc.env:TOKEN}"])
     assert load_recipe(Path("quickstart"), ["name=s${seed}", "seed=3"]).name == "s3"
+
+
+def _differences(path: Path, stage: str, *overrides: str) -> list[str]:
+    (reads,) = [one.reads for one in STAGES if one.name == stage]
+    return differences(path, load_recipe(Path("quickstart"), overrides), reads)
+
+
+def test_differences_are_those_that_a_stage_reads(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_recipe(path, load_recipe(Path("quickstart")))
+    changes = [
+        "rl.lr=1e-3",
+        "rl.save_every=7",
+        "sft.warmup=0.5",
+        "name=other",
+        "cluster.cpus=1",
+        "llm.model=m",
+    ]
+    assert _differences(path, "simulate", *changes) == []
+    assert _differences(path, "semantize", *changes) == []  # no model writes titles
+    assert _differences(path, "sft", *changes) == ["sft.warmup was 0.05, is 0.5"]
+    assert _differences(path, "rl", *changes) == ["rl.lr was 0.0002, is 0.001"]
+    assert _differences(path, "report", *changes) == ["name was 'quickstart', is 'other'"]
+
+
+def test_entries_that_came_or_went_are_told_with_their_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_recipe(path, load_recipe(Path("quickstart"), ["scorer.tag_weights.pet=2"]))
+    changes = ["rl.filters.thresholds.composite.eps_low=0.5", "scorer.tag_weights.gender=3"]
+    assert _differences(path, "rl", *changes) == [
+        "rl.filters.thresholds.composite.eps_low was 0.9, is 0.5",
+        "scorer.tag_weights was {'pet': 2.0}, is {'gender': 3.0}",
+    ]
+    (told,) = _differences(path, "rl", "rl.filters.thresholds.composite=null", "scorer.tag_weights.pet=2")
+    assert told.startswith("rl.filters.thresholds was {'composite': {'eps_low': 0.9, 'eps_high': 1.6,")
+    assert told.endswith("}}, is {}")
+
+
+def test_a_file_that_is_gone_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_recipe(path, load_recipe(Path("quickstart"), ["model.init_dir=/gone"]))
+    assert _differences(path, "semantize") == ["model.init_dir was '/gone', is ''"]
+
+
+def test_a_recipe_of_another_version_differs_in_what_both_know(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("gone: 1\nseed: 5\nsimulate: 3\n")
+    assert _differences(path, "simulate") == ["seed was 5, is 0"]
+    path.write_text("seed: [")
+    assert _differences(path, "simulate") == []
+    assert _differences(tmp_path / "nowhere.yaml", "simulate") == []

@@ -26,7 +26,7 @@ def test_a_log_and_its_labels_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("customer,pet\nc00,rat\n")
     mended = usergpt("run", str(recipe), f"runs_dir={tmp_path}", *words)
     assert mended.returncode == 2
-    assert "simulate was made with other settings (its inputs changed)" in mended.stderr
+    assert "simulate was made by another version of the project, or from files" in mended.stderr
     mended = usergpt("run", str(recipe), f"runs_dir={tmp_path}", "--force", "simulate", *words)
     assert mended.returncode == 2
     assert "labels.csv: row 1: pet: 'rat' is none of pet's none, cat, dog" in mended.stderr
