@@ -1,15 +1,18 @@
 """`usergpt run` and `usergpt rl`."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from launch.pipeline import open_run, run_stages
+from launch.pipeline import WAIT, Run, open_run, run_stages
 from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from records.errors import UserError
-from rl.modes import TRAIN
+from records.locks import held
+from rl.ledger import ledger_of
+from rl.modes import REPLAY, TRAIN
 
 
 def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str], until: str) -> int:
@@ -18,19 +21,12 @@ def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]
     if recipe.rl.mode != TRAIN:
         raise UserError(f"rl.mode is {recipe.rl.mode}: that is for `usergpt rl`; a whole run trains")
     preflight(recipe)
-    from actors.cluster import ray_cluster
-    from actors.nodes import check_shared
-    from actors.placement import check_fit, cluster_nodes, rl_needs
     from launch.stages.all import STAGES
 
-    reporter = Reporter()
-    run = open_run(recipe, reporter)
-    reporter.say("starting Ray")
-    with ray_cluster(recipe.cluster):
-        check_fit(rl_needs(recipe), cluster_nodes())
-        check_shared(run.directory, recipe.cluster.timeout_s)
-        run_stages(run, STAGES, force=force, until=until)
-    reporter.say(f"done: {run.directory}")
+    run = open_run(recipe, Reporter())
+    with ExitStack() as parts:
+        run_stages(run, STAGES, force=force, until=until, begin=lambda: _join_ray(run, parts))
+    run.reporter.say(f"done: {run.directory}")
     return 0
 
 
@@ -42,20 +38,39 @@ def run_rl(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]) ->
     if not recipe.rl.steps:
         raise UserError(f"rl.steps is 0; say how many steps rl.mode={recipe.rl.mode} shall do")
     preflight(recipe)
-    from actors.cluster import ray_cluster
-    from actors.nodes import check_shared
-    from actors.placement import check_fit, cluster_nodes, rl_needs
     from launch.stages.all import STAGES, scoring
     from launch.stages.rl_modes import mode_folder, mode_stage
 
-    reporter = Reporter()
-    run = open_run(recipe, reporter)
+    run = open_run(recipe, Reporter())
+    folder = mode_folder(run)
     as_trained = replace(recipe, rl=replace(recipe.rl, mode=TRAIN, replay_from=""))
-    with ray_cluster(recipe.cluster):
-        check_fit(rl_needs(recipe), cluster_nodes())
-        check_shared(run.directory, recipe.cluster.timeout_s)
-        run_stages(replace(run, recipe=as_trained), STAGES, force=force, until="sft")
+
+    def begin() -> None:
+        if recipe.rl.mode == REPLAY:
+            ledger_of(Path(recipe.rl.replay_from or run.directory))
+        with held(folder, WAIT):  # and once more below: stages before it may take hours
+            pass
+        _join_ray(run, parts)
+
+    with ExitStack() as parts:
+        run_stages(replace(run, recipe=as_trained), STAGES, force=force, until="sft", begin=begin)
         stage = mode_stage(run, scoring(recipe.scorer))
-        run_stages(replace(run, directory=mode_folder(run)), (stage,))
-    reporter.say(f"done: {mode_folder(run)}")
+        run_stages(replace(run, directory=folder), (stage,))
+    run.reporter.say(f"done: {folder}")
     return 0
+
+
+def _join_ray(run: Run, parts: ExitStack) -> None:
+    """Join or start Ray, until `parts` close, and see that it has what the run asks for.
+
+    Raises:
+        UserError: it has not, or nobody answers.
+    """
+    from actors.cluster import ray_cluster
+    from actors.nodes import check_shared
+    from actors.placement import check_fit, cluster_nodes, rl_needs
+
+    run.reporter.say("starting Ray")
+    parts.enter_context(ray_cluster(run.recipe.cluster))
+    check_fit(rl_needs(run.recipe), cluster_nodes())
+    check_shared(run.directory, run.recipe.cluster.timeout_s)

@@ -15,6 +15,9 @@ from records.errors import UserError
 from records.files import read_json, write_json
 from records.locks import held
 
+WAIT = "wait for it, or give this one another name=…"
+"""What is advised where a run is at work in the directory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -44,10 +47,18 @@ class Stage:
     spare: Callable[[Path], None] = lambda directory: None
 
 
-def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), until: str = "") -> None:
+def run_stages(
+    run: Run,
+    stages: Sequence[Stage],
+    *,
+    force: Sequence[str] = (),
+    until: str = "",
+    begin: Callable[[], None] = lambda: None,
+) -> None:
     """Run `stages` in order, skipping those whose config and predecessors are as they were.
 
-    `force` names stages to redo (those after follow); `until` the last one to run.
+    `force` names stages to redo (those after follow); `until` the last one to run. `begin` is called when
+    nothing is left to refuse, before the first of them: what takes long to start is started there.
 
     Raises:
         UserError: an unknown stage is named, another run is at work in the directory, it holds what was made
@@ -59,11 +70,17 @@ def run_stages(run: Run, stages: Sequence[Stage], *, force: Sequence[str] = (), 
             raise UserError(f"no stage {name!r}; stages are {', '.join(names)}")
     if until and any(names.index(name) > names.index(until) for name in force):
         raise UserError(f"--until {until} stops before a stage named by --force")
-    with held(run.directory, "wait for it, or give this one another name=…"):
-        _run_in_order(run, stages[: names.index(until) + 1 if until else None], stages, force)
+    with held(run.directory, WAIT):
+        _run_in_order(run, stages[: names.index(until) + 1 if until else None], stages, force, begin)
 
 
-def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], force: Sequence[str]) -> None:
+def _run_in_order(
+    run: Run,
+    wanted: Sequence[Stage],
+    stages: Sequence[Stage],
+    force: Sequence[str],
+    begin: Callable[[], None],
+) -> None:
     manifest_path = run.directory / "manifest.json"
     manifest = read_json(manifest_path) if manifest_path.exists() else {}
     prints: dict[str, str] = {}
@@ -88,6 +105,7 @@ def _run_in_order(run: Run, wanted: Sequence[Stage], stages: Sequence[Stage], fo
         for later in stages[stages.index(first) :]:
             later.spare(run.directory)
         _refuse_other_settings(run, first, manifest.get(first.name), prints[first.name], force)
+    begin()
     if not all(map(finished, wanted)):
         write_recipe(run.directory / "config.yaml", run.recipe)
     for stage in wanted:
