@@ -93,9 +93,7 @@ def test_a_file_that_torch_cannot_write_to_the_end_is_understood(tmp_path: Path)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_told_alike_whatever_is_written(tmp_path: Path, number: int) -> None:
     folder, directory = tmp_path / "rl", tmp_path / "rl" / "checkpoints"
-    told = (
-        f"{folder}: the disk is full, or a quota or a limit of file sizes is reached; make room and run it "
-    )
+    told = f"{folder}: the disk is full, or a quota or a limit of file sizes is reached; make room and run "
     for newest in ("the beginning", "step_000001"):
         with pytest.raises(UserError) as caught, checkpoint.full_disk_told(folder, directory):
             raise OSError(number, "told by the system")
