@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from rl.ledger import has_column, ledger_path, read_ledger, read_step
 from rl.length_buckets import LengthBuckets, quarters
 from rl.strictness import strictness_of
 
-_LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
+_NEAREST = 3
+"""Groups named where the one asked for is not there."""
+
 _COLUMNS = (
     "step", "group_id", "task", "prompt_tokens", "response_tokens", "truncated", "format_ok", "score_error",
     "reward", "reward_atomic", "reward_summary", "live", "drop_reasons",
@@ -142,9 +145,27 @@ def read_group(directory: Path, group_id: str) -> pl.DataFrame:
     ids = read_ledger(directory, ("step", "group_id")).unique(maintain_order=True)
     found = ids.filter(pl.col("group_id") == group_id)["step"].to_list()
     if not found:
-        # Zeros in front of numbers would outweigh the numbers: 3-55 is near to 000003-000055.
-        by_short = {_LEADING_ZEROS.sub("", known): known for known in ids["group_id"]}
-        near = difflib.get_close_matches(_LEADING_ZEROS.sub("", group_id), by_short, n=3, cutoff=0.0)
-        names = ", ".join(by_short[short] for short in near)
+        names = ", ".join(_nearest(group_id, ids["group_id"].to_list()))
         raise UserError(f"{directory}: no group {group_id!r}; the nearest are {names}")
     return read_step(ledger_path(directory, found[0])).filter(pl.col("group_id") == group_id)
+
+
+def _nearest(group_id: str, known: Sequence[str]) -> list[str]:
+    """The three that are nearest: by step, then by what follows it (`rl.prompts.group_name`); names without
+    numbers by spelling.
+
+    Example:
+        to 3-55, of 000003-000050, 000003-000070 and 000004-000055: in this order.
+    """
+    asked = _numbers(group_id)
+    if not asked or not all(map(_numbers, known)):
+        return difflib.get_close_matches(group_id, known, n=_NEAREST, cutoff=0.0)
+
+    def distance(name: str) -> tuple[int, ...]:
+        return tuple(abs(one - other) for one, other in zip_longest(asked, _numbers(name), fillvalue=0))
+
+    return sorted(known, key=distance)[:_NEAREST]
+
+
+def _numbers(group_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,18}", group_id))

@@ -1,5 +1,6 @@
 """What a ledger says of groups, read back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,25 @@ def test_an_unknown_group_names_the_nearest(ledger: Path, wrong: str, nearest: s
     with pytest.raises(UserError) as refused:
         read_group(ledger, wrong)
     assert f"no group {wrong!r}; the nearest are {nearest}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [
+        # By spelling 000013-000055 would be nearer.
+        ("000003-000055", "000003-000050, 000003-000070, 000004-000055"),
+        ("3-71", "000003-000070, 000003-000050, 000004-000055"),
+        ("14-0", "000013-000055, 000004-000055, 000003-000050"),
+        ("9" * 30, "000013-000055, 000004-000055, 000003-000070"),
+    ],
+)
+def test_the_nearest_groups_are_of_the_nearest_step(tmp_path: Path, wrong: str, nearest: str) -> None:
+    names = {3: ("000003-000050", "000003-000070"), 4: ("000004-000055",), 13: ("000013-000055",)}
+    steps = {step: [replace(HARD, name=name) for name in named] for step, named in names.items()}
+    write_ledger(tmp_path, steps, FILTERS)
+    with pytest.raises(UserError) as refused:
+        read_group(tmp_path, wrong)
+    assert str(refused.value).endswith(f"no group {wrong!r}; the nearest are {nearest}")
 
 
 def test_quarters_by_hand() -> None:
