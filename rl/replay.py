@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from records.config import FilterConfig
 from records.errors import UserError
-from rl.filters import ROUNDING, STALE, filters_at, judge_group, thresholds_of
+from rl.filters import GROUP_REASONS, ROUNDING, STALE, filters_at, judge_group, thresholds_of
 from rl.recorded import RecordedGroup
 from rl.strictness import STRICTNESS
 
@@ -25,13 +25,13 @@ Bools = npt.NDArray[np.bool_]
 class Judged:
     """Arrays over N groups, as judged by everything but thresholds.
 
-    `stands_N`: neither too few live samples nor without signal, nor stale. `live_N` of `samples_N` samples
-    are live; `tokens_N` are the response tokens generated, `live_tokens_N` those of live samples. `low_N` and
-    `high_N` are the filters' own thresholds for each group's task and step.
+    `reasons_N`: every reason to drop a group but thresholds. `live_N` of `samples_N` samples are live;
+    `tokens_N` are the response tokens generated, `live_tokens_N` those of live samples. `low_N` and `high_N`
+    are the filters' own thresholds for each group's task and step.
     """
 
     mean_N: Floats
-    stands_N: Bools
+    reasons_N: tuple[tuple[str, ...], ...]
     samples_N: Ints
     live_N: Ints
     tokens_N: Ints
@@ -39,14 +39,28 @@ class Judged:
     low_N: Floats
     high_N: Floats
 
+    @property
+    def stands_N(self) -> Bools:
+        """Which groups nothing but thresholds may drop."""
+        return np.array([not reasons for reasons in self.reasons_N])
+
     def kept_N(self, eps_low: float | None = None, eps_high: float | None = None) -> Bools:
         """Which groups are kept under these thresholds, by default the filters' own; a mean on one stays."""
+        kept_N: Bools = ~np.any(list(self.dropped_N(eps_low, eps_high).values()), axis=0)
+        return kept_N
+
+    def dropped_N(self, eps_low: float | None = None, eps_high: float | None = None) -> dict[str, Bools]:
+        """Which groups each of GROUP_REASONS drops under these thresholds; one may have several reasons."""
         low = self.low_N if eps_low is None else eps_low
         high = self.high_N if eps_high is None else eps_high
+        dropped = {
+            name: np.array([name in reasons for reasons in self.reasons_N], dtype=bool)
+            for name in GROUP_REASONS
+        }
         # An undefined mean is neither too low nor too high.
-        too_hard_N, too_easy_N = self.mean_N < low - ROUNDING, self.mean_N > high + ROUNDING
-        kept_N: Bools = self.stands_N & ~too_hard_N & ~too_easy_N
-        return kept_N
+        dropped["too_hard"] |= self.mean_N < low - ROUNDING
+        dropped["too_easy"] |= self.mean_N > high + ROUNDING
+        return dropped
 
 
 def judge_again(
@@ -74,11 +88,9 @@ def judge_again(
     return Judged(
         mean_N=np.array([verdict.mean for verdict in verdicts]),
         # What had grown too old had so whatever the filters say.
-        stands_N=np.array(
-            [
-                verdict.kept and STALE not in group.reasons
-                for group, verdict in zip(groups, verdicts, strict=True)
-            ]
+        reasons_N=tuple(
+            (*verdict.group_reasons, *((STALE,) if STALE in group.reasons else ()))
+            for group, verdict in zip(groups, verdicts, strict=True)
         ),
         samples_N=np.array([len(group.outcomes) for group in groups]),
         live_N=np.array([verdict.n_live for verdict in verdicts]),
@@ -95,10 +107,10 @@ def judge_again(
 
 
 def as_judged(groups: Sequence[RecordedGroup]) -> Judged:
-    """The run's own verdicts, as the ledger has them, on whatever ground: what it kept stands."""
+    """The run's own verdicts, as the ledger has them, with all their reasons: what it kept stands."""
     return Judged(
         mean_N=np.full(len(groups), np.nan),
-        stands_N=np.array([not group.reasons for group in groups]),
+        reasons_N=tuple(group.reasons for group in groups),
         samples_N=np.array([len(group.outcomes) for group in groups]),
         live_N=np.array([sum(group.live) for group in groups]),
         tokens_N=np.array([sum(group.response_tokens) for group in groups]),

@@ -43,9 +43,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What filters keep of a recording; `by_length` goes by its buckets, from short prompts to long ones."""
+    """What filters keep of a recording; `by_length` goes by its buckets, from short prompts to long ones.
+
+    `dropped_by`: groups by each of GROUP_REASONS; one that has several reasons counts for each.
+    """
 
     whole: Tally
+    dropped_by: Mapping[str, int]
     by_task: Mapping[str, Tally]
     by_length: tuple[Tally, ...]
 
@@ -82,6 +86,25 @@ def parse_grid(text: str) -> list[float]:
     raise UserError(f"{text!r}: expected a number or start:stop:step, such as 0.1:0.5:0.1")
 
 
+def pairs_of(
+    eps_low: Sequence[float] | None, eps_high: Sequence[float] | None
+) -> tuple[list[tuple[float | None, float | None]], int]:
+    """All pairs of thresholds with eps_low ≤ eps_high, and how many were left out for being upside down.
+
+    Raises:
+        UserError: no pair is left.
+    """
+    pairs = [
+        (low, high)
+        for low in (eps_low if eps_low is not None else [None])
+        for high in (eps_high if eps_high is not None else [None])
+    ]
+    upright = [(low, high) for low, high in pairs if low is None or high is None or low <= high]
+    if not upright:
+        raise UserError("every --eps-low is above every --eps-high; swap them")
+    return upright, len(pairs) - len(upright)
+
+
 def sweep(
     recording: Recording,
     filters: FilterConfig,
@@ -100,14 +123,7 @@ def sweep(
     """
     if eps_low is not None or eps_high is not None:
         filters = replace(filters, group=True)
-    pairs = [
-        (low, high)
-        for low in (eps_low if eps_low is not None else [None])
-        for high in (eps_high if eps_high is not None else [None])
-        if low is None or high is None or low <= high
-    ]
-    if not pairs:
-        raise UserError("every --eps-low is above every --eps-high; swap them")
+    pairs, _ = pairs_of(eps_low, eps_high)
     rows = []
     for level in strictness if strictness is not None else [None]:
         judged = judge_again(recording.groups, filters, length_cap, level or STRICTNESS[0])
@@ -116,7 +132,7 @@ def sweep(
                 eps_low=low,
                 eps_high=high,
                 strictness=level,
-                kept=_kept(recording, judged, judged.kept_N(low, high)),
+                kept=_kept(recording, judged, low, high),
             )
             for low, high in pairs
         ]
@@ -126,10 +142,14 @@ def sweep(
 def as_recorded(recording: Recording) -> Kept:
     """What the run's own filters kept, by their verdicts in the ledger; no starvation policy is in it."""
     judged = as_judged(recording.groups)
-    return _kept(recording, judged, judged.kept_N())
+    return _kept(recording, judged)
 
 
-def _kept(recording: Recording, judged: Judged, kept_N: Bools) -> Kept:
+def _kept(
+    recording: Recording, judged: Judged, eps_low: float | None = None, eps_high: float | None = None
+) -> Kept:
+    dropped, kept_N = judged.dropped_N(eps_low, eps_high), judged.kept_N(eps_low, eps_high)
+
     def tally(where_N: Bools) -> Tally:
         both_N = kept_N & where_N
         return Tally(
@@ -144,6 +164,7 @@ def _kept(recording: Recording, judged: Judged, kept_N: Bools) -> Kept:
     buckets = recording.buckets
     return Kept(
         whole=tally(np.ones(len(kept_N), dtype=bool)),
+        dropped_by={reason: int(where_N.sum()) for reason, where_N in dropped.items()},
         by_task={task: tally(recording.task_N == place) for place, task in enumerate(recording.tasks)},
         by_length=tuple(tally(buckets.bucket_N == bucket) for bucket in range(len(buckets.bounds))),
     )

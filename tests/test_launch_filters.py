@@ -103,6 +103,27 @@ def test_a_sweep_as_a_table(run: Path, capsys: Captured) -> None:
     assert "The run kept 0% of the groups with the shortest prompts (10) and 0% of those" in shown
 
 
+def test_a_sweep_tells_what_drops_groups_and_pairs_left_out(run: Path, capsys: Captured) -> None:
+    grids = ["--eps-low", "0.5:2:0.5", "--eps-high", "1"]
+    shown = _json(capsys, "sweep", str(run), *grids)
+    assert (shown["pairs_left_out"], len(shown["rows"])) == (2, 2)
+    assert shown["rows"][1]["dropped_by"] == {
+        "too_few_live": 0, "too_hard": 3, "too_easy": 1, "no_signal": 1, "stale": 0,
+    }  # fmt: skip
+    assert cli.main(["filters", "sweep", str(run), *grids]) == 0
+    table = capsys.readouterr().out
+    assert "2 pair(s) of thresholds left out, whose eps_low is above eps_high." in table.splitlines()
+    for heading in ("dropped by", "too_hard /", "too_easy /", "no_signal"):
+        assert heading in table
+    assert "too_few_live" not in table
+    assert "stale" not in table
+    assert any("│" in line and "3 / 1 / 1" in line for line in table.splitlines())
+    assert cli.main(["filters", "sweep", str(run)]) == 0
+    assert "left out" not in capsys.readouterr().out
+    upside_down = _refused(capsys, "sweep", str(run), "--eps-low", "1.5", "--eps-high", "1")
+    assert "every --eps-low is above every --eps-high; swap them" in upside_down
+
+
 def test_a_sweep_without_options_is_what_the_run_kept(run: Path, capsys: Captured) -> None:
     shown = _json(capsys, "sweep", str(run))
     (row,) = shown["rows"]

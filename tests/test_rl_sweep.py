@@ -8,7 +8,7 @@ import pytest
 from records.config import FilterConfig, ThresholdConfig
 from records.errors import UserError
 from rl.recorded import Recording, read_recording
-from rl.sweep import MAX_GRID, Tally, as_recorded, parse_grid, sweep
+from rl.sweep import MAX_GRID, Tally, as_recorded, pairs_of, parse_grid, sweep
 from tests.ledgers import EASY, FLAT, HARD, MIDDLE, RECORDED, Group, Sample, write_ledger
 
 
@@ -38,6 +38,19 @@ def test_a_grid_by_hand(recording: Recording) -> None:
     assert [tally.share for tally in rows[1].kept.by_length] == [1, 1, 1, 0]
     assert [tally.share for tally in rows[2].kept.by_length] == [0, 1, 0, 0]
     assert [tally.samples_kept for tally in rows[2].kept.by_length] == [0, 2, 0, 0]
+
+
+def test_what_drops_groups_by_hand(recording: Recording) -> None:
+    # Means .2, .8, 1.6 and .8, the last without signal.
+    tight, wide = sweep(recording, RECORDED, [0.5, 0.9], [1.0])
+    counts = {"too_few_live": 0, "too_hard": 1, "too_easy": 1, "no_signal": 1, "stale": 0}
+    assert tight.kept.dropped_by == counts
+    assert wide.kept.dropped_by == {**counts, "too_hard": 3}  # flat for two reasons
+    assert as_recorded(recording).dropped_by == sweep(recording, RECORDED)[0].kept.dropped_by == counts
+    (short,) = sweep(recording, RECORDED, [0.0], [2.0], length_cap=6)
+    assert short.kept.dropped_by == {**counts, "too_few_live": 2, "too_hard": 0, "too_easy": 0}
+    (off,) = sweep(recording, replace(RECORDED, group=False, min_live=3))
+    assert off.kept.dropped_by == {**dict.fromkeys(counts, 0), "too_few_live": 4}
 
 
 def test_a_threshold_without_values_is_the_runs_own(recording: Recording) -> None:
@@ -87,6 +100,8 @@ def test_a_shorter_limit_may_keep_another_group(tmp_path: Path) -> None:
 def test_pairs_upside_down_are_left_out(recording: Recording) -> None:
     rows = sweep(recording, RECORDED, [0.1, 0.6, 0.9], [0.5, 0.6])
     assert [(row.eps_low, row.eps_high) for row in rows] == [(0.1, 0.5), (0.1, 0.6), (0.6, 0.6)]
+    assert pairs_of([0.1, 0.6, 0.9], [0.5, 0.6])[1] == 3
+    assert pairs_of([0.1, 0.6], None) == ([(0.1, None), (0.6, None)], 0)
     with pytest.raises(UserError, match="--eps-low is above every --eps-high"):
         sweep(recording, RECORDED, [0.9], [0.1])
 

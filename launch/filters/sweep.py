@@ -15,10 +15,11 @@ from launch.filters.settings import config_of, recorded_filters
 from launch.progress import LOG_WIDTH
 from records.config import FilterConfig
 from records.errors import UserError
+from rl.filters import GROUP_REASONS
 from rl.ledger import ledger_of
 from rl.recorded import Recording, read_recording
 from rl.strictness import parse_strictness
-from rl.sweep import Kept, SweepRow, Tally, as_recorded, parse_grid, sweep
+from rl.sweep import Kept, SweepRow, Tally, as_recorded, pairs_of, parse_grid, sweep
 
 
 def show_sweep(
@@ -41,6 +42,7 @@ def show_sweep(
     if plot is not None and plot.suffix != ".png":
         raise UserError(f"--plot {plot}: name a file that ends in .png")
     low, high = (None if text is None else parse_grid(text) for text in (eps_low, eps_high))
+    _, left_out = pairs_of(low, high)
     levels = None if strictness is None else parse_strictness(strictness)
     ledger = ledger_of(path)
     filters = _filters(ledger, overrides, by_grid=low is not None or high is not None)
@@ -51,11 +53,11 @@ def show_sweep(
 
         draw_sweep(plot, recording, recorded, rows)
     if as_json:
-        print(plain_json(_as_json(ledger, recording, filters, length_cap, recorded, rows)))
+        print(plain_json(_as_json(ledger, recording, filters, length_cap, recorded, rows, left_out)))
         return 0
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     console.print(_table(ledger, recording, recorded, rows))
-    for note in _notes(ledger, recording, recorded, overrides, length_cap):
+    for note in _notes(ledger, recording, recorded, overrides, length_cap, left_out):
         console.print(Text(note), soft_wrap=True)
     if plot is not None:
         console.print(Text(f"picture: {plot}"), soft_wrap=True)
@@ -76,9 +78,12 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
     tasks = recording.tasks if len(recording.tasks) > 1 else ()
     lengths = [_span(bounds) for bounds in recording.buckets.bounds]
     by_format = any(row.strictness for row in rows)
+    reasons = _reasons(recorded, rows)
     for heading in (
         *(("format",) if by_format else ()),
-        "eps_low", "eps_high", "groups kept", *tasks, "samples kept", "tokens kept", "wasted",
+        "eps_low", "eps_high", "groups\nkept", *tasks,
+        *(("dropped by\n" + " /\n".join(reasons),) if reasons else ()),
+        "samples\nkept", "tokens\nkept", "wasted",
         *(f"prompts of\n{span}" for span in lengths),
     ):  # fmt: skip
         table.add_column(Text(heading), justify="right")
@@ -91,6 +96,7 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
             high,
             _share(whole),
             *(_share(kept.by_task[task]) for task in tasks),
+            *((" / ".join(f"{kept.dropped_by[reason]:,}" for reason in reasons),) if reasons else ()),
             f"{whole.samples_kept:,}",
             f"{whole.tokens_kept:,}",
             f"{whole.tokens_wasted / max(1, whole.tokens):.0%}",
@@ -104,10 +110,23 @@ def _table(ledger: Path, recording: Recording, recorded: Kept, rows: Sequence[Sw
     return table
 
 
+def _reasons(recorded: Kept, rows: Sequence[SweepRow]) -> list[str]:
+    """Reasons that drop a group in any row."""
+    all_kept = (recorded, *(row.kept for row in rows))
+    return [reason for reason in GROUP_REASONS if any(kept.dropped_by[reason] for kept in all_kept)]
+
+
 def _notes(
-    ledger: Path, recording: Recording, recorded: Kept, overrides: Sequence[str], length_cap: int | None
+    ledger: Path,
+    recording: Recording,
+    recorded: Kept,
+    overrides: Sequence[str],
+    length_cap: int | None,
+    left_out: int,
 ) -> list[str]:
     notes = []
+    if left_out:
+        notes.append(f"{left_out:,} pair(s) of thresholds left out, whose eps_low is above eps_high.")
     changes = [*overrides, *([] if length_cap is None else [f"--length-cap {length_cap}"])]
     if changes:
         notes.append(f"Replayed with {', '.join(changes)}; all else as in the run.")
@@ -136,10 +155,12 @@ def _as_json(
     length_cap: int | None,
     recorded: Kept,
     rows: Sequence[SweepRow],
+    left_out: int,
 ) -> dict[str, Any]:
     def plain(kept: Kept) -> dict[str, Any]:
         return {
             **_counts(kept.whole),
+            "dropped_by": kept.dropped_by,
             "by_task": {task: _counts(tally) for task, tally in kept.by_task.items()},
             "by_prompt_tokens": [_counts(tally) for tally in kept.by_length],
         }
@@ -149,6 +170,7 @@ def _as_json(
         "filters": asdict(filters),
         "length_cap": length_cap,
         "prompt_tokens": recording.buckets.bounds,
+        "pairs_left_out": left_out,
         "recorded": plain(recorded),
         "rows": [
             {

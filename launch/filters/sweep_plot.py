@@ -159,8 +159,11 @@ def _by_length(
     samples = [tally.sample_share for tally in recorded.by_length]
     axes.plot(places, samples, color="black", linewidth=1.5, linestyle="--", label="samples, as recorded")
     axes.set_xticks(list(places), [f"{least:,}–{most:,}" for least, most in bounds], fontsize=8)
-    axes.set(
-        xlabel="tokens of the prompt", title=f"groups kept by length of the history{format_}", ylim=(0, 1.02)
+    axes.set(xlabel="tokens of the prompt", ylabel="share of them kept", ylim=(0, 1.02))
+    axes.set_title(
+        f"groups kept, by length of their prompts{format_}\n"
+        "a line for each row of the sweep, in the colour of its share of all groups",
+        fontsize=10,
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
