@@ -1,11 +1,14 @@
 """The doctor says what works and what does not."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from actors.nodes import Facts, look
 from launch.cli import main
+from launch.doctor import nodes
 from launch.doctor.command import doctor
 
 QUICKSTART = Path("quickstart")
@@ -38,6 +41,56 @@ def test_what_will_not_work_is_named(
     assert doctor(QUICKSTART, [f"runs_dir={tmp_path}", "cluster.cpus=2", override]) == 2
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAIL")]
     assert message in line
+
+
+def _told(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    """Every line of the doctor but what works."""
+    assert doctor(QUICKSTART, ["cluster.cpus=2", *words]) == 2
+    return [line for line in capsys.readouterr().out.splitlines() if not line.startswith("ok ")]
+
+
+def test_a_file_in_the_place_of_the_runs_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "runs").write_text("")
+    assert _told(capsys, f"runs_dir={tmp_path}/runs") == [
+        f"FAIL  {tmp_path}/runs: a file, where the run directory is to be; set runs_dir to a directory",
+        "not checked: actors, disk, object store (mend the above first)",
+    ]
+
+
+def test_what_a_missing_model_leaves_unchecked_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _told(capsys, f"runs_dir={tmp_path}", "model.init_dir=/") == [
+        "FAIL  model.init_dir '/': no config.json; name a Hugging Face model directory",
+        "not checked: disk, object store, memory (mend the above first)",
+    ]
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_a_model_that_nodes_are_without_is_told_once(
+    here: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if here:
+        (tmp_path / "config.json").write_text("{}")
+    facts = Facts(
+        name="n1", cpus=8, gpus=0, gpu_gib=(), versions=look()("", "", "")["versions"], shared="",
+        has_model=False, disk_gib=99, shm_gib=9, object_store_gib=9,
+    )  # fmt: skip
+    monkeypatch.setattr(nodes, "nodes_of", lambda recipe, stack: [facts, replace(facts, name="n2")])
+    monkeypatch.setattr(nodes, "cluster_address", lambda config: "somewhere:1")
+    assert _told(capsys, f"runs_dir={tmp_path}", f"model.init_dir={tmp_path}") == [
+        f"FAIL  model.init_dir '{tmp_path}': no config.json on n1, n2; put it on shared storage",
+        "not checked: disk, object store, memory (mend the above first)",
+    ]
+
+
+def test_what_a_silent_cluster_leaves_unchecked_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed, left_out = _told(capsys, f"runs_dir={tmp_path}", "cluster.address=127.0.0.1:1")
+    assert failed.startswith("FAIL  Ray address '127.0.0.1:1': nobody answers")
+    names = "actors, run directory, versions, disk, object store, memory"
+    assert left_out == f"not checked: {names} (mend the above first)"
 
 
 def test_a_cluster_named_by_the_environment_is_knocked_at(

@@ -52,7 +52,7 @@ def qwen_shape(folder: Path) -> Shape:
 
 def told(recipe: Recipe, nodes: list[Facts]) -> list[str]:
     directory = Path(recipe.runs_dir)
-    return [check() for check in (*size_checks(recipe), *node_checks(recipe, directory, nodes))]
+    return [check.says() for check in (*size_checks(recipe), *node_checks(recipe, directory, nodes))]
 
 
 def test_the_recipe_of_the_report_fits_on_two_nodes_of_eight_gpus(tmp_path: Path) -> None:
@@ -188,4 +188,4 @@ def test_a_small_network_takes_little(tmp_path: Path) -> None:
 )
 def test_sizes_of_shipped_recipes_fit_together(name: str) -> None:
     for check in size_checks(load_recipe(Path(name), [])):
-        assert check().startswith("batch: ")
+        assert check.says().startswith("batch: ")

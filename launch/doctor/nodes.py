@@ -1,7 +1,7 @@
 """Whether the nodes that are to hold a run can: room, versions, storage, memory."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from actors.cluster import cluster_address, ray_cluster
 from actors.nodes import LOOK_S, PACKAGES, Facts, existing, look, look_everywhere, told_shared
 from actors.placement import Node, check_fit, rl_needs
+from launch.doctor.check import Check
 from launch.doctor.memory import check_gpu_memory, disk_gib, store_gib
 from launch.recipe import run_directory
 from launch.shape import NO_CONFIG, model_shape
@@ -26,9 +27,12 @@ def nodes_of(recipe: Recipe, stack: ExitStack) -> list[Facts]:
     """What the nodes of the cluster say, which is left with `stack`; without a cluster, this machine.
 
     Raises:
-        UserError: the cluster cannot be joined, or a node does not answer.
+        UserError: a file is in the place of the run directory, the cluster cannot be joined, or a node does not
+            answer.
     """
     place, model_dir = existing(run_directory(recipe)), recipe.model.init_dir
+    if not place.is_dir():
+        raise UserError(f"{place}: a file, where the run directory is to be; set runs_dir to a directory")
     if cluster_address(recipe.cluster) not in ("", "local"):
         stack.enter_context(ray_cluster(recipe.cluster))
         return look_everywhere(place, model_dir, min(LOOK_S, recipe.cluster.timeout_s))
@@ -42,19 +46,34 @@ def nodes_of(recipe: Recipe, stack: ExitStack) -> list[Facts]:
     return [Facts(name=HERE, cpus=cpus, gpus=float(device_count()), object_store_gib=store, **told)]
 
 
-def node_checks(recipe: Recipe, directory: Path, nodes: Sequence[Facts]) -> Iterator[Callable[[], str]]:
+def node_checks(recipe: Recipe, directory: Path, nodes: Sequence[Facts]) -> Iterator[Check]:
     """Everything that `nodes` are asked for by a run in `directory`."""
-    yield partial(room, recipe, nodes)
+    yield Check(name="actors", says=partial(room, recipe, nodes))
     if len(nodes) > 1:
-        yield partial(told_shared, directory, nodes)
+        yield Check(name="run directory", says=partial(told_shared, directory, nodes))
     if cluster_address(recipe.cluster) not in ("", "local"):
-        yield partial(versions, look()("", "", "")["versions"], nodes)
+        ours = look()("", "", "")["versions"]
+        yield Check(name="versions", says=partial(versions, ours, nodes))
     if recipe.model.init_dir:
-        yield partial(models, recipe.model.init_dir, nodes)
-    yield partial(disk, recipe, directory, nodes)
-    yield partial(object_store, recipe, nodes)
+        yield Check(name="model", says=partial(models, recipe.model.init_dir, nodes))
+    # Of sizes nothing is known without the model's shape.
+    yield Check(name="disk", says=partial(disk, recipe, directory, nodes), needs=("model",))
+    yield Check(name="object store", says=partial(object_store, recipe, nodes), needs=("model",))
     if any(node.gpus for node in nodes):
-        yield partial(gpu_memory, recipe, nodes)
+        yield Check(name="GPU memory", says=partial(gpu_memory, recipe, nodes), needs=("model",))
+
+
+def node_check_names(recipe: Recipe) -> list[str]:
+    """What `node_checks` would look at, where nobody knows the nodes."""
+    joins = cluster_address(recipe.cluster) not in ("", "local")
+    on_gpu = recipe.learner.gpus_per_rank > 0 or recipe.rollout.gpus_per_actor > 0
+    return [
+        "actors",
+        *(["run directory", "versions"] if joins else []),
+        *(["model"] if recipe.model.init_dir else []),
+        *("disk", "object store"),
+        *(["GPU memory"] if on_gpu else []),
+    ]
 
 
 def room(recipe: Recipe, nodes: Sequence[Facts]) -> str:

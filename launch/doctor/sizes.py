@@ -1,9 +1,10 @@
 """Whether the sizes of a recipe fit together, and the judge it names answers."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from launch.doctor.check import Check
 from records.config import Recipe
 from records.errors import UserError
 
@@ -11,12 +12,12 @@ KNOCK_S = 5.0
 """Longest wait for a judge's server, seconds."""
 
 
-def size_checks(recipe: Recipe) -> Iterator[Callable[[], str]]:
+def size_checks(recipe: Recipe) -> Iterator[Check]:
     """Of the RL batch, and of the judge where a language model judges."""
     if recipe.rl.steps:
-        yield lambda: batch(recipe)
+        yield Check(name="batch", says=lambda: batch(recipe))
     if recipe.scorer.judge == "llm":
-        yield lambda: judge(recipe)
+        yield Check(name="judge", says=lambda: judge(recipe))
 
 
 def batch(recipe: Recipe) -> str:
