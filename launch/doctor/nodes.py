@@ -27,8 +27,8 @@ def nodes_of(recipe: Recipe, stack: ExitStack) -> list[Facts]:
     """What the nodes of the cluster say, which is left with `stack`; without a cluster, this machine.
 
     Raises:
-        UserError: a file is in the place of the run directory, the cluster cannot be joined, or a node does not
-            answer.
+        UserError: a file is in the place of the run directory, the cluster cannot be joined, or a node does
+            not answer.
     """
     place, model_dir = existing(run_directory(recipe)), recipe.model.init_dir
     if not place.is_dir():
