@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LIGHT_ROOMS = ("records", "lm", "simulate", "semantize", "rewards", "sft", "rl", "hprbench")
+LIGHT_ROOMS = ("records", "lm", "simulate", "semantize", "rewards", "induce", "sft", "rl", "hprbench")
 
 
 def test_rooms_below_actors_load_no_heavy_framework() -> None:
