@@ -7,10 +7,32 @@ from hypothesis import strategies as st
 from rewards.personas.claims import MOST_NAMES, NOW, OFTEN, SPENDS, VERBS, WHEN, Claim, family, parse, render
 
 HOSTILE = [
-    "Milk. Mostly Baby", 'Milk"', '"Milk"', "Milk and Honey", "and", "on weekends", "weekends",
-    "in the evening", "Milk, Honey", "Milk.", ".", "a.b", "Milk\nMostly Baby.", "\\", '\\"', " Milk ", "\u2028", "on",
-    "Rock and", "牛奶", "", "3.5mm Jack", "Mostly Baby.", "x. Since 2011-03", "\x00",
-]  # fmt: skip
+    "Milk. Mostly Baby",
+    'Milk"',
+    '"Milk"',
+    "Milk and Honey",
+    "and",
+    "on weekends",
+    "weekends",
+    "in the evening",
+    "Milk, Honey",
+    "Milk.",
+    ".",
+    "a.b",
+    "Milk\nMostly Baby.",
+    "\\",
+    '\\"',
+    " Milk ",
+    "\u2028",
+    "on",
+    "Rock and",
+    "牛奶",
+    "",
+    "3.5mm Jack",
+    "Mostly Baby.",
+    "x. Since 2011-03",
+    "\x00",
+]
 NAMES = st.one_of(st.sampled_from([name for name in HOSTILE if name]), st.text(min_size=1, max_size=12))
 MONTHS = st.dates().map(lambda date: f"{date.year:04}-{date.month:02}")
 
@@ -40,9 +62,30 @@ def test_what_is_written_is_read_back(claims: tuple[Claim, ...]) -> None:
     assert text.isprintable()
 
 
-@given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(
-    ["Mostly", "on", "Buys", "and", "Milk", "Milk.", "Milk,", "Baby.", "weekends.", '"', "Since", "2011-03."]
-), max_size=8).map(" ".join)))  # fmt: skip
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.lists(
+            st.sampled_from(
+                [
+                    "Mostly",
+                    "on",
+                    "Buys",
+                    "and",
+                    "Milk",
+                    "Milk.",
+                    "Milk,",
+                    "Baby.",
+                    "weekends.",
+                    '"',
+                    "Since",
+                    "2011-03.",
+                ]
+            ),
+            max_size=8,
+        ).map(" ".join),
+    )
+)
 @example('Buys "Milk.')
 @example("Mostly on.")
 @example("Mostly Baby. ")
@@ -90,11 +133,21 @@ def test_no_name_says_more_than_a_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
-        ("likes", ("Milk",)), ("wants", ("buys",)), ("wants", ("eats", "Milk")), ("about", ("",)),
-        ("about", ()), ("wants", ("buys", "a", "b", "c", "d")), ("often", ("always",)), ("since", ("2011-3",)),
-        ("since", (NOW,)), ("until", ("２０１１-03",)), ("when", ("Monday",)), ("spends", ("money",)), ("where", ("a", "b")),
+        ("likes", ("Milk",)),
+        ("wants", ("buys",)),
+        ("wants", ("eats", "Milk")),
+        ("about", ("",)),
+        ("about", ()),
+        ("wants", ("buys", "a", "b", "c", "d")),
+        ("often", ("always",)),
+        ("since", ("2011-3",)),
+        ("since", (NOW,)),
+        ("until", ("２０１１-03",)),
+        ("when", ("Monday",)),
+        ("spends", ("money",)),
+        ("where", ("a", "b")),
     ],
-)  # fmt: skip
+)
 def test_no_other_claims_can_be_made(kind: str, arguments: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="no claim"):
         Claim(kind=kind, arguments=arguments)

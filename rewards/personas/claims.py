@@ -11,9 +11,9 @@ A statement is one or more claims, each a short sentence:
     where   Mostly on E-commerce.                                             (a source)
     spends  Spends little each time.                                          (a tercile of SPENDS)
 
-What a claim needs to be true stands in `rewards.personas.facts`. Names come out of logs and may hold any text.
-One that could be read as anything else than a name stands in double quotes, with `"`, `\\` and what is not
-printable escaped as in JSON; so no name ends its sentence, and none states a claim of its own.
+What a claim needs to be true stands in `rewards.personas.facts`. Names come out of logs and may hold any
+text. One that could be read as anything else than a name stands in double quotes, with `"`, `\\` and what
+is not printable escaped as in JSON; so no name ends its sentence, and none states a claim of its own.
 """
 
 import json
@@ -96,6 +96,7 @@ class Claim:
         return self.arguments if self.kind in ("about", "where") else ()
 
 
+@lru_cache(maxsize=4096)
 def family(action: str) -> str:
     """The key of VERBS that an action of a log belongs to: buys, searches, or else looks."""
     if _BUYING.search(action):
