@@ -1,0 +1,79 @@
+"""Truthfulness: is every claim true of the persona's memories and of the whole log?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from records.induction import QualityConfig
+from records.persona import Persona
+from rewards.personas.claims import Claim
+from rewards.personas.facts import holds
+from rewards.personas.subject import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A persona's different claims, by what is known of them.
+
+    `true`: true and telling. `common`: true, but also of the user's other memories. `false`. `unknown`: what
+    the log cannot tell; a statement without any checkable claim counts as one.
+    """
+
+    true: tuple[Claim, ...]
+    common: tuple[Claim, ...]
+    false: tuple[Claim, ...]
+    unknown: int
+
+    def share(self, telling: int) -> float:
+        """true / max(true + false + unknown, `telling`): what is common neither earns nor costs, and few
+        claims cannot make up for many."""
+        told = len(self.true) + len(self.false) + self.unknown
+        return len(self.true) / max(told, telling)
+
+
+def truthfulness(personas: Sequence[Persona], subject: Subject, config: QualityConfig) -> float:
+    """Mean over personas of true / max(true + false + unknown, `telling_claims`), in [0, 1].
+
+    A claim is true if it holds of the persona's memories, and still holds when those memories are added that
+    belong to it by the log but stand in no persona: the user's own whose wanted names are all among the
+    persona's. So nothing becomes true by leaving out what speaks against it. A true claim that also holds of
+    the rest of the user's memories (what all of them are like: the only shop, the whole span) tells nothing
+    of this persona; it neither earns nor costs. A description that is empty or says only such things has 0.
+    """
+    held = {number for persona in personas for number in persona.memories}
+    loose = [number for number in subject.own if number not in held]
+    shares = [truth(persona, subject, loose).share(config.telling_claims) for persona in personas]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def truth(persona: Persona, subject: Subject, loose: Iterable[int] = ()) -> Truth:
+    """What is known of the persona's claims; `loose` are the user's own memories in no persona."""
+    claims: dict[Claim, None] = {}
+    unknown = 0
+    for text in dict.fromkeys(statement.text for statement in persona.description):
+        read = subject.claims(text)
+        claims.update(dict.fromkeys(read))
+        unknown += not read
+    facts = subject.facts(persona.memories)
+    left_out = tuple(
+        number
+        for number in loose
+        if (wants := subject.memories[number].wants)
+        and all(name.casefold() in facts.all_names for name in wants)
+    )
+    whole = subject.facts(persona.memories + left_out)
+    mine = set(persona.memories)
+    rest = subject.facts(tuple([number for number in subject.own if number not in mine]))
+    true, common, false = [], [], []
+    for claim in claims:
+        verdict = holds(claim, facts)
+        if verdict and left_out:
+            verdict = holds(claim, whole)
+        if verdict is None:
+            unknown += 1
+        elif not verdict:
+            false.append(claim)
+        elif holds(claim, rest):
+            common.append(claim)
+        else:
+            true.append(claim)
+    return Truth(true=tuple(true), common=tuple(common), false=tuple(false), unknown=unknown)
