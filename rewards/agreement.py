@@ -27,3 +27,27 @@ def correlation(one: npt.ArrayLike, other: npt.ArrayLike) -> float | None:
     if len(x) < 3 or not x.std() or not y.std():
         return None
     return float(np.corrcoef(x, y)[0, 1])
+
+
+def spearman(one: npt.ArrayLike, other: npt.ArrayLike) -> float | None:
+    """Spearman's rank correlation, ties at their mean rank; None as `correlation`."""
+    return correlation(_ranks(one), _ranks(other))
+
+
+def same_order(one: npt.ArrayLike, other: npt.ArrayLike) -> float | None:
+    """Share of pairs that both put in the same order, of those that both tell apart; None for none.
+
+    Example:
+        same_order([1, 2, 3], [1, 3, 2]) == 2 / 3
+    """
+    x, y = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    first, second = np.triu_indices(len(x), k=1)
+    order = np.sign(x[first] - x[second]) * np.sign(y[first] - y[second])
+    told = np.count_nonzero(order)
+    return float(np.count_nonzero(order > 0) / told) if told else None
+
+
+def _ranks(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    _, places, counts = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
+    ends = counts.cumsum()
+    return np.asarray((ends - (counts - 1) / 2)[places], dtype=np.float64)

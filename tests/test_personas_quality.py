@@ -221,3 +221,13 @@ def test_the_truth_is_good() -> None:
     scores = [quality(*made_up_user(seed), QualityConfig()) for seed in range(30)]
     assert min(score.alignment for score in scores) == 1
     assert np.mean([score.total for score in scores]) > 0.8
+
+
+def test_where_a_persona_is_all_there_is_the_logs_ends_tell_nothing() -> None:
+    whole = persona(
+        (1, 2, 3, 4), ("Since 2026-01.", (1,)), ("Last in 2026-04.", (4,)), ("Mostly on Shop.", (1,)),
+        ("Buys Milk.", (1,)),
+    )  # fmt: skip
+    said = truth(whole, SUBJECT)
+    assert said.true == (wants("Milk"),)
+    assert len(said.common) == 3

@@ -52,18 +52,13 @@ def alignment_by_embedding(
     """
     shares = []
     for persona in personas:
-        told = [said for said in persona.description if _is_about_things(said.text, subject)]
+        told = [said for said in persona.description if subject.is_about_things(said.text)]
         if told:
             written_SD = unit_rows([np.asarray(texts[said.text], dtype=np.float32) for said in told])
             cited_SD = [subject.vectors_ND[subject.rows(said.memories)].sum(axis=0) for said in told]
             cosines_S = (written_SD * unit_rows(cited_SD)).sum(axis=1)
             shares.append(float(logistic(cosines_S, config.alignment_middle, config.alignment_spread).mean()))
     return _mean(shares) if shares else None
-
-
-def _is_about_things(text: str, subject: Subject) -> bool:
-    claims = subject.claims(text)
-    return not claims or any(claim.kind in ("wants", "about") for claim in claims)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from records.induction import QualityConfig
-from records.persona import Persona, Statement
+from records.persona import Persona
 from rewards.personas.subject import Subject, unit_rows
 
 
@@ -29,7 +29,7 @@ def likeness(personas: Sequence[Persona], subject: Subject, config: QualityConfi
     """How far each two of P personas are one, in [0, 1]: the largest of
 
     - Jaccard index of their memories,
-    - Jaccard index of their statements' texts,
+    - Jaccard index of the texts of their statements about things (two sides may well be of one rhythm),
     - 1 where their labels are the same but for case and spaces,
     - cosine of the means of their memories' vectors, put linearly from [`overlap_floor`, 1] on [0, 1].
     """
@@ -37,17 +37,14 @@ def likeness(personas: Sequence[Persona], subject: Subject, config: QualityConfi
     means_PD = unit_rows(members_PN @ subject.vectors_ND)
     cosines_PP = np.asarray(means_PD @ means_PD.T, dtype=np.float64)
     by_meaning_PP = np.clip((cosines_PP - config.overlap_floor) / (1 - config.overlap_floor), 0, 1)
-    texts = {said.text: place for place, said in enumerate(_statements(personas))}
-    said_PT = np.zeros((len(personas), max(texts.values(), default=0) + 1), dtype=np.float32)
-    for place, persona in enumerate(personas):
-        said_PT[place, [texts[said.text] for said in persona.description]] = 1
+    told = [{one.text for one in mine.description if subject.is_about_things(one.text)} for mine in personas]
+    column = {text: place for place, text in enumerate(set[str]().union(*told))}
+    said_PT = np.zeros((len(personas), len(column)), dtype=np.float32)
+    for place, texts in enumerate(told):
+        said_PT[place, [column[text] for text in texts]] = 1
     labels = [" ".join(persona.label.casefold().split()) for persona in personas]
     same_PP = np.array([[one == other for other in labels] for one in labels], dtype=np.float64)
     return np.maximum.reduce([_jaccard(members_PN), _jaccard(said_PT), same_PP, by_meaning_PP])
-
-
-def _statements(personas: Sequence[Persona]) -> list[Statement]:
-    return [said for persona in personas for said in persona.description]
 
 
 def _jaccard(sets_PX: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

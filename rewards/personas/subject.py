@@ -87,6 +87,11 @@ class Subject:
             return found
         return claims
 
+    def is_about_things(self, text: str) -> bool:
+        """Whether `text` says what is wanted, and not only when, where, how often or for how much."""
+        claims = self.claims(text)
+        return not claims or any(claim.kind in ("wants", "about") for claim in claims)
+
     def _mentions(self, text: str) -> tuple[Claim, ...]:
         if self._vocabulary is None:
             return ()

@@ -9,6 +9,9 @@ from rewards.personas.claims import Claim
 from rewards.personas.facts import holds
 from rewards.personas.subject import Subject
 
+_OF_THE_LOG = ("since", "until", "where")
+"""What a claim about all of a user's memories says of the log and not of the user."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
@@ -37,7 +40,9 @@ def truthfulness(personas: Sequence[Persona], subject: Subject, config: QualityC
     belong to it by the log but stand in no persona: the user's own whose wanted names are all among the
     persona's. So nothing becomes true by leaving out what speaks against it. A true claim that also holds of
     the rest of the user's memories (what all of them are like: the only shop, the whole span) tells nothing
-    of this persona; it neither earns nor costs. A description that is empty or says only such things has 0.
+    of this persona; it neither earns nor costs. Of a persona that holds all of them the same goes for
+    `since`, `until` and `where`, which are the log's own. A description that is empty or says only such
+    things has 0.
     """
     held = {number for persona in personas for number in persona.memories}
     loose = [number for number in subject.own if number not in held]
@@ -72,7 +77,7 @@ def truth(persona: Persona, subject: Subject, loose: Iterable[int] = ()) -> Trut
             unknown += 1
         elif not verdict:
             false.append(claim)
-        elif holds(claim, rest):
+        elif holds(claim, rest) if rest.count else claim.kind in _OF_THE_LOG:
             common.append(claim)
         else:
             true.append(claim)
