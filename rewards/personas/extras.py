@@ -44,11 +44,12 @@ def likeness(personas: Sequence[Persona], subject: Subject, config: QualityConfi
         said_PT[place, [column[text] for text in texts]] = 1
     labels = [" ".join(persona.label.casefold().split()) for persona in personas]
     same_PP = np.array([[one == other for other in labels] for one in labels], dtype=np.float64)
-    return np.maximum.reduce([_jaccard(members_PN), _jaccard(said_PT), same_PP, by_meaning_PP])
+    by_set_PP = np.maximum(_jaccard(members_PN), _jaccard(said_PT))
+    return np.asarray(np.maximum(by_set_PP, np.maximum(same_PP, by_meaning_PP)))
 
 
 def _jaccard(sets_PX: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     both_PP = (sets_PX @ sets_PX.T).astype(np.float64)
     sizes_P = sets_PX.sum(axis=1)
     either_PP = sizes_P[:, None] + sizes_P[None, :] - both_PP
-    return both_PP / np.maximum(either_PP, 1)
+    return np.asarray(both_PP / np.maximum(either_PP, 1))

@@ -175,7 +175,7 @@ def _wants(facts: Facts, arguments: tuple[str, ...]) -> bool | None:
     if not facts.all_names:
         return None
     kind, *names = arguments
-    found = facts.all_names if kind == "looks" else facts.names.get(kind, {})
+    found = facts.all_names if kind == "looks" else frozenset(facts.names.get(kind, ()))
     return all(name.casefold() in found for name in names)
 
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from records.persona import IntentMemory, Persona, PersonaSet, Statement
-from rewards.personas.claims import MOST_NAMES, OFTEN, SPENDS, WHEN, Claim, family, render
+from records.persona import Persona, PersonaSet, Statement
+from rewards.personas.claims import MOST_NAMES, OFTEN, SPENDS, WHEN, Claim, render
 from rewards.personas.facts import holds
 from rewards.personas.subject import Subject
 
@@ -81,7 +81,21 @@ def trivial(personas: PersonaSet, subject: Subject, rng: np.random.Generator) ->
 
 def single_memories(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
     """A persona a memory, each with all that is true of it."""
-    return _with(personas, [_alone(subject.memories[number]) for number in subject.own])
+    return _with(personas, [_told((number,), subject) for number in subject.own])
+
+
+def split(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+    """Every persona of several memories cut in two at random, each half with what is true of it."""
+    parts = []
+    for one in personas.personas:
+        mixed, half = rng.permutation(one.memories).tolist(), len(one.memories) // 2
+        parts += [tuple(sorted(part)) for part in (mixed[:half], mixed[half:]) if part]
+    return _with(personas, [_told(part, subject) for part in parts])
+
+
+def all_in_one(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+    """One persona of all memories, with what is true of them."""
+    return _with(personas, [_told(subject.own, subject)]) if len(personas.personas) > 1 else None
 
 
 def half_left_out(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
@@ -96,14 +110,19 @@ def half_left_out(personas: PersonaSet, subject: Subject, rng: np.random.Generat
     return _with(personas, spoilt)
 
 
-def _alone(memory: IntentMemory) -> Persona:
-    names = tuple(dict.fromkeys(memory.wants))[:MOST_NAMES]
-    month = f"{memory.start.year:04}-{memory.start.month:02}"
-    claims = [Claim(kind="wants", arguments=(family(memory.action), *names))] if names else []
-    claims += [Claim(kind="about", arguments=(memory.category,))] if memory.category else []
-    claims += [Claim(kind="often", arguments=("once",)), Claim(kind="since", arguments=(month,))]
-    said = tuple(Statement(text=render((claim,)), memories=(memory.number,)) for claim in claims)
-    return Persona(label=f"{memory.text} {memory.number}", description=said, memories=(memory.number,))
+def _told(numbers: tuple[int, ...], subject: Subject) -> Persona:
+    """A persona of these memories that says what holds of them: what, its category, how often, since when."""
+    facts = subject.facts(numbers)
+    spelled = {name.casefold(): name for memory in facts.memories for name in memory.wants}
+    verb, counts = max(facts.names.items(), key=lambda one: one[1].total())
+    names = tuple(spelled[name] for name, _ in counts.most_common(MOST_NAMES))
+    claims = [Claim(kind="wants", arguments=(verb, *names))] if names else []
+    claims += [Claim(kind="about", arguments=(name,)) for name, _ in facts.categories.most_common(1)]
+    claims += [Claim(kind="often", arguments=(facts.often,))]
+    claims += [Claim(kind="since", arguments=(f"{facts.first.year:04}-{facts.first.month:02}",))]
+    said = tuple(Statement(text=render((one,)), memories=numbers) for one in claims if holds(one, facts))
+    label = f"{', '.join(names) or facts.memories[0].text} {numbers[0]}"
+    return Persona(label=label, description=said, memories=numbers)
 
 
 def _with(personas: PersonaSet, spoilt: Sequence[Persona]) -> PersonaSet:
@@ -118,6 +137,8 @@ LOWERS: dict[str, tuple[str, Perturbation]] = {
     "one_line": ("total", one_line),
     "trivial": ("total", trivial),
     "single_memories": ("total", single_memories),
+    "split": ("total", split),
+    "all_in_one": ("total", all_in_one),
     "half_left_out": ("total", half_left_out),
 }
 """Perturbation → the number of `Quality` that it must lower."""

@@ -41,11 +41,15 @@ def quality(personas: PersonaSet, subject: Subject, config: QualityConfig) -> Qu
     mine = personas.personas
     if error:
         return Quality(error=error, count=len(mine))
-    parts = {
-        "cohesion": cohesion(mine, subject, config),
-        "alignment": alignment(mine, subject),
-        "truthfulness": truthfulness(mine, subject, config),
-        "coverage": coverage(mine, subject),
-        "overlap": overlap(mine, subject, config),
-    }
-    return Quality(**parts, count=len(mine), total=total(**parts))
+    cohesive, aligned = cohesion(mine, subject, config), alignment(mine, subject)
+    true = truthfulness(mine, subject, config)
+    covered, repeated = coverage(mine, subject), overlap(mine, subject, config)
+    return Quality(
+        cohesion=cohesive,
+        alignment=aligned,
+        truthfulness=true,
+        coverage=covered,
+        overlap=repeated,
+        count=len(mine),
+        total=total(cohesive, aligned, true, covered, repeated),
+    )
