@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from records.actions import LOW_IMPACT
 from records.client import ClientConfig
 from records.options import opt
 from records.simulation import SimulateConfig
@@ -61,7 +62,7 @@ class SemantizeConfig:
         "budget is better off without.",
     )
     low_impact: str = opt(
-        r"(?i)(?:^|[\s_-])(?:click|view|impression|search|brows|exposure)(?:e?s|ed|ing|e)?(?:$|[\s_-])",
+        LOW_IMPACT,
         "Regular expression of actions that cost the user nothing and say little after a month.",
     )
     long_low_impact: int = opt(

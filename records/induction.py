@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from records.actions import LOW_IMPACT
 from records.options import opt
 
 
@@ -11,6 +12,28 @@ class MemoryConfig:
 
     gap_minutes: float = opt(
         0.0, "Silence that ends a session; 0: chosen from the valley in the log's own pauses.", low=0
+    )
+    wants: int = opt(5, "Names a memory holds, those with most events.", low=1)
+    low_impact: str = opt(LOW_IMPACT, "Regular expression of actions that an order goes before.")
+    searches: str = opt(
+        r"(?i)search|query", "Regular expression of actions that take typing: no slip of the finger."
+    )
+    cancels: str = opt(
+        r"(?i)cancel|return|refund",
+        "Regular expression of actions that undo an order, as a negative count does.",
+    )
+    value_per_piece: bool = opt(
+        True, "The log's `value` is the price of a piece; false: that of the row, pieces included."
+    )
+    loop_events: int = opt(
+        4, "The same action on the same title so many times in a row is a dead loop.", low=2
+    )
+    loop_seconds: float = opt(5.0, "Longest pause in a dead loop; a person who looks takes longer.", low=0)
+    slip_events: int = opt(
+        20, "Events a user has at least before one that stands alone is called a mis-click.", low=2
+    )
+    machine_events: int = opt(
+        1000, "Events at a constant pace from which a user, or a session, is a machine's.", low=10
     )
 
 
