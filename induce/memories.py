@@ -31,8 +31,8 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
     coded = coded_events(events, config)
     if coded.frame.is_empty():
         return pl.DataFrame(schema=MEMORY_SCHEMA)
-    noise, slip = event_noise(coded.frame, config), slips(coded.frame, config)
-    frame = _in_memories(with_topics(coded).with_columns(noise=noise, slip=slip))
+    frame = _in_memories(with_topics(coded).with_columns(noise=event_noise(coded.frame, config)))
+    frame = frame.with_columns(slip=slips(frame, config))
     table = _table(frame, coded)
     return table.with_columns(
         action=_actions(frame, coded),
@@ -65,7 +65,7 @@ def _table(frame: pl.DataFrame, coded: CodedEvents) -> pl.DataFrame:
             pl.col("event_id").alias("event_ids"),
             pl.when(value.count() > 0).then(value.sum()).alias("value"),
             (back.any() & (pl.col("pieces").filter(high).sum() <= 0)).alias("given_back"),
-            ((pl.len() == 1) & pl.col("slip").first()).alias("slipped"),
+            pl.col("slip").any().alias("slipped"),
         )
     )
     category = pl.Series(coded.categories, dtype=pl.String).gather(

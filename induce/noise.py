@@ -71,11 +71,16 @@ def dead_loops(frame: pl.DataFrame, config: MemoryConfig) -> Flags:
     """Events that repeat the user's event before them in a dead loop; the first is the user's own.
 
     A loop is `loop_events` or more of the same source, action and title in a row, none more than
-    `loop_seconds` after the one before. Copies at one and the same time are lines of a basket, no loop.
+    `loop_seconds` after the one before; of low-impact actions the same thing under another title will do.
+    Copies at one and the same time are lines of a basket, no loop.
     """
-    same = pl.col("content") != BLANK
-    for name in ("user", "source", "action", "content"):
+    same = pl.lit(value=True)
+    for name in ("user", "source", "action"):
         same &= pl.col(name) == pl.col(name).shift()
+    title, thing = (
+        (pl.col(name) != BLANK) & (pl.col(name) == pl.col(name).shift()) for name in ("content", "entity")
+    )
+    same &= title | (pl.col("low") & thing)
     pause = pl.col("timestamp").diff().dt.total_milliseconds()
     again = (same & (pause <= config.loop_seconds * 1000)).fill_null(value=False)
     runs = frame.select(again=again, time="timestamp").with_columns(run=(~pl.col("again")).cum_sum())
@@ -95,15 +100,16 @@ def gifts(frame: pl.DataFrame) -> pl.Series:
 
 
 def slips(frame: pl.DataFrame, config: MemoryConfig) -> pl.Series:
-    """Events that are slips of the finger if they stand alone.
+    """Events that are slips of the finger; `frame` has `memory` too.
 
-    Such is a passive event (low-impact, not typed) on a thing whose entity never comes again for the user,
-    nor its category, of a user with `slip_events` events who does more than look in that source: where
-    someone only looks, looking is meant.
+    Such is a passive event (low-impact, not typed) that is a memory by itself, on a thing that never comes
+    again for the user, while something else in its session and source has several events. Not of users with
+    fewer than `slip_events` events, nor where the user only looks: there looking is meant.
     """
-    times = pl.len().over("user", "entity") == 1
-    category = (pl.col("category") == BLANK) | (pl.len().over("user", "category") == 1)
+    once = (pl.col("entity") != BLANK) & (pl.len().over("user", "entity") == 1)
     known = pl.len().over("user") >= config.slip_events
     does_more = (~pl.col("low")).any().over("user", "source")
-    passive = pl.col("low") & ~pl.col("typed") & (pl.col("entity") != BLANK)
-    return frame.select(passive & times & category & known & does_more).to_series()
+    passive = pl.col("low") & ~pl.col("typed")
+    sized = frame.with_columns(size=pl.len().over("memory"))
+    beside = (pl.col("size") == 1) & (pl.col("size").max().over("place") > 1)
+    return sized.select(passive & beside & once & known & does_more).to_series()

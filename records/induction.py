@@ -29,9 +29,7 @@ class MemoryConfig:
         4, "The same action on the same title so many times in a row is a dead loop.", low=2
     )
     loop_seconds: float = opt(5.0, "Longest pause in a dead loop; a person who looks takes longer.", low=0)
-    slip_events: int = opt(
-        20, "Events a user has at least before one that stands alone is called a mis-click.", low=2
-    )
+    slip_events: int = opt(20, "Events a user has at least before any of them is called a mis-click.", low=2)
     machine_events: int = opt(
         1000, "Events at a constant pace from which a user, or a session, is a machine's.", low=10
     )

@@ -1,13 +1,13 @@
 """What is no intent of the user's own: kept, marked, named."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from tests.memory_logs import log, memories, told
 
-START = datetime(2026, 1, 1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def at(second: float) -> str:
@@ -46,6 +46,11 @@ def test_a_loop_is_of_one_user_title_and_action() -> None:
     for events in (pl.concat([first, pot, last]), pl.concat([first, view, last])):
         assert {noise for _, noise in told(events)} == {""}
     assert {noise for _, noise in told(pl.concat([first, clicks(3, 4, user="v")]))} == {""}
+    titles = [{"content": title} for title in ("TEA", "NICE TEA", "TEA!", "BEST TEA")]
+    clicked = log(*[(at(n), "Click", "Tea", title) for n, title in enumerate(titles)])
+    ordered = log(*[(at(n), "Order", "Tea", title) for n, title in enumerate(titles)])
+    assert {noise for _, noise in told(clicked)} == {"", "dead_loop"}
+    assert {noise for _, noise in told(ordered)} == {""}  # four sorts of tea
     untold = log(*[(at(number), "Click", "") for number in range(9)])
     assert {noise for _, noise in told(untold)} == {""}
 
@@ -82,13 +87,14 @@ def test_a_cancelled_order_takes_its_value_away() -> None:
     assert memories(events[1:])[0]["value"] == -5.0
 
 
-def slip(**further: str) -> pl.DataFrame:
-    """Twenty orders of tea and, among them, one click on a lawn mower."""
-    orders = [(at(3600 * number), "Order", "Tea", {"category": "Food"}) for number in range(19)]
+def slip(**further: object) -> pl.DataFrame:
+    """Twenty orders of tea and, among the first two, one click on a lawn mower."""
+    times = [0, 60, *(3600 * number for number in range(1, 19))]
+    orders = [(at(time), "Order", "Tea", {"category": "Food"}) for time in times]
     return log((at(30), "Click", "Lawn Mower", {"category": "Garden", **further}), *orders)
 
 
-def test_a_lone_click_on_what_never_comes_again_is_a_mis_click() -> None:
+def test_a_lone_click_beside_the_matter_on_what_never_comes_again_is_a_mis_click() -> None:
     assert {events for events, noise in told(slip()) if noise == "mis_click"} == {"e0"}
 
 
@@ -98,9 +104,11 @@ def test_a_lone_click_on_what_never_comes_again_is_a_mis_click() -> None:
         slip(action="Order"),  # no slip
         slip(action="Search"),  # typed
         slip(source="Elsewhere"),  # where nothing else is done, looking is meant
-        slip(category="Food"),  # a category that comes again
+        slip(category="Food"),  # of a kind with what the session is about
         slip(entity="Tea", category=""),  # a thing that comes again
         slip(entity=""),  # nobody knows what it was
+        slip(timestamp=START + timedelta(hours=-5)),  # all that the session is about
+        slip()[[0, 1, *range(3, 21)]],  # nothing in the session has more events
         slip()[:19],  # too few events to tell
     ],
 )
