@@ -9,27 +9,30 @@ from induce.coded_events import BLANK, CodedEvents
 CATEGORY, KEY, ENTITY, NOTHING = range(4)
 """Kinds of topics: a category's code, a shared key's number, an entity's code, none."""
 
+_MOST_KEYS = 8
+"""Keys an entity has at most, so that a log of long titles does not grow tenfold."""
+
 _WORDS = re.compile(r"[^\W_]+")
 # Han, kana and Hangul: written without blanks between words, or with endings at them.
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
 
 def topic_keys(text: str) -> list[str]:
-    """What two entities of one topic may share: the head word first, then pairs of neighbouring words.
+    """What two entities of one topic may share: the head word first, then pairs of neighbours.
 
-    The head is the last word, without a plural s; in scripts without blanks keys are pairs of characters,
-    the last first. Single words other than the head link nothing: colours and materials would tie a basket
-    together.
+    The head is the last word, without a plural s; in scripts without blanks keys are pairs of characters.
+    Pairs follow from the last, _MOST_KEYS keys in all. Single words other than the head link nothing: colours
+    and materials would tie a basket together.
 
     Example:
-        topic_keys("Spaceboy Lunch Bags") == ["bag", "spaceboy lunch", "lunch bag"]
+        topic_keys("Spaceboy Lunch Bags") == ["bag", "lunch bag", "spaceboy lunch"]
     """
     folded = text.casefold()
     pairs = [run[i : i + 2] for run in _CJK.findall(folded) for i in reversed(range(max(1, len(run) - 1)))]
     words = [_singular(word) for word in _WORDS.findall(_CJK.sub(" ", folded))]
     heads = [word for word in words[-1:] if len(word) > 2 and not word.isdigit()]
-    both = [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)]
-    return list(dict.fromkeys([*pairs[:1], *heads, *pairs[1:], *both]))
+    both = [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)][::-1]
+    return list(dict.fromkeys([*pairs[:1], *heads, *pairs[1:], *both]))[:_MOST_KEYS]
 
 
 def with_topics(coded: CodedEvents) -> pl.DataFrame:

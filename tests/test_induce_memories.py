@@ -121,13 +121,15 @@ def test_languages_mix() -> None:
 
 
 def test_keys_of_a_topic() -> None:
-    assert topic_keys("Spaceboy Lunch Bags") == ["bag", "spaceboy lunch", "lunch bag"]
+    assert topic_keys("Spaceboy Lunch Bags") == ["bag", "lunch bag", "spaceboy lunch"]
     assert topic_keys("Glasses") == ["glass"]
     assert topic_keys("Berries") == ["berry"]
     assert topic_keys("Set 12") == ["set 12"]
     assert topic_keys("婴儿奶粉") == ["奶粉", "儿奶", "婴儿"]
     assert topic_keys("鞋") == ["鞋"]
     assert topic_keys("!?") == []
+    assert len(topic_keys("奶粉" * 40)) == 2
+    assert len(topic_keys(" ".join(map(str, range(100, 140))))) == 8
 
 
 def test_titles_are_refined_and_gifts_marked() -> None:
