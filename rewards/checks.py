@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lm.sentences import SHIPPED, encoder_directory
 from records.config import ScorerConfig
 from records.errors import UserError
 from records.tags import TAG_NAMES, TAGS
 from rewards.build import JUDGES, judge_client
-from rewards.similarity import SHIPPED
 from rewards.summary import QUALITIES
 
 
@@ -38,11 +38,8 @@ def check_scorer_here(config: ScorerConfig) -> None:
     Raises:
         UserError: naming the key and the mend.
     """
-    if config.embeddings not in ("", SHIPPED) and not (Path(config.embeddings) / "config.json").is_file():
-        raise UserError(
-            f"scorer.embeddings {config.embeddings!r}: no such model directory; name one, or {SHIPPED}, or "
-            "leave it empty"
-        )
+    if config.embeddings not in ("", SHIPPED):
+        encoder_directory(config.embeddings, "scorer.embeddings")
     if config.judge == "llm":
         judge_client(config, Path())  # nothing is sent or written
 

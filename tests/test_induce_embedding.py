@@ -1,0 +1,125 @@
+"""Texts as vectors: the same whatever stands beside them, computed once, kept on disk whole."""
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from induce import vector_cache
+from induce.embedding import SentenceEmbedder
+from induce.vector_cache import STEP, VectorCache, from_steps, to_steps
+from lm.sentences import SHIPPED
+from records.errors import UserError
+
+NAMES = [
+    "Wet Wipes",
+    "Milk Powder",
+    "Camping Stove",
+    "Tent (Outdoor)",
+    "儿童奶粉",
+    "Зимняя куртка",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> SentenceEmbedder:
+    return SentenceEmbedder()
+
+
+def test_vectors_are_unit_and_tell_meanings(embedder: SentenceEmbedder) -> None:
+    vectors = embedder(NAMES)
+    assert vectors.shape == (len(NAMES), 384)
+    assert vectors.dtype == np.float32
+    # 384 numbers, each at most half a step off, move a length by less than this.
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=STEP / 2 * 384**0.5)
+    wipes, milk, stove, tent = vectors[:4]
+    assert stove @ tent > wipes @ tent + 0.1
+    assert wipes @ milk > wipes @ tent
+
+
+def test_company_and_order_move_nothing(embedder: SentenceEmbedder) -> None:
+    many = NAMES + [f"{name} {number}" for name in NAMES for number in range(30)]
+    together = embedder(many)
+    backwards = embedder(many[::-1])[::-1]
+    assert (together == backwards).all()
+    for place in range(0, len(many), 17):
+        assert (embedder([many[place]])[0] == together[place]).all()
+
+
+def test_a_text_is_computed_once(tmp_path: Path) -> None:
+    first = SentenceEmbedder(cache=tmp_path)
+    vectors = first(["Tent", "Stove", "Tent"])
+    assert first.computed == 2
+    assert (vectors[0] == vectors[2]).all()
+    first(["Stove"])
+    assert first.computed == 2
+    second = SentenceEmbedder(cache=tmp_path)
+    assert (second(["Tent", "Stove", "Tent"]) == vectors).all()
+    assert second.computed == 0
+    assert second([]).shape == (0, 384)
+
+
+def test_a_very_long_text_has_a_vector(embedder: SentenceEmbedder) -> None:
+    assert embedder(["tent " * 100_000]).shape == (1, 384)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"induce.clusters.embeddings .*name one, or {SHIPPED}"):
+        SentenceEmbedder(str(tmp_path))
+
+
+def test_numbers_go_onto_the_grid_and_back() -> None:
+    assert to_steps(np.array([-1, 0.00004, 0.12346], dtype=np.float32)).tolist() == [-10000, 0, 1235]
+    np.testing.assert_allclose(from_steps(np.array([1235], dtype=np.int16)), [0.1235], rtol=1e-6)
+
+
+def test_files_of_others_are_taken_in_and_damaged_ones_are_not(tmp_path: Path) -> None:
+    mine, theirs = VectorCache(tmp_path, 2, 100), VectorCache(tmp_path, 2, 100)
+    assert mine.get(["a", "b"]) == {}
+    theirs.put(["a"], np.array([[1, 2]], dtype=np.int16))
+    (tmp_path / "1-damaged.npy").write_bytes(b"\x93NUMPY half a file")
+    VectorCache(tmp_path, 3, 100).put(["b"], np.array([[1, 2, 3]], dtype=np.int16))
+    assert {text: row.tolist() for text, row in mine.get(["a", "b"]).items()} == {"a": [1, 2]}
+
+
+def test_many_files_become_one_and_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_cache, "MOST_FILES", 4)
+    for number in range(5):
+        cache = VectorCache(tmp_path, 1, 3)
+        cache.put([str(number)], np.array([[number]], dtype=np.int16))
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+    found = VectorCache(tmp_path, 1, 100).get([str(number) for number in range(5)])
+    assert {text: int(row[0]) for text, row in found.items()} == {"2": 2, "3": 3, "4": 4}
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path, 1, 2)
+    cache.put(["a", "b", "c"], np.zeros((3, 1), dtype=np.int16))
+    assert len(cache.get(["a", "b", "c"])) == 2
+
+
+def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file: vectors cannot be kept there"):
+        VectorCache(tmp_path / "file", 1, 9).put(["a"], np.zeros((1, 1), dtype=np.int16))
+
+
+def _write_many(folder: Path, first: int) -> None:
+    vector_cache.MOST_FILES = 3
+    cache = VectorCache(folder, 1, 10_000)
+    for number in range(first, first + 30):
+        cache.put([str(number)], np.array([[number]], dtype=np.int16))
+
+
+def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("fork")
+    writers = [spawn.Process(target=_write_many, args=(tmp_path, 20 * number)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    found = VectorCache(tmp_path, 1, 10_000).get([str(number) for number in range(90)])
+    assert [int(found[str(number)][0]) for number in range(90)] == list(range(90))
