@@ -39,6 +39,32 @@ class MemoryConfig:
 class ClusterConfig:
     """From memories to groups of them."""
 
+    method: str = opt(
+        "ward",
+        "How memories are grouped: ward (by weight, at least one persona), hdbscan (by density, may find none).",
+    )
+    embeddings: str = opt(
+        "all-MiniLM-L6-v2", "Sentence-embedding model: the one installed with the project, or a directory."
+    )
+    cached_texts: int = opt(
+        500_000, "Vectors kept in memory and on disk, 784 bytes each; the oldest go first.", low=1
+    )
+    worth: float = opt(
+        0.75,
+        "How foreign two groups must be to become two personas, and a memory to stay in none: 0 is as alike as "
+        "each is in itself, 1 as foreign as texts of the whole population.",
+        low=0,
+    )
+    most_personas: int = opt(8, "Personas a user, at most.", low=1)
+    least_memories: int = opt(3, "Memories that a persona of several must stand on.", low=1)
+    least_share: float = opt(0.03, "The same as a share of the user's memories.", low=0, high=1)
+    most_clustered: int = opt(
+        512,
+        "Distinct texts of a user that are clustered; of more, a sample, and the rest joins what is near.",
+        low=2,
+    )
+    citations: int = opt(6, "Memories that a statement cites, at most.", low=3)
+
 
 @dataclass
 class QualityConfig:
