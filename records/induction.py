@@ -41,7 +41,7 @@ class ClusterConfig:
 
     method: str = opt(
         "ward",
-        "How memories are grouped: ward (by weight, at least one persona), hdbscan (by density, may find none).",
+        "How memories are grouped: ward (by weight, one persona or more) or hdbscan (by density, or none).",
     )
     embeddings: str = opt(
         "all-MiniLM-L6-v2", "Sentence-embedding model: the one installed with the project, or a directory."
@@ -51,8 +51,8 @@ class ClusterConfig:
     )
     worth: float = opt(
         0.75,
-        "How foreign two groups must be to become two personas, and a memory to stay in none: 0 is as alike as "
-        "each is in itself, 1 as foreign as texts of the whole population.",
+        "How foreign two groups must be to become two personas, and a memory to stay in none: 0: as alike as "
+        "each is in itself, 1: as foreign as texts of the whole population.",
         low=0,
     )
     most_personas: int = opt(8, "Personas a user, at most.", low=1)

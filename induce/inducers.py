@@ -1,0 +1,122 @@
+"""Users' memories in, their personas out.
+
+memories ── intents with a text ──> clusters ──> label, statements ──> PersonaSet, or the reason why not
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+from induce.clustering import background_of, check_clusters, cluster
+from induce.describing import describe
+from induce.embedding import Embedder
+from induce.labelling import labels
+from induce.population import Population, text_of
+from induce.vector_cache import Vectors
+from records.induction import ClusterConfig
+from records.persona import IntentMemory, Persona, PersonaSet
+from rewards.personas.facts import setting_of
+
+NO_MEMORIES = "no_memories"
+"""Reason: the user has no memory at all."""
+ALL_NOISE = "all_noise"
+"""Reason: no memory is an intent of the user's own."""
+NO_TEXT = "no_text"
+"""Reason: no intent has a name or a category."""
+NO_CLUSTER = "no_cluster"
+"""Reason: no group of memories is dense enough (`method: hdbscan`)."""
+
+
+class Inducer(Protocol):
+    """Finds the personas of users.
+
+    A user's set depends on nothing but the user's memories: neither on the other users of a call nor on their
+    order. A user without personas has the reason in `error`; nothing about one user's memories is raised.
+    """
+
+    def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
+        """User id → memories, numbered in time order; a set a user, in the order of `users`."""
+        ...
+
+
+class ClusterInducer:
+    """Personas without a language model: clusters of embedded memories, described by what can be counted.
+
+    Every intent is in at most one persona, and noise in none. Personas come in the order of what stands
+    behind them, most first.
+
+    Args:
+        embedder: what texts mean.
+        population: the whole log's, not the call's: the same for all calls about one log.
+
+    Raises:
+        UserError: `config` can mean nothing.
+
+    Example:
+        inducer = ClusterInducer(ClusterConfig(), SentenceEmbedder(), population_of(memories.values()))
+        sets = inducer(memories)
+    """
+
+    def __init__(self, config: ClusterConfig, embedder: Embedder, population: Population) -> None:
+        check_clusters(config)
+        self.config, self.embedder, self.population = config, embedder, population
+
+    def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
+        # One call for all of them: a batch of one user's few texts would leave the model idle.
+        vectors = _Prepared(self.embedder, [text_of(memory) for given in users.values() for memory in given])
+        return [self._personas(user, memories, vectors) for user, memories in users.items()]
+
+    @cached_property
+    def background(self) -> float:
+        """How alike two memories are that have nothing in common: of the population, whoever they are of."""
+        return background_of(self.population.texts, self.embedder)
+
+    def _personas(self, user: str, memories: Sequence[IntentMemory], embedder: Embedder) -> PersonaSet:
+        in_order = sorted(memories, key=lambda memory: memory.number)
+        intents = [memory for memory in in_order if not memory.noise]
+        told = [memory for memory in intents if text_of(memory)]
+        reason = NO_MEMORIES if not memories else ALL_NOISE if not intents else "" if told else NO_TEXT
+        if reason:
+            return PersonaSet(user_id=user, personas=(), error=reason)
+        found_N = cluster(
+            [text_of(memory) for memory in told],
+            [weight(memory) for memory in told],
+            embedder,
+            background=self.background,
+            config=self.config,
+        )
+        groups = [
+            [memory for memory, label in zip(told, found_N, strict=True) if label == number]
+            for number in range(found_N.max() + 1)
+        ]
+        if not groups:
+            return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
+        setting = setting_of(memories)
+        personas = [
+            Persona(
+                label=label,
+                description=describe(group, intents, setting, self.population, self.config.citations),
+                memories=tuple(memory.number for memory in group),
+            )
+            for label, group in zip(labels(groups, self.population), groups, strict=True)
+        ]
+        return PersonaSet(user_id=user, personas=tuple(personas))
+
+
+def weight(memory: IntentMemory) -> float:
+    """How much stands behind a memory: 1 + log2 of its events, so that one long session does not outweigh
+    weeks of short ones."""
+    return 1 + math.log2(max(1, len(memory.event_ids)))
+
+
+class _Prepared:
+    """Vectors of texts embedded beforehand, each distinct one once."""
+
+    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
+        distinct = sorted({text for text in texts if text})
+        self._vectors_UD = embedder(distinct)
+        self._place = {text: place for place, text in enumerate(distinct)}
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        return self._vectors_UD[[self._place[text] for text in texts]]
