@@ -7,16 +7,16 @@ The m valid responses stand first, best first; invalid ones stand behind them in
 denominators alone. The choice of the last of K is certain and costs nothing, so m′ only counts real choices.
 
 Responses within τ are tied: a tied block begins with the best that is left and takes in what is at most τ
-worse than that one, so that no chain of small steps ties the best with the worst. A block is averaged over all
-its orders, exactly: the sum of its f is the same in every order, and of the b members that are left at a place
-each subset of its size is equally likely. So with R the log-sum-exp of what stands behind the block,
+worse than that one, so that no chain of small steps ties the best with the worst. A block of b is averaged
+over all its orders, exactly, whatever b: the sum of its f is the same in every order, and when s of it are
+left, each subset of s is equally likely to be them. So with R the log-sum-exp of what stands behind it,
 
     mean over orders = Σ_{i∈B} f_i − Σ_{∅≠S⊆B} log(Σ_{j∈S} exp f_j + exp R) / C(b, |S|)
 
 which takes 2ᵇ − 1 terms instead of b! orders. Where all K are tied the loss draws their f together.
 
-For K = 2 with one response better, or one alone valid, this is DPO (arXiv 2305.18290, eq. 7; for whole rankings
-see its appendix A.3). Values and gradients of pairs are TRL's `loss_type="sigmoid"` under the same β
+For K = 2 with one response better, or one alone valid, this is DPO (arXiv 2305.18290, eq. 7; whole rankings:
+its appendix A.3). Values and gradients of pairs are TRL's `loss_type="sigmoid"` under the same β
 (`tests/test_rl_peer_trl_dpo.py`). All is computed in float64: log-probs of responses are large numbers with
 small differences.
 """
@@ -35,13 +35,10 @@ from lm.objective import Metrics
 INVALID = -1
 """The level of what is not valid."""
 
-MOST_RESPONSES = 16
-"""Responses in a group, at most: a tied block of b costs 2ᵇ terms."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRatios:
-    """One group: log π_θ − log π_ref of each response (nats, summed over its tokens), ratios_K, and its level."""
+    """One group: log π_θ − log π_ref of each response (nats, summed over its tokens), and its level."""
 
     ratios_K: torch.Tensor
     levels_K: npt.NDArray[np.int64]
@@ -65,7 +62,7 @@ def levels(qualities_K: npt.NDArray[np.float64], tie_within: float) -> npt.NDArr
 
 def choices(levels_K: npt.NDArray[np.int64]) -> int:
     """m′ = min(m, K−1): 0 where nothing is valid, or nothing stands beside it. Such a group has no loss."""
-    return int(min(np.count_nonzero(levels_K != INVALID), len(levels_K) - 1))
+    return min(int((levels_K != INVALID).sum()), len(levels_K) - 1)
 
 
 def group_loss(scores_K: torch.Tensor, levels_K: npt.NDArray[np.int64]) -> torch.Tensor:
@@ -119,7 +116,7 @@ def _margins(scores_K: npt.NDArray[np.float64], levels_K: npt.NDArray[np.int64])
     """f of the better minus f of the other, of every pair in which one is better."""
     order_K = np.where(levels_K == INVALID, len(levels_K), levels_K)
     better, other = np.nonzero(order_K[:, None] < order_K[None, :])
-    return scores_K[better] - scores_K[other]  # type: ignore[no-any-return]
+    return scores_K[better] - scores_K[other]
 
 
 @lru_cache

@@ -16,6 +16,7 @@ from typing import Any
 from lm import checkpoint
 from lm.objective import Learner, UpdateReport
 from records.config import RLConfig
+from records.groupwise import GroupwiseConfig
 from records.interrupts import uninterrupted
 from records.log import Log
 from records.prompt import Prompt, Sampling
@@ -208,7 +209,7 @@ def update(run: RLRun, batch: TrainBatch, lr: float, meanwhile: Callable[[], Non
     )
 
 
-def learning_rate(config: RLConfig, step: int) -> float:
+def learning_rate(config: RLConfig | GroupwiseConfig, step: int) -> float:
     """Linear warm-up, then constant."""
     return config.lr * min(1.0, (step + 1) / max(1, config.warmup_steps))
 
