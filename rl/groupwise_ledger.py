@@ -33,8 +33,8 @@ GROUPWISE_SCHEMA: dict[str, pl.DataType] = {
     "text": pl.String(),
 }
 """One row a response. `quality` and `level` (0: best, or tied with it) are null for what is not valid;
-`invalid` and `score_error` say why. `dropped` is why its group trains nothing; `trains`: it stands in the loss,
-be it in denominators alone. Two equal runs differ in `gen_seconds` alone."""
+`invalid` and `score_error` say why. `dropped` is why its group trains nothing; what `trains` stands in the
+loss, be it in denominators alone. Two equal runs differ in `gen_seconds` alone."""
 
 
 def write_groups(path: Path, step: int, groups: Sequence[RankedGroup]) -> None:

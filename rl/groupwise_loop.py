@@ -165,7 +165,8 @@ def still_fed(groups: Sequence[RankedGroup], empty_steps: int) -> int:
     if empty_steps + 1 >= EMPTY_STEPS:
         raise StarvedError(
             f"{EMPTY_STEPS} iterations in a row had nothing to train on; in the last, "
-            f"{reasons_told(groups)}. A model that writes something valid now and then has to come first (SFT)"
+            f"{reasons_told(groups)}. "
+            "Begin with a model that writes something valid now and then (SFT)"
         )
     return empty_steps + 1
 

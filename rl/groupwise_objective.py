@@ -1,7 +1,5 @@
 """Groupwise DPO as the learner's objective (`lm.objective`)."""
 
-from dataclasses import dataclass
-
 import torch
 
 from lm.objective import Metrics, Policy
@@ -13,7 +11,6 @@ METRICS = ("kl", "win_rate", "margin", "paired")
 """What the loss tells, of a micro-batch without groups too: ranks add up the same names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupwiseObjective:
     """The loss of `rl.groupwise`, summed over groups: the learner's normaliser counts the live groups.
 
@@ -21,8 +18,10 @@ class GroupwiseObjective:
     reference is what training began with: frozen, or the network with its adapters switched off.
     """
 
-    beta: float
-    needs_reference: bool = True
+    needs_reference = True
+
+    def __init__(self, beta: float) -> None:
+        self.beta = beta
 
     def prepare(
         self, policy: Policy | None, reference: Policy | None, batch: GroupwiseMicroBatch
