@@ -62,7 +62,7 @@ def levels(qualities_K: npt.NDArray[np.float64], tie_within: float) -> npt.NDArr
 
 def choices(levels_K: npt.NDArray[np.int64]) -> int:
     """m′ = min(m, K−1): 0 where nothing is valid, or nothing stands beside it. Such a group has no loss."""
-    return min(int((levels_K != INVALID).sum()), len(levels_K) - 1)
+    return max(0, min(int((levels_K != INVALID).sum()), len(levels_K) - 1))
 
 
 def group_loss(scores_K: torch.Tensor, levels_K: npt.NDArray[np.int64]) -> torch.Tensor:

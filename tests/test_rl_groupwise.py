@@ -63,6 +63,7 @@ def test_levels_by_hand() -> None:
         ([0, 1, INVALID], 2),
         ([INVALID] * 3, 0),
         ([0], 0),
+        ([], 0),
     ],
 )
 def test_choices_by_hand(ranks: list[int], expected: int) -> None:
