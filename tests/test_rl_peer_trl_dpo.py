@@ -2,8 +2,8 @@
 
 TRL's side is its own DPOTrainer in an environment and a process of its own (`tests/peer_trl_dpo.py`), with
 `loss_type="sigmoid"`, its other defaults (no label smoothing, reverse KL, no length term) and nothing cut.
-Ours is what the loop does: ranked groups, packed micro-batches that share prompts, the learner's network. Both
-are in float32.
+Ours is what the loop does: ranked groups, packed micro-batches that share prompts, the learner's network.
+Both are in float32.
 """
 
 import json
