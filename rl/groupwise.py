@@ -35,6 +35,9 @@ from lm.objective import Metrics
 INVALID = -1
 """The level of what is not valid."""
 
+ROUNDING = 1e-9
+"""A difference of quality is τ where it is that in decimals: .91 − .9 is more than .01 in binary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRatios:
@@ -54,7 +57,7 @@ def levels(qualities_K: npt.NDArray[np.float64], tie_within: float) -> npt.NDArr
     valid = np.flatnonzero(~np.isnan(qualities_K))
     level, best = -1, np.inf
     for index in valid[np.argsort(-qualities_K[valid], kind="stable")]:
-        if level < 0 or best - qualities_K[index] > tie_within:
+        if level < 0 or best - qualities_K[index] > tie_within + ROUNDING:
             level, best = level + 1, qualities_K[index]
         found[index] = level
     return found

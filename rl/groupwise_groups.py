@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from records.prompt import RolloutGroup
+from records.quality import QualityScore
 from rl.groupwise import INVALID, choices, levels
 
 TRUNCATED = "truncated"
@@ -20,29 +20,6 @@ SCORE_ERROR = "score_error"
 
 NO_VALID, TOO_FEW = GROUP_REASONS = ("no_valid", "too_few")
 """Why a group trains nothing: none of its responses is valid; fewer than two are left to compare."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QualityScore:
-    """What a scorer says of one response: its `quality` (higher is better), or why it is `invalid`, or the
-    `error` that kept it from being scored. Of the three there is exactly one.
-
-    An invalid response is ranked behind all valid ones. One whose scoring failed is left out of its group: it
-    may be as good as any.
-
-    Raises:
-        ValueError: it says none of the three, or several, or a quality that is no number.
-    """
-
-    quality: float | None = None
-    invalid: str = ""
-    error: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.quality is not None) + bool(self.invalid) + bool(self.error) != 1:
-            raise ValueError(f"{self}: a response has a quality, a reason why it is invalid, or an error")
-        if self.quality is not None and not isfinite(self.quality):
-            raise ValueError(f"{self}: a quality is a finite number; what has none is invalid or an error")
 
 
 class QualityScorers(Protocol):

@@ -84,7 +84,9 @@ def train_groupwise(run: GroupwiseRun) -> None:
         UserError: a group may not fit into a micro-batch; the disk is full.
     """
     config = run.config
-    check_room(config, max(len(prompt.token_ids) for prompt in run.prompts), run.micro_batch_tokens)
+    check_room(
+        config, max((len(prompt.token_ids) for prompt in run.prompts), default=0), run.micro_batch_tokens
+    )
     state = saved = resume(run)
     watch = LengthWatch(state.lengths)
     try:

@@ -12,6 +12,7 @@ import polars as pl
 
 from records.errors import UserError
 from records.prompt import Prompt, Request, RolloutGroup, Sampling
+from rl.groupwise import ROUNDING
 from rl.groupwise_groups import QualityScorers, ranked
 from rl.ledger import write_table
 from rl.probe import probe_path
@@ -119,5 +120,5 @@ def _by_prompt(probe: pl.DataFrame) -> tuple[list[str], list[npt.NDArray[np.floa
 def _rate(ours_S: npt.NDArray[np.float64], theirs_S: npt.NDArray[np.float64], tie_within: float) -> float:
     with np.errstate(invalid="ignore"):  # −∞ − −∞: both invalid
         gaps_SS = np.nan_to_num(ours_S[:, None] - theirs_S[None, :], posinf=np.inf, neginf=-np.inf)
-    gaps_SS[np.abs(gaps_SS) <= tie_within] = 0
+    gaps_SS[np.abs(gaps_SS) <= tie_within + ROUNDING] = 0
     return float(np.mean((np.sign(gaps_SS) + 1) / 2))

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from records.prompt import Prompt, Rollout, RolloutGroup
-from rl.groupwise_groups import QualityScore, RankedGroup, ranked
+from records.quality import QualityScore
+from rl.groupwise_groups import RankedGroup, ranked
 
 Said = float | str | None
 """What a scorer says: a quality, why a response is invalid, or None: its scoring failed."""

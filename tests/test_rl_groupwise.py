@@ -48,6 +48,8 @@ def test_levels_by_hand() -> None:
     assert levels(np.array([0.5, NAN, 0.9, 0.25]), 0.0).tolist() == [1, INVALID, 0, 2]
     # .75 is .25 below the best and tied with it; .5 is within .25 of .75, but not of the best.
     assert levels(np.array([0.5, 1.0, 0.75]), 0.25).tolist() == [1, 0, 0]
+    # So is what differs by τ in decimals, though not in binary.
+    assert levels(np.array([0.91, 0.9, 0.89]), 0.01).tolist() == [0, 0, 1]
     # Equal is tied with a τ of 0 as well.
     assert levels(np.array([0.5, 0.5]), 0.0).tolist() == [0, 0]
     assert levels(np.array([NAN, NAN]), 0.1).tolist() == [INVALID, INVALID]

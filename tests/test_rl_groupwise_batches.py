@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from lm.packing import Segment
 from records.errors import UserError
 from records.groupwise import GroupwiseConfig
+from records.quality import QualityScore
 from rl.groupwise import INVALID
 from rl.groupwise_batches import build_groupwise_batch, check_room, empty_micro_batch
-from rl.groupwise_groups import QualityScore, RankedGroup, ranked, reasons_told
+from rl.groupwise_groups import RankedGroup, ranked, reasons_told
 from tests.groupwise_groups import Said, ranked_group
 
 FAILED_TOKEN = 59
@@ -87,6 +88,16 @@ def test_settings_under_which_a_group_might_not_fit_are_refused() -> None:
     check_room(config, longest_prompt=60, max_tokens=100)
     with pytest.raises(UserError, match=r"micro_batch_tokens is 100, and a group may take 101.*to 101"):
         check_room(config, longest_prompt=61, max_tokens=100)
+
+
+def test_micro_batches_are_as_many_for_every_rank() -> None:
+    # 7 tokens each: one micro-batch holds all four, and three ranks want three, two or one of them.
+    groups = [A, B, A, B]
+    found = [
+        len(build_groupwise_batch(groups, minibatches=1, max_tokens=100, ranks=ranks).minibatches[0])
+        for ranks in (1, 2, 3, 4, 5)
+    ]
+    assert found == [1, 2, 3, 4, 4]
 
 
 def test_the_empty_micro_batch_has_no_group() -> None:

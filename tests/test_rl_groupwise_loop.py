@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -22,8 +23,8 @@ from lm.objective import Objective, UpdateReport
 from records.errors import UserError
 from records.groupwise import GroupwiseConfig
 from records.prompt import Prompt, Request, Rollout, RolloutGroup, Sampling
+from records.quality import QualityScore
 from rl.groupwise_batches import GroupwiseMicroBatch
-from rl.groupwise_groups import QualityScore
 from rl.groupwise_loop import GroupwiseRun, train_groupwise
 from rl.groupwise_objective import GroupwiseObjective
 from rl.ledger import ledger_path, read_ledger
@@ -90,6 +91,7 @@ class World:
         self.optimizer = torch.optim.AdamW(self.policy.parameters(), lr=0.0)
         self.published = (-1, self.policy.table.detach().clone())
         self.updates: list[tuple[int, list[float], float]] = []
+        self.orders: list[list[list[int]]] = []
         self.generated = 0
         self.clock = count()
         self.curves: list[tuple[int, dict[str, float]]] = []
@@ -160,6 +162,14 @@ class World:
         if step == self.fail_at:
             raise InterruptionError  # in the midst of an iteration: some of its steps are taken
         self.updates.append((step, list(normalisers), lr))
+        self.orders.append(
+            [
+                response.tolist()
+                for part in minibatches
+                for micro in part
+                for response in np.split(micro.tokens.targets_N, np.cumsum(micro.lengths_R)[:-1])
+            ]
+        )
         return UpdateReport(optimizer_steps=len(minibatches), grad_norm=1.0, metrics=totals)
 
     def save(self, directory: Path) -> None:
@@ -234,6 +244,14 @@ def test_a_run_from_start_to_end(tmp_path: Path) -> None:
         live = ledger.filter((pl.col("step") == step) & (pl.col("dropped") == ""))["group_id"].n_unique()
         assert sum(normalisers) == live
     assert torch.equal(world.reference.table, World(tmp_path / "fresh").policy.table)
+
+
+def test_epochs_train_on_the_same_groups_in_another_order(tmp_path: Path) -> None:
+    world = World(tmp_path).train(replace(CONFIG, epochs=3))
+    for first in range(0, 15, 3):
+        epochs = world.orders[first : first + 3]
+        assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
+    assert any(world.orders[first] != world.orders[first + 1] for first in range(0, 15, 3))
 
 
 def test_the_ledger_tells_what_became_of_every_response(tmp_path: Path) -> None:
@@ -329,6 +347,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path, fail_a
         for name in ("whole", "broken")
     ]
     assert states[0] == states[1]
+    assert len(states[0]["lengths"]) == 5
 
 
 def test_equal_seeds_are_equal_runs_and_a_finished_one_does_nothing_more(tmp_path: Path) -> None:

@@ -203,6 +203,10 @@ def test_a_network_has_the_loss_and_gradient_of_plain_torch(models: tuple[Path, 
         return partial(run_scorer, network, device=CPU)
 
     loss, _ = _run(groups, policy(ours), policy(reference), max_tokens=70)
+    # Log-probs come in float32; what is summed of them is not.
+    assert (
+        GroupwiseObjective(BETA).prepare(None, policy(reference), empty_micro_batch()).dtype == torch.float64
+    )
 
     plain, frozen = (
         AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval() for directory in models
