@@ -14,7 +14,7 @@ from hprbench.next_item.affinity import of_embeddings, of_sessions, of_titles
 from hprbench.next_item.learned import features_of, fit_combination
 from hprbench.next_item.metrics import differences, rank_targets, shares, tallies
 from hprbench.next_item.negatives import candidates
-from hprbench.next_item.personas import PersonaFit, active, members_of
+from hprbench.next_item.personas import PersonaFit, active, earlier_members, members_of, shuffled_members
 from hprbench.next_item.rankers import (
     Nearest,
     OwnCount,
@@ -26,7 +26,7 @@ from hprbench.next_item.rankers import (
     fits,
     recency,
 )
-from hprbench.next_item.split import Split, split_log
+from hprbench.next_item.split import Split, before_cuts, split_log
 from hprbench.next_item.stand_in import clusters, stand_in_members
 from records.errors import UserError
 from records.persona import IntentMemory, Persona, PersonaSet
@@ -122,6 +122,7 @@ def test_bad_logs_are_told_with_the_mend(log: pl.DataFrame, said: str) -> None:
 def test_nothing_after_the_cut_is_seen(bought: list[list[str]]) -> None:
     """What comes after the targets may be anything: splits, negatives and all scores stay what they were."""
     users = {f"u{number}": items for number, items in enumerate(bought)}
+    users["zed"] = list("abcdef" * 3)  # so that every target is known
     log = log_of(users)
     cut = (pl.len().over("user_id") * 0.8).floor()
     after = pl.int_range(pl.len()).over("user_id") > cut
@@ -133,16 +134,15 @@ def test_nothing_after_the_cut_is_seen(bought: list[list[str]]) -> None:
         session=pl.when(after | target).then(pl.lit("elsewhere")).otherwise("session"),
     )
     whole, cropped = split_log(log), split_log(other)
-    both = [user for user in whole.users if user in cropped.users]
+    assert whole.users == cropped.users == tuple(users)
     assert whole.items == cropped.items
     assert whole.titles == cropped.titles
     assert whole.popularity_I.tolist() == cropped.popularity_I.tolist()
     row_C = np.arange(len(whole.items))
-    for user in both:
+    for user in range(len(users)):
         scores = [
-            [ranker(split.users.index(user), row_C).tolist() for ranker in every_ranker(split).values()]
-            # Users whose target is unknown are in no session of the split's own counts.
-            for split in (_only(whole, both), _only(cropped, both))
+            [ranker(user, row_C).tolist() for ranker in every_ranker(split).values()]
+            for split in (whole, cropped)
         ]
         assert scores[0] == scores[1]
 
@@ -425,3 +425,36 @@ def test_features_of_rankers_have_a_row_a_user() -> None:
     found = features_of(every_ranker(split), candidates(split, seed=0, negatives=8))
     assert {values.shape for values in found.values()} == {(12, 9)}
     assert all(np.isfinite(values).all() for values in found.values())
+
+
+def test_members_one_event_earlier_lack_the_newest() -> None:
+    split = split_log(log_of(SHOP))
+    memories = {"ann": [a_memory("ann", 1, 0, 1), a_memory("ann", 2, 2, 3)]}
+    members = members_of(split, [a_set("ann", (1,), (2,))], memories)
+    (found,) = earlier_members(split, members, split.earlier())
+    assert found.tolist() == [[True, True, False], [False, False, True]]
+
+
+def test_shuffled_members_keep_number_and_sizes() -> None:
+    members = [np.array([[True, True, False, False, False], [False, False, True, True, True]])]
+    (found,) = shuffled_members(members, seed=0)
+    assert found.sum(axis=1).tolist() == [2, 3]
+    assert found.sum(axis=0).tolist() == [1] * 5
+    assert (shuffled_members(members, seed=0)[0] == found).all()
+
+
+def test_what_is_before_the_cuts() -> None:
+    log = log_of(SHOP).with_columns(more=pl.lit(1))
+    found = before_cuts(log)
+    assert found["event_id"].to_list() == [
+        "ann0",
+        "ann1",
+        "ann2",
+        "ann3",
+        "bob0",
+        "bob1",
+        "bob2",
+        "bob3",
+        "cid0",
+    ]
+    assert found.columns == log.columns

@@ -41,6 +41,22 @@ def members_of(
     return found
 
 
+def earlier_members(split: Split, members: Sequence[Members], earlier: Split) -> list[Members]:
+    """Members of `earlier`, the split one event earlier: each user's newest event is in no persona.
+
+    Personas that were induced with it in view are so fitted without it; what it did to their boundaries
+    stays, which may give personas more weight than they deserve, but shows no target of `split`.
+    """
+    of_user = dict(zip(split.users, members, strict=True))
+    return [of_user[user][:, :-1] for user in earlier.users]
+
+
+def shuffled_members(members: Sequence[Members], *, seed: int) -> list[Members]:
+    """As many personas of the same sizes, with events dealt out by chance: what parting alone does."""
+    generator = np.random.default_rng(seed)
+    return [one[:, generator.permutation(one.shape[1])] for one in members]
+
+
 def _places(user: str, history: History, rows: Sequence[Sequence[str]]) -> Members:
     place = {event: number for number, event in enumerate(history.event_ids)}
     members_PE = np.zeros((max(1, len(rows)), len(place)), dtype=bool)

@@ -101,17 +101,7 @@ def split_log(log: pl.DataFrame, *, share: float = SHARE, min_events: int = MIN_
     Raises:
         UserError: a column is missing, a cell of one is empty, or no user is left.
     """
-    if not 0 < share < 1 or min_events * share < 1:
-        raise ValueError(f"share {share} of {min_events} events leaves no history or no target")
-    if missing := [name for name in COLUMNS if name not in log.columns]:
-        raise UserError(f"next item: no column {', '.join(missing)}; give {', '.join(COLUMNS)}")
-    for name in COLUMNS:
-        if empty := log[name].null_count():
-            raise UserError(f"next item: {empty} rows without {name}; fill or drop them")
-    log = log.select(COLUMNS).sort("user_id", "timestamp", maintain_order=True)
-    place = pl.int_range(pl.len()).over("user_id")
-    cut = (pl.len().over("user_id") * share).floor().cast(pl.Int64)
-    log = log.with_columns(place=place, cut=cut)
+    log = _placed(log, share, min_events)
     enough = log.filter(pl.len().over("user_id") >= min_events)
     left_out = {f"fewer than {min_events} events": log["user_id"].n_unique() - enough["user_id"].n_unique()}
     before = enough.filter(pl.col("place") < pl.col("cut"))
@@ -134,6 +124,27 @@ def split_log(log: pl.DataFrame, *, share: float = SHARE, min_events: int = MIN_
         targets_U=np.array(list(targets.values()), dtype=np.int64),
         left_out=left_out,
     )
+
+
+def before_cuts(log: pl.DataFrame, *, share: float = SHARE, min_events: int = MIN_EVENTS) -> pl.DataFrame:
+    """Rows of the log before each user's cut, all columns, as `split_log` cuts: what personas may be of."""
+    placed = _placed(log, share, min_events)
+    return placed.filter(pl.col("place") < pl.col("cut")).drop("place", "cut")
+
+
+def _placed(log: pl.DataFrame, share: float, min_events: int) -> pl.DataFrame:
+    """The log by user and time, with `place` of the event in it and the `cut`, a place, of its user."""
+    if not 0 < share < 1 or min_events * share < 1:
+        raise ValueError(f"share {share} of {min_events} events leaves no history or no target")
+    if missing := [name for name in COLUMNS if name not in log.columns]:
+        raise UserError(f"next item: no column {', '.join(missing)}; give {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        if empty := log[name].null_count():
+            raise UserError(f"next item: {empty} rows without {name}; fill or drop them")
+    log = log.sort("user_id", "timestamp", maintain_order=True)
+    place = pl.int_range(pl.len()).over("user_id")
+    cut = (pl.len().over("user_id") * share).floor().cast(pl.Int64)
+    return log.with_columns(place=place, cut=cut)
 
 
 def _history(rows: pl.DataFrame, number: dict[str, int]) -> History:
