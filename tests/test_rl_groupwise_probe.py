@@ -38,6 +38,8 @@ def test_win_rates_by_hand() -> None:
     assert win_rate(policy, reference, 0.5) == pytest.approx((0.75 + 0.25) / 2)
     # Invalid against invalid is a tie.
     assert win_rate(_probe({"a": [None]}), reference, 0.0) == pytest.approx(0.25)
+    # Valid beats invalid, however low its quality.
+    assert win_rate(_probe({"a": [-1.0]}), _probe({"a": [None]}), 0.0) == 1.0
     # Against itself everything comes to a half.
     assert win_rate(reference, reference, 0.0) == 0.5
 
