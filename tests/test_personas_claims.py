@@ -1,7 +1,7 @@
 """The grammar of claims: what is written is read back, and no name can say more than a name."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rewards.personas.claims import MOST_NAMES, NOW, OFTEN, SPENDS, VERBS, WHEN, Claim, family, parse, render
@@ -55,6 +55,7 @@ CLAIMS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(CLAIMS, max_size=4).map(tuple))
 def test_what_is_written_is_read_back(claims: tuple[Claim, ...]) -> None:
     text = render(claims)
@@ -62,6 +63,7 @@ def test_what_is_written_is_read_back(claims: tuple[Claim, ...]) -> None:
     assert text.isprintable()
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(max_size=40),

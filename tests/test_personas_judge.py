@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm.chat import ChatReply, ChatRequest
@@ -65,6 +65,7 @@ def test_the_question_is_bounded_and_holds_everything_as_data() -> None:
     assert "<" not in asked.user
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=100))
 def test_no_statement_is_more_than_data(text: str) -> None:
     asked = question(free(text), SUBJECT, 0)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.induction import QualityConfig
@@ -197,6 +197,7 @@ def test_subjects_that_cannot_be() -> None:
         Subject(MEMORIES, VECTORS[:2])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_every_number_stays_in_its_bounds(seed: int, count: int) -> None:
     true, subject = made_up_user(seed, personas=count)
