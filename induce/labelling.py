@@ -43,13 +43,14 @@ def ranked(counts: Counter[str], of: int, everywhere: Counter[str], users: int) 
     """The terms of a class, the most telling first, by class-based TF-IDF (Grootendorst 2022).
 
     A term's share of the class's `of` memories × log(1 + users / users who have it). A term that the
-    population has never seen counts as one user's. Ties go by the alphabet.
+    population has never seen counts as one user's. Terms of several memories come before those of one, which
+    chance may have brought, however rare they are. Ties go by the alphabet.
     """
 
     def score(term: str) -> float:
         return counts[term] / of * math.log(1 + max(users, 1) / max(everywhere[term], 1))
 
-    return sorted(counts, key=lambda term: (-score(term), term))
+    return sorted(counts, key=lambda term: (counts[term] == 1, -score(term), term))
 
 
 def labels(groups: Sequence[Sequence[IntentMemory]], population: Population) -> list[str]:

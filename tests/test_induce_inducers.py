@@ -174,6 +174,8 @@ def test_telling_terms_by_hand() -> None:
     assert 3 / 4 * math.log(1 + 100 / 90) < 2 / 4 * math.log(101)
     assert ranked(counts, 4, everywhere, 100) == ["sling", "milk"]
     assert ranked(counts, 4, population_of([]).names, 0) == ["milk", "sling"]
+    counts["opera glasses"] = 1
+    assert ranked(counts, 4, everywhere, 100_000) == ["sling", "milk", "opera glasses"]
 
 
 def test_labels_prefer_what_another_group_does_not_want_more() -> None:
