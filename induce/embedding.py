@@ -80,7 +80,9 @@ class SentenceEmbedder:
         self.computed += len(texts)
         longest = self._encoder.max_seq_length
         # Characters beyond this make no token that is read; a text of a megabyte would be split in vain.
-        texts = [text[: 32 * longest] for text in texts]
+        cut = (text[: 32 * longest] for text in texts)
+        # Half a surrogate pair, which broken logs hold, is no text to a tokenizer.
+        texts = [text.encode("utf-8", "replace").decode() for text in cut]
         pieces = self._encoder.tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
         order = sorted(range(len(texts)), key=lambda i: len(pieces[i]))
         steps_MD = np.empty((len(texts), self.width), dtype=np.int16)

@@ -144,4 +144,5 @@ class VectorCache:
             self._write(np.concatenate(parts))
         for path in files:
             path.unlink(missing_ok=True)
-            remove_leftovers(path)
+        for aside in self.folder.glob(".*.npy.*.part"):
+            remove_leftovers(self.folder / f"{aside.name[1:].partition('.npy')[0]}.npy")

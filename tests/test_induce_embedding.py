@@ -1,6 +1,7 @@
 """Texts as vectors: the same whatever stands beside them, computed once, kept on disk whole."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,10 @@ def test_a_very_long_text_has_a_vector(embedder: SentenceEmbedder) -> None:
     assert embedder(["tent " * 100_000]).shape == (1, 384)
 
 
+def test_half_a_surrogate_pair_has_a_vector(embedder: SentenceEmbedder) -> None:
+    assert (embedder(["tent \ud83d"]) == embedder(["tent ?"])).all()
+
+
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"induce.clusters.embeddings .*name one, or {SHIPPED}"):
         SentenceEmbedder(str(tmp_path))
@@ -88,7 +93,11 @@ def test_many_files_become_one_and_the_oldest_go(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(vector_cache, "MOST_FILES", 4)
     for number in range(5):
         cache = VectorCache(tmp_path, 1, 3)
+        left = tmp_path / f".{number}-killed.npy.{number}.part"
+        left.write_bytes(b"half")
+        os.utime(left, (0, 0))
         cache.put([str(number)], np.array([[number]], dtype=np.int16))
+    assert not list(tmp_path.glob(".*.part"))
     assert len(list(tmp_path.glob("*.npy"))) == 1
     found = VectorCache(tmp_path, 1, 100).get([str(number) for number in range(5)])
     assert {text: int(row[0]) for text, row in found.items()} == {"2": 2, "3": 3, "4": 4}
