@@ -82,7 +82,7 @@ class Ablation:
                     reporter,
                 )
                 if arm != "base" and not run.directory.exists():
-                    _copy(folder / "base", run.directory)
+                    begin_from(folder / "base", run.directory)
                 with ray_cluster(run.recipe.cluster):
                     run_stages(run, stages, until=self.shared if arm == "base" else "")
                 found = self.of_base(run) if arm == "base" else {arm: self.of_arm(run)}
@@ -163,11 +163,12 @@ def shares_of(tallies: Tallies, names: Mapping[str, str]) -> dict[str, float | N
     return {name: None if found is None else found.value for name, found in shares.items()}
 
 
-def _copy(base: Path, directory: Path) -> None:
+def begin_from(base: Path, directory: Path) -> None:
+    """Give an arm all that the base has made, by links; its lock and its results are its own."""
     aside = directory.with_name(f".{directory.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(base, aside, copy_function=os.link)
-    (aside / "result.json").unlink()
+    own = shutil.ignore_patterns(".lock", "result.json")  # one lock of two names would hold both
+    shutil.copytree(base, aside, copy_function=os.link, ignore=own)
     aside.rename(directory)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks.ablation import begin_from
 from benchmarks.ablation_rl import ABLATION, ARMS, QUESTIONS, curve, plot
 from launch.recipe import load_recipe
 from rl.ledger import ledger_path
@@ -63,3 +64,12 @@ def test_the_plot_names_every_arm(tmp_path: Path) -> None:
     picture = plot(tmp_path, [0, 1], ["grpo", "df-grpo"]).read_text()
     assert picture.count("<svg") == 1
     assert len(picture) > 1000
+
+
+def test_arms_side_by_side_share_what_the_base_made_and_no_lock(tmp_path: Path) -> None:
+    for name in (".lock", "result.json", "splits.json"):
+        (tmp_path / "base" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "base" / name).write_text("{}")
+    begin_from(tmp_path / "base", tmp_path / "grpo")
+    assert [path.name for path in (tmp_path / "grpo").iterdir()] == ["splits.json"]
+    assert (tmp_path / "grpo" / "splits.json").samefile(tmp_path / "base" / "splits.json")
