@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from records.tags import NA, TAG
 
@@ -54,7 +55,8 @@ class Answer:
 class Malformed:
     """Why a response is no answer.
 
-    `reason` is one of no_answer, extra_text, truncated_json, bad_json, schema.
+    `reason` is one of no_answer, extra_text, truncated_json, bad_json, schema; of persona sets, one more of
+    those in `induce.answers`.
     """
 
     reason: str
@@ -96,14 +98,26 @@ def parse_answer(
         return Malformed(reason="extra_text", detail="text outside <think>…</think><answer>…</answer>")
     if any(mark in frame[part] for part in ("think", "body") for mark in _MARKS):
         return Malformed(reason="extra_text", detail="<think> or <answer> stands twice")
-    try:
-        body = json.loads(frame["body"], object_pairs_hook=_object_without_duplicates)
-    except (ValueError, _DuplicateKeyError, RecursionError) as error:
-        return Malformed(reason="bad_json", detail=str(error))
+    body = read_json(frame["body"])
+    if isinstance(body, Malformed):
+        return body
     try:
         return _read_body(body, frame["think"], tags, summary, history_lines)
     except _SchemaError as error:
         return Malformed(reason="schema", detail=str(error))
+
+
+def read_json(text: str) -> Any | Malformed:
+    """The JSON value that `text` is, in which no key of an object stands twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_object_without_duplicates)
+    except (ValueError, _DuplicateKeyError, RecursionError) as error:
+        return Malformed(reason="bad_json", detail=str(error))
+
+
+def is_text(value: object) -> bool:
+    """Whether `value` is text with something in it that can be written down (no lone surrogate)."""
+    return isinstance(value, str) and bool(value.strip()) and not re.search(r"[\ud800-\udfff]", value)
 
 
 class _SchemaError(Exception):
@@ -158,7 +172,7 @@ def _read_body(
             raise _SchemaError("summary must be a list of sentences")
         for value in body[SUMMARY_KEY]:
             entry = entry_of(value, "text")
-            if not _is_text(entry["text"]):
+            if not is_text(entry["text"]):
                 raise _SchemaError("a sentence must have text")
             sentences.append(Sentence(text=str(entry["text"]), lines=citations(entry)))
     return Answer(think=think, tags=answers, summary=tuple(sentences), dropped_citations=dropped)
@@ -174,13 +188,8 @@ def _read_values(name: str, value: object) -> tuple[str, ...]:
     if not values or len(values) > tag.max_values:
         raise _SchemaError(f"{name} takes 1 to {tag.max_values} values")
     for item in values:
-        if not _is_text(item) or item == NA:
+        if not is_text(item) or item == NA:
             raise _SchemaError(f"{name}: a value must be text")
         if not tag.is_open and item not in tag.values:
             raise _SchemaError(f"{name}: {item!r} is none of {', '.join(tag.values)}")
     return tuple(values)  # what stands twice stays so: scorers see that it was said twice
-
-
-def _is_text(value: object) -> bool:
-    """Whether `value` is text with something in it that can be written down (no lone surrogate)."""
-    return isinstance(value, str) and bool(value.strip()) and not re.search(r"[\ud800-\udfff]", value)

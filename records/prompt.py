@@ -5,13 +5,17 @@ from dataclasses import dataclass
 TAGS_TASK = "tags"
 COMPOSITE_TASK = "composite"
 TASKS = (TAGS_TASK, COMPOSITE_TASK)
+"""What DF-GRPO asks: each task may have thresholds of its own."""
+PERSONAS_TASK = "personas"
+"""What induction asks; `history_lines` are then lines of memories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """One question about one user, as token ids.
 
-    `task` is tags or composite (tags and a summary); `history_lines` is how many lines can be cited.
+    `task` is tags, composite (tags and a summary) or personas; `history_lines` is how many lines can be
+    cited.
     """
 
     prompt_id: str

@@ -1,0 +1,169 @@
+"""The persona set that a model writes about memory lines, and the strict parser that reads it.
+
+    <answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys Milk.","lines":[1]}]}]}
+    </answer>
+
+but on one line. What a model thinks before it, in `<think>…</think>`, is not looked at. Nothing is repaired:
+beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a label,
+a sentence or a whole description), `overlap` (a line in two personas) and `no_line` (a persona without any).
+Cited lines that do not exist are dropped and counted.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from induce.lines import MemoryLines
+from lm.answers import Malformed, is_text, read_json
+from records.persona import Persona, PersonaSet, Statement
+
+MOST_PERSONAS = 12
+"""Personas that a set may have."""
+
+_FRAME = re.compile(r"\s*(?:<think>(?P<think>.*?)</think>\s*)?<answer>(?P<body>.*)</answer>\s*", re.DOTALL)
+_MARKS = ("<think>", "</think>", "<answer>", "</answer>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaAnswer:
+    """A parsed set; `dropped_citations` counts cited lines that there are not."""
+
+    personas: PersonaSet
+    dropped_citations: int
+
+
+def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
+    """The text of `personas`, as models are taught to write it (compact JSON, line numbers rising).
+
+    A line belongs to the persona with most of its memories (ties: the first of them), and a statement cites
+    the lines of the memories it rests on; of memories that are on no line nothing is seen. A persona left
+    without lines is not written.
+    """
+    owners = owner_of_lines(personas.personas, lines)
+    written = []
+    for place, persona in enumerate(personas.personas):
+        mine = [line for line, owner in owners.items() if owner == place]
+        if mine:
+            said = [
+                {"text": statement.text, "lines": lines_of(statement.memories, lines)}
+                for statement in persona.description
+            ]
+            written.append({"label": persona.label, "lines": mine, "description": said})
+    text = json.dumps({"personas": written}, separators=(",", ":"), ensure_ascii=False)
+    # Inside JSON a bracket can be escaped, so no label can be read as a mark of the frame.
+    escaped = text.replace("<", "\\u003c")
+    return f"<answer>{escaped}</answer>"
+
+
+def owner_of_lines(personas: Sequence[Persona], lines: MemoryLines) -> dict[int, int]:
+    """Line, rising → place of the persona that it belongs to; lines without any are left out."""
+    votes: dict[int, dict[int, int]] = {}
+    for place, persona in enumerate(personas):
+        for memory in persona.memories:
+            if memory in lines.line_of:
+                counts = votes.setdefault(lines.line_of[memory], {})
+                counts[place] = counts.get(place, 0) + 1
+    return {line: max(votes[line], key=votes[line].__getitem__) for line in sorted(votes)}
+
+
+def lines_of(memories: Sequence[int], lines: MemoryLines) -> list[int]:
+    """The lines that show any of `memories`, rising."""
+    return sorted({lines.line_of[memory] for memory in memories if memory in lines.line_of})
+
+
+def parse_personas(text: str, lines: MemoryLines) -> PersonaAnswer | Malformed:
+    """Read a response about `lines`. A line stands for all memories behind it."""
+    frame = _FRAME.fullmatch(text)
+    if frame is None:
+        if "<answer>" not in text:
+            return Malformed(reason="no_answer", detail="no <answer> in the response")
+        if "</answer>" not in text:
+            return Malformed(reason="truncated_json", detail="<answer> is not closed")
+        return Malformed(reason="extra_text", detail="text outside <answer>…</answer>")
+    if any(mark in (frame[part] or "") for part in ("think", "body") for mark in _MARKS):
+        return Malformed(reason="extra_text", detail="<think> or <answer> stands twice")
+    body = read_json(frame["body"])
+    return body if isinstance(body, Malformed) else read_personas(body, lines)
+
+
+def read_personas(body: Any, lines: MemoryLines) -> PersonaAnswer | Malformed:
+    """The same for the JSON value inside the frame."""
+    try:
+        return _Reader(lines).read(body)
+    except _MalformedError as error:
+        return Malformed(reason=error.reason, detail=str(error))
+
+
+class _MalformedError(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class _Reader:
+    def __init__(self, lines: MemoryLines) -> None:
+        self._lines = lines
+        self._dropped = 0
+
+    def read(self, body: Any) -> PersonaAnswer:
+        listed = _entry(body, {"personas"}, "the answer")["personas"]
+        if not isinstance(listed, list):
+            raise _MalformedError("schema", "personas must be a list")
+        if not listed:
+            raise _MalformedError("no_persona", "the list of personas is empty")
+        if len(listed) > MOST_PERSONAS:
+            raise _MalformedError("too_many", f"{len(listed)} personas; {MOST_PERSONAS} at most")
+        taken: set[int] = set()
+        personas = []
+        for entry in listed:
+            persona, mine = self._persona(entry)
+            if twice := taken.intersection(mine):
+                raise _MalformedError("overlap", f"line {min(twice)} is in two personas")
+            taken.update(mine)
+            personas.append(persona)
+        found = PersonaSet(user_id=self._lines.user_id, personas=tuple(personas))
+        return PersonaAnswer(personas=found, dropped_citations=self._dropped)
+
+    def _persona(self, value: Any) -> tuple[Persona, tuple[int, ...]]:
+        entry = _entry(value, {"label", "lines", "description"}, "a persona")
+        label, said = _text(entry["label"], "a label"), entry["description"]
+        if not isinstance(said, list):
+            raise _MalformedError("schema", "description must be a list of sentences")
+        if not said:
+            raise _MalformedError("empty", "a description must say something")
+        mine = self._cited(entry["lines"])
+        if not mine:
+            raise _MalformedError("no_line", "a persona must stand on lines that there are")
+        description = tuple(self._statement(sentence) for sentence in said)
+        memories = self._lines.memories_of(mine)
+        return Persona(label=label, description=description, memories=memories), mine
+
+    def _statement(self, value: Any) -> Statement:
+        entry = _entry(value, {"text", "lines"}, "a sentence")
+        text = _text(entry["text"], "a sentence")
+        return Statement(text=text, memories=self._lines.memories_of(self._cited(entry["lines"])))
+
+    def _cited(self, cited: Any) -> tuple[int, ...]:
+        if not isinstance(cited, list) or any(type(line) is not int for line in cited):
+            raise _MalformedError("schema", "lines must be a list of line numbers")
+        known = tuple(dict.fromkeys(line for line in cited if 1 <= line <= len(self._lines.lines)))
+        self._dropped += len(set(cited)) - len(known)
+        return known
+
+
+def _entry(value: Any, keys: set[str], what: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != keys:
+        raise _MalformedError("schema", f"{what} must be an object of {', '.join(sorted(keys))}")
+    return value
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise _MalformedError("schema", f"{what} must be text")
+    if not value.strip():
+        raise _MalformedError("empty", f"{what} must not be empty")
+    if not is_text(value):
+        raise _MalformedError("schema", f"{what} must be text that can be written down")
+    return value

@@ -1,0 +1,221 @@
+"""A user's intent memories → the numbered lines that a model reads, within a budget of tokens.
+
+    #3 [SOURCE: Shop] [CATEGORY: Baby] [TIME: 2026-01 to 2026-05, weekends] [TYPE: Order] [COUNT: 12] | Milk
+
+A line says what claims (`rewards.personas.claims`) can be made of: TIME holds the months of the first and the
+last memory and what is mostly so of days and hours, COUNT the memories behind it, SPENDS their tercile of
+money. A field of which nothing is known is left out. Log text is cleaned as that of histories is.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import TypeAlias
+
+from records.persona import IntentMemory
+from rewards.personas.claims import VERBS, WHEN, Claim, family
+from rewards.personas.facts import Facts, Setting, holds, setting_of
+from semantize.text import clean, entity_text
+
+CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
+
+MOST_NAMES = 6
+"""Names that a line shows, at most; what comes after the first ones tells little."""
+
+_STRENGTH = {kind: place for place, kind in enumerate(("looks", "searches", "buys"))}
+assert _STRENGTH.keys() == VERBS.keys()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLine:
+    """One line (`text` begins with `#number`) and the numbers of the memories behind it, rising."""
+
+    number: int
+    text: str
+    memories: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryLines:
+    """What is shown of a user's memories: lines numbered from 1, in the order of their first memories.
+
+    Every memory stands behind exactly one line, or is in `noise` (no intent of the user's own) or in
+    `no_room` (left out for the budget); both rise.
+    """
+
+    user_id: str
+    lines: tuple[MemoryLine, ...]
+    noise: tuple[int, ...] = ()
+    no_room: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+    @cached_property
+    def line_of(self) -> dict[int, int]:
+        """Memory → the line that it stands behind."""
+        return {memory: line.number for line in self.lines for memory in line.memories}
+
+    def memories_of(self, lines: Sequence[int]) -> tuple[int, ...]:
+        """All memories behind `lines`, rising."""
+        return tuple(sorted({memory for line in lines for memory in self.lines[line - 1].memories}))
+
+
+def memory_lines(
+    user_id: str, memories: Sequence[IntentMemory], budget: int, count_tokens: CountTokens
+) -> MemoryLines:
+    """The lines of a user's `memories` (any order, numbers unique), of at most `budget` tokens together.
+
+    Intents with the same names (the same category where they have none), source and family of actions are
+    one line. Where not all lines fit, the most telling are taken first, and then each that still fits. How
+    telling a line is (ours): the memories behind it × the mean number of the user's intents that want one of
+    its names. So a habit comes before what happened once, and of what happened once that which is like
+    other things the user does. Ties: orders before searches before the rest, then more events, then the
+    later.
+
+    Where no line fits, the most telling shows fewer names, at last a shortened one; where that does not fit
+    either there are no lines.
+    """
+    in_order = sorted(memories, key=lambda memory: memory.number)
+    noise = tuple(memory.number for memory in in_order if memory.noise)
+    groups = _groups([memory for memory in in_order if not memory.noise])
+    if not groups:
+        return MemoryLines(user_id=user_id, lines=(), noise=noise)
+    setting = setting_of(in_order)
+    # A line takes a token at least, so that no more than these could fit.
+    ranked = sorted(groups, key=_telling(groups), reverse=True)[: max(budget, 1)]
+    heads = {group: _head(group, setting) for group in ranked}
+
+    def written(chosen: Sequence[_Group]) -> list[str]:
+        in_time = sorted(chosen, key=lambda group: group.memories[0].number)
+        return [
+            f"#{number} {_body(heads[group], group.names)}" for number, group in enumerate(in_time, start=1)
+        ]
+
+    kept = _fitting(
+        ranked, [_body(heads[group], group.names) for group in ranked], written, budget, count_tokens
+    )
+    texts = written(kept)
+    if not kept and (cut := _cut(heads[ranked[0]], ranked[0].names, budget, count_tokens)):
+        kept, texts = ranked[:1], [cut]
+    kept.sort(key=lambda group: group.memories[0].number)
+    lines = tuple(
+        MemoryLine(number=number, text=text, memories=group.numbers)
+        for number, (group, text) in enumerate(zip(kept, texts, strict=True), start=1)
+    )
+    shown = {memory for line in lines for memory in line.memories}
+    left = (number for group in groups for number in group.numbers if number not in shown)
+    return MemoryLines(user_id=user_id, lines=lines, noise=noise, no_room=tuple(sorted(left)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Group:
+    """Memories of one line, in order, and the names it shows, as the first of them has them."""
+
+    memories: tuple[IntentMemory, ...]
+    names: tuple[str, ...]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(memory.number for memory in self.memories)
+
+
+def _groups(intents: Sequence[IntentMemory]) -> list[_Group]:
+    found: dict[tuple[object, ...], list[IntentMemory]] = {}
+    names_of: dict[tuple[object, ...], tuple[str, ...]] = {}
+    for memory in intents:
+        names = _names(memory)
+        subject = frozenset(map(str.casefold, names)) or clean(memory.category).casefold()
+        key = (subject, clean(memory.source).casefold(), family(memory.action))
+        names_of.setdefault(key, names)
+        found.setdefault(key, []).append(memory)
+    return [_Group(memories=tuple(found[key]), names=names_of[key]) for key in found]
+
+
+def _names(memory: IntentMemory) -> tuple[str, ...]:
+    """The first names of a memory, clean, each once however it is written."""
+    spelled: dict[str, str] = {}
+    for want in memory.wants:
+        if len(spelled) == MOST_NAMES:
+            break
+        name = entity_text(want)
+        if name:
+            spelled.setdefault(name.casefold(), name)
+    return tuple(spelled.values())
+
+
+def _telling(groups: Sequence[_Group]) -> Callable[[_Group], tuple[float, ...]]:
+    wanted = Counter[str]()
+    for group in groups:
+        wanted.update({name.casefold(): len(group.memories) for name in group.names})
+
+    def rank(group: _Group) -> tuple[float, ...]:
+        behind = len(group.memories)
+        common = fmean(wanted[name.casefold()] for name in group.names) if group.names else behind
+        events = sum(len(memory.event_ids) for memory in group.memories)
+        return (behind * common, _STRENGTH[family(group.memories[0].action)], events, group.numbers[-1])
+
+    return rank
+
+
+def _head(group: _Group, setting: Setting) -> str:
+    """The bracketed part of a line."""
+    facts = Facts(group.memories, setting)
+    months = dict.fromkeys(f"{time.year:04}-{time.month:02}" for time in (facts.first, facts.last))
+    times = [time for time in WHEN if holds(Claim(kind="when", arguments=(time,)), facts)]
+    fields = {
+        "SOURCE": _most([memory.source for memory in group.memories]),
+        "CATEGORY": _most([memory.category for memory in group.memories]),
+        "TIME": ", ".join([" to ".join(months), *times]),
+        "TYPE": _most([memory.action for memory in group.memories]),
+        "COUNT": str(len(group.memories)),
+        "SPENDS": facts.spends or "",
+    }
+    return " ".join(f"[{name}: {value}]" for name, value in fields.items() if value)
+
+
+def _most(texts: Sequence[str]) -> str:
+    """The most frequent of `texts`, clean; ties by the alphabet, "" only where there is no other."""
+    counts = Counter(filter(None, map(clean, texts)))
+    return min(counts, key=lambda text: (-counts[text], text), default="")
+
+
+def _body(head: str, names: Sequence[str]) -> str:
+    return f"{head} | {', '.join(names)}" if names else head
+
+
+def _fitting(
+    ranked: Sequence[_Group],
+    bodies: Sequence[str],
+    written: Callable[[Sequence[_Group]], list[str]],
+    budget: int,
+    count_tokens: CountTokens,
+) -> list[_Group]:
+    """Those of `ranked` that fit. Lines are counted one by one, with the longest number, and then as they
+    read together: a tokenizer may join across lines, or need more than for the parts."""
+    kept: list[_Group] = []
+    room = budget
+    tokens = count_tokens([f"#{len(ranked)} {body}\n" for body in bodies])
+    for group, needed in zip(ranked, tokens, strict=True):
+        if needed <= room:
+            kept.append(group)
+            room -= needed
+    while kept and count_tokens(["\n".join(written(kept))])[0] > budget:
+        kept.pop()
+    return kept
+
+
+def _cut(head: str, names: Sequence[str], budget: int, count_tokens: CountTokens) -> str:
+    """The only line, with fewer names, else half, a quarter … of the first; "" where nothing fits."""
+    choices: list[Sequence[str]] = [names[:number] for number in range(len(names), 0, -1)] or [()]
+    length = len(names[0]) // 2 if names else 0
+    while length:
+        choices.append([names[0][:length].strip()])
+        length //= 2
+    texts = [f"#1 {_body(head, choice)}" for choice in choices]
+    return next(
+        (text for text, tokens in zip(texts, count_tokens(texts), strict=True) if tokens <= budget), ""
+    )
