@@ -4,9 +4,9 @@
     </answer>
 
 but on one line. What a model thinks before it, in `<think>…</think>`, is not looked at. Nothing is repaired:
-beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a label,
-a sentence or a whole description), `overlap` (a line in two personas) and `no_line` (a persona without any).
-Cited lines that do not exist are dropped and counted.
+beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a
+label, a sentence or a whole description), `overlap` (a line in two personas) and `no_line` (a persona without
+any). Cited lines that do not exist are dropped and counted.
 """
 
 import json
