@@ -1,6 +1,6 @@
 """Lessons: persona sets of any inducer, as a model could have found them in the lines that it is shown.
 
-persona set ── whole lines ──> sentences that hold of what they cite ──> most memories first ──> prompt, answer
+persona set ── whole lines ──> sentences that hold of what they cite ──> most memories first ──> lesson
 """
 
 from collections import Counter
@@ -44,7 +44,8 @@ def persona_lessons(
         most_tokens: tokens that prompt and answer may have together.
 
     Sentences and personas are left out as `as_shown` says. Whole sets: `no_persona` (the teacher found none,
-    or none is left), `too_long`, or the parser's reason where the answer as it would be taught cannot be read.
+    or none is left), `too_long`, or the parser's reason where the answer, as it would be taught, cannot be
+    read.
     """
     examples, faults = [], Counter[str]()
     for one in sets:
@@ -75,10 +76,10 @@ def as_shown(
     can but make up.
 
     A persona has all memories of its lines (`answers.owner_of_lines`). A sentence of the grammar stays if it
-    is true of these, and cites lines of the persona of which alone it is true; those that the teacher cites,
-    if they are, else the neighbouring ones with most memories. Any other sentence cites what the teacher
-    does. Left out are sentences that are `repeated`, `untrue`, or `unsupported` by any few lines, and personas
-    that are `unseen` (on no line) or `unsaid` (no sentence is left).
+    is true of these, and cites at most MOST_CITED lines of the persona of which alone it is true: those of
+    the teacher, if it is true of them, else neighbouring ones with most memories. Any other sentence cites
+    what the teacher does. Left out are sentences that are `repeated`, `untrue`, or `unsupported` by so few
+    lines, and personas that are `unseen` (on no line) or `unsaid` (no sentence is left).
     """
     evidence = _Evidence(lines, memories) if memories else None
     owners = owner_of_lines(personas.personas, lines)
