@@ -19,7 +19,7 @@ from induce.prompting import persona_prompt
 from lm.answers import Malformed
 from lm.tokenizer import ChatTokenizer
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
-from rewards.personas.claims import Claim, parse
+from rewards.personas.claims import Claim, parse, render
 from rewards.personas.facts import Facts, Setting, holds, setting_of
 from sft.objective import SFTExample
 
@@ -43,9 +43,10 @@ def persona_lessons(
         lines: user → what the model is shown of them.
         most_tokens: tokens that prompt and answer may have together.
 
-    Sentences and personas are left out as `as_shown` says. Whole sets: `no_persona` (the teacher found none,
-    or none is left), `too_long`, or the parser's reason where the answer, as it would be taught, cannot be
-    read.
+    Where `lines` leave memories out, a teacher had better see the others alone: the less is untrue of what is
+    shown. Sentences and personas are left out as `as_shown` says. Whole sets: `no_persona` (the teacher found
+    none, or none is left), `too_long`, or the parser's reason where the answer, as it would be taught, cannot
+    be read.
     """
     examples, faults = [], Counter[str]()
     for one in sets:
@@ -78,8 +79,9 @@ def as_shown(
     A persona has all memories of its lines (`answers.owner_of_lines`). A sentence of the grammar stays if it
     is true of these, and cites at most MOST_CITED lines of the persona of which alone it is true: those of
     the teacher, if it is true of them, else neighbouring ones with most memories. Any other sentence cites
-    what the teacher does. Left out are sentences that are `repeated`, `untrue`, or `unsupported` by so few
-    lines, and personas that are `unseen` (on no line) or `unsaid` (no sentence is left).
+    what the teacher does. A list of wanted names loses those that the lines do not show. Left out are
+    sentences that are `repeated`, `untrue`, or `unsupported` by so few lines, and personas that are `unseen`
+    (on no line) or `unsaid` (no sentence is left).
     """
     evidence = _Evidence(lines, memories) if memories else None
     owners = owner_of_lines(personas.personas, lines)
@@ -92,11 +94,13 @@ def as_shown(
             continue
         said: dict[str, Statement] = {}
         for statement in persona.description:
-            found = "repeated" if statement.text in said else evidence.supported(statement, mine)
+            found = evidence.supported(statement, mine)
             if isinstance(found, str):
                 faults[found] += 1
+            elif found.text in said:
+                faults["repeated"] += 1
             else:
-                said[statement.text] = found
+                said[found.text] = found
         if said:
             kept.append(replace(persona, description=tuple(said.values()), memories=lines.memories_of(mine)))
         else:
@@ -117,15 +121,25 @@ class _Evidence:
 
     def supported(self, statement: Statement, mine: Sequence[int]) -> Statement | str:
         """`statement` with the memories of the lines it may cite out of `mine`, or what is wrong with it."""
-        claims = parse(statement.text)
+        claims = tuple(self._shown(claim, mine) for claim in parse(statement.text))
+        text = render(claims) or statement.text
         if not self._hold(claims, mine):
             return "untrue"
         owned = set(mine)
         told = [line for line in lines_of(statement.memories, self._lines) if line in owned]
         for cited in self._candidates(told, mine, is_free=not claims):
             if self._hold(claims, cited):
-                return replace(statement, memories=self._lines.memories_of(cited))
+                return replace(statement, text=text, memories=self._lines.memories_of(cited))
         return "unsupported"
+
+    def _shown(self, claim: Claim, mine: Sequence[int]) -> Claim:
+        """A claim about wants with those names alone of which it is true; any other as it is."""
+        if claim.kind != "wants":
+            return claim
+        verb, *names = claim.arguments
+        each = [replace(claim, arguments=(verb, name)) for name in names]
+        true = [one.arguments[1] for one in each if self._hold([one], mine)]
+        return replace(claim, arguments=(verb, *true)) if true else claim
 
     def _candidates(
         self, told: Sequence[int], mine: Sequence[int], *, is_free: bool

@@ -62,7 +62,7 @@ def test_a_sentence_stays_if_lines_show_it() -> None:
         "Baby",
         (2, 4),  # of line 2 only one memory: the line comes whole
         ("Buys Milk and Wipes.", (2, 4)),
-        ("Buys Milk and Wipes.", (4,)),
+        ("Buys Milk, Saw and Wipes.", (4,)),  # without what no line shows it is the same again
         ("Mostly on weekdays.", (2,)),
         ("Since 2026-01.", (4,)),  # true, but not of what it cites
         ("A few times a month.", (2, 3)),  # 2 in the least span of a month; of all three: about once
