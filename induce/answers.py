@@ -10,20 +10,16 @@ any). Cited lines that do not exist are dropped and counted.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from induce.lines import MemoryLines
-from lm.answers import Malformed, is_text, read_json
+from lm.answers import Malformed, is_text, read_frame, read_json
 from records.persona import Persona, PersonaSet, Statement
 
 MOST_PERSONAS = 12
 """Personas that a set may have."""
-
-_FRAME = re.compile(r"\s*(?:<think>(?P<think>.*?)</think>\s*)?<answer>(?P<body>.*)</answer>\s*", re.DOTALL)
-_MARKS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +71,10 @@ def lines_of(memories: Sequence[int], lines: MemoryLines) -> list[int]:
 
 def parse_personas(text: str, lines: MemoryLines) -> PersonaAnswer | Malformed:
     """Read a response about `lines`. A line stands for all memories behind it."""
-    frame = _FRAME.fullmatch(text)
-    if frame is None:
-        if "<answer>" not in text:
-            return Malformed(reason="no_answer", detail="no <answer> in the response")
-        if "</answer>" not in text:
-            return Malformed(reason="truncated_json", detail="<answer> is not closed")
-        return Malformed(reason="extra_text", detail="text outside <answer>…</answer>")
-    if any(mark in (frame[part] or "") for part in ("think", "body") for mark in _MARKS):
-        return Malformed(reason="extra_text", detail="<think> or <answer> stands twice")
-    body = read_json(frame["body"])
+    framed = read_frame(text)
+    if isinstance(framed, Malformed):
+        return framed
+    body = read_json(framed.body)
     return body if isinstance(body, Malformed) else read_personas(body, lines)
 
 

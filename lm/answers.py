@@ -17,8 +17,9 @@ from records.tags import NA, TAG
 SUMMARY_KEY = "summary"
 """Key of the summary beside the tags' keys."""
 
-_FRAME = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<answer>(?P<body>.*)</answer>\s*", re.DOTALL)
+_FRAME = re.compile(r"\s*(?:<think>(?P<think>.*?)</think>\s*)?<answer>(?P<body>.*)</answer>\s*", re.DOTALL)
 _MARKS = ("<think>", "</think>", "<answer>", "</answer>")
+_OUTSIDE = "text outside <think>…</think><answer>…</answer>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +90,40 @@ def parse_answer(
     `history_lines` is the number of lines of the history; citations of other lines are dropped
     and counted. A missing `lines` is an empty citation.
     """
+    framed = read_frame(text)
+    if isinstance(framed, Malformed):
+        return framed
+    if framed.think is None:
+        return Malformed(reason="extra_text", detail=_OUTSIDE)
+    body = read_json(framed.body)
+    if isinstance(body, Malformed):
+        return body
+    try:
+        return _read_body(body, framed.think, tags, summary, history_lines)
+    except _SchemaError as error:
+        return Malformed(reason="schema", detail=str(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framed:
+    """What stands between `<answer>` and `</answer>`, and the reasoning before it, None without any."""
+
+    think: str | None
+    body: str
+
+
+def read_frame(text: str) -> Framed | Malformed:
+    """What stands in the frame of a response that holds nothing beside it, each mark once."""
     frame = _FRAME.fullmatch(text)
     if frame is None:
         if "<answer>" not in text:
             return Malformed(reason="no_answer", detail="no <answer> in the response")
         if "</answer>" not in text:
             return Malformed(reason="truncated_json", detail="<answer> is not closed")
-        return Malformed(reason="extra_text", detail="text outside <think>…</think><answer>…</answer>")
-    if any(mark in frame[part] for part in ("think", "body") for mark in _MARKS):
+        return Malformed(reason="extra_text", detail=_OUTSIDE)
+    if any(mark in (frame[part] or "") for part in ("think", "body") for mark in _MARKS):
         return Malformed(reason="extra_text", detail="<think> or <answer> stands twice")
-    body = read_json(frame["body"])
-    if isinstance(body, Malformed):
-        return body
-    try:
-        return _read_body(body, frame["think"], tags, summary, history_lines)
-    except _SchemaError as error:
-        return Malformed(reason="schema", detail=str(error))
+    return Framed(think=frame["think"], body=frame["body"])
 
 
 def read_json(text: str) -> Any | Malformed:

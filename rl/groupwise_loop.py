@@ -29,12 +29,13 @@ from rl.groupwise_metrics import sample_metrics, update_metrics
 from rl.groupwise_objective import GroupwiseObjective
 from rl.groupwise_probe import probe_metrics, write_probe
 from rl.ledger import ledger_path
-from rl.loop import forget_from, learning_rate
+from rl.loop import learning_rate
 from rl.probe import probe_path
 from rl.prompts import Shuffled, group_name
 from rl.protocols import Generator, Publisher
 from rl.refill import StarvedError
 from rl.seeds import derived_seed
+from rl.stopping import forget_after, saved_at_the_end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,12 @@ def train_groupwise(run: GroupwiseRun) -> None:
     )
     state = saved = resume(run)
     watch = LengthWatch(state.lengths)
-    try:
+
+    def save_last() -> None:
+        if state.step > saved.step:
+            save(run, state)
+
+    with saved_at_the_end(save_last, (StarvedError,)):
         run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
         while state.step < config.steps:
@@ -114,17 +120,6 @@ def train_groupwise(run: GroupwiseRun) -> None:
             probe_if_due(run, state.step)
             if state.step % config.save_every == 0 or state.step == config.steps:
                 saved = save(run, state)
-    except StarvedError:
-        if state.step > saved.step:
-            save(run, state)
-        raise
-    except KeyboardInterrupt as interrupt:
-        if state.step > saved.step:
-            try:
-                save(run, state)
-            except RuntimeError as error:  # such as a learner that died: that iteration is done again
-                raise interrupt from error
-        raise
 
 
 def sample(run: GroupwiseRun, state: GroupwiseState) -> list[RankedGroup]:
@@ -238,7 +233,5 @@ def resume(run: GroupwiseRun) -> GroupwiseState:
     """The newest checkpoint's state, with the learner restored; what later iterations wrote is redone."""
     newest = checkpoint.latest(run.directory / "checkpoints")
     state = GroupwiseState(**checkpoint.load(newest, run.learner)) if newest else GroupwiseState()
-    # The probe of a checkpoint's own step stands, on disk and in the curves; without one, all begins anew.
-    for folder, first in (("ledger", state.step), ("probe", state.step + 1 if newest else 0)):
-        forget_from(run.directory / folder, first)
+    forget_after(run.directory, state.step, resumed=newest is not None)
     return state

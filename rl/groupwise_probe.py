@@ -11,13 +11,12 @@ import numpy.typing as npt
 import polars as pl
 
 from records.errors import UserError
-from records.prompt import Prompt, Request, RolloutGroup, Sampling
+from records.prompt import Prompt, Sampling
 from rl.groupwise import ROUNDING
 from rl.groupwise_groups import QualityScorers, ranked
 from rl.ledger import write_table
-from rl.probe import probe_path
+from rl.probe import probe_path, sample_probe
 from rl.protocols import Generator
-from rl.seeds import derived_seed
 
 PROBE_SCHEMA = {
     "prompt_id": pl.String,
@@ -41,18 +40,7 @@ def write_probe(
     seed: int,
 ) -> None:
     """Sample and score `samples` responses a prompt, and write them to `path`."""
-    requests = [
-        Request(prompt=prompt, samples=samples, seed=derived_seed("probe", seed, index))
-        for index, prompt in enumerate(prompts)
-    ]
-    groups = [
-        RolloutGroup(
-            group_id=f"probe-{i:03d}", round=0, attempt=0, prompt=request.prompt, rollouts=tuple(rollouts)
-        )
-        for i, (request, rollouts) in enumerate(
-            zip(requests, generator.generate(requests, sampling), strict=True)
-        )
-    ]
+    groups = sample_probe(prompts, samples, generator, sampling, seed)
     scored = [
         ranked(group, scores, tie_within=0.0)
         for group, scores in zip(groups, scorers.score(groups), strict=True)

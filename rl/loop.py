@@ -32,6 +32,7 @@ from rl.probe import best_probe, probe_path, run_probe
 from rl.prompts import PromptStream
 from rl.protocols import NoAnswerError, Prompts, PromptsEndedError, Publisher, Rollouts, Scorers
 from rl.refill import StarvedError
+from rl.stopping import forget_after, saved_at_the_end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,12 @@ def train(run: RLRun) -> None:
     )
     collector = Collector(config, stream, run.rollouts, run.scorers, run.seed, state.empty_steps)
     meanwhile, watch = collector.pump if config.max_staleness else None, LengthWatch(state.lengths)
-    try:
+
+    def save_last() -> None:
+        if state.step > saved.step:
+            save(run, state)
+
+    with saved_at_the_end(save_last, (PromptsEndedError, StarvedError, NoAnswerError)):
         run.log.scalars(state.step, run.publish(state.step))
         probe_if_due(run, state.step)
         run.idle()  # from here on: starting up is no idling
@@ -132,17 +138,6 @@ def train(run: RLRun) -> None:
             probe_if_due(run, state.step)
             if save_due(run, state.step):
                 saved = save(run, state)
-    except (PromptsEndedError, StarvedError, NoAnswerError):
-        if state.step > saved.step:
-            save(run, state)
-        raise
-    except KeyboardInterrupt as interrupt:
-        if state.step > saved.step:
-            try:
-                save(run, state)
-            except RuntimeError as error:  # such as a learner that died: that step is done again
-                raise interrupt from error
-        raise
 
 
 def save_due(run: RLRun, step: int) -> bool:
@@ -171,17 +166,8 @@ def resume(run: RLRun) -> RLState:
     """The newest checkpoint's state, with the learner restored; later steps' ledgers are redone."""
     newest = checkpoint.latest(run.directory / "checkpoints")
     state = RLState(**checkpoint.load(newest, run.learner)) if newest else RLState(step=0, cursor=0)
-    # The probe of a checkpoint's own step stands, on disk and in the curves; without one, all begins anew.
-    for folder, first in (("ledger", state.step), ("probe", state.step + 1 if newest else 0)):
-        forget_from(run.directory / folder, first)
+    forget_after(run.directory, state.step, resumed=newest is not None)
     return state
-
-
-def forget_from(folder: Path, first: int) -> None:
-    """Remove the files of step `first` and later ones: of a ledger, or of probes."""
-    for stale in folder.glob("step_*.parquet"):
-        if int(stale.stem.removeprefix("step_")) >= first:
-            stale.unlink()
 
 
 def record(run: RLRun, step: int, judged: Sequence[JudgedGroup], training: Sequence[JudgedGroup]) -> None:

@@ -39,6 +39,23 @@ def best_probe(directory: Path) -> int:
     return best
 
 
+def sample_probe(
+    prompts: Sequence[Prompt], samples: int, generator: Generator, sampling: Sampling, seed: int
+) -> list[RolloutGroup]:
+    """`samples` responses a prompt, by the same sampling seeds at every probe of a run."""
+    requests = [
+        Request(prompt=prompt, samples=samples, seed=derived_seed("probe", seed, index))
+        for index, prompt in enumerate(prompts)
+    ]
+    answers = generator.generate(requests, sampling)
+    return [
+        RolloutGroup(
+            group_id=f"probe-{i:03d}", round=0, attempt=0, prompt=request.prompt, rollouts=tuple(rollouts)
+        )
+        for i, (request, rollouts) in enumerate(zip(requests, answers, strict=True))
+    ]
+
+
 def run_probe(
     path: Path,
     prompts: Sequence[Prompt],
@@ -52,18 +69,7 @@ def run_probe(
 
     Rewards go to `path` by prompt and sample.
     """
-    requests = [
-        Request(prompt=prompt, samples=samples, seed=derived_seed("probe", seed, index))
-        for index, prompt in enumerate(prompts)
-    ]
-    groups = [
-        RolloutGroup(
-            group_id=f"probe-{i:03d}", round=0, attempt=0, prompt=request.prompt, rollouts=tuple(rollouts)
-        )
-        for i, (request, rollouts) in enumerate(
-            zip(requests, generator.generate(requests, sampling), strict=True)
-        )
-    ]
+    groups = sample_probe(prompts, samples, generator, sampling, seed)
     rows = [
         {
             "prompt_id": group.group.prompt.prompt_id,

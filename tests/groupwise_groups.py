@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from records.prompt import Prompt, Rollout, RolloutGroup
+from records.prompt import Prompt, RolloutGroup
 from records.quality import QualityScore
 from rl.groupwise_groups import RankedGroup, ranked
+from tests.rl_groups import rollout_of
 
 Said = float | str | None
 """What a scorer says: a quality, why a response is invalid, or None: its scoring failed."""
@@ -35,18 +36,7 @@ def ranked_group(
         token_ids=tuple(prompt_ids),
     )
     rollouts = tuple(
-        Rollout(
-            prompt_id=name,
-            sample_idx=index,
-            seed=index,
-            token_ids=tuple(ids),
-            logprobs=(-1.0,) * len(ids),
-            text="",
-            finish_reason=finish_reason,
-            policy_version=0,
-            gen_seconds=0.0,
-        )
-        for index, (ids, _) in enumerate(responses)
+        rollout_of(name, index, ids, finish_reason=finish_reason) for index, (ids, _) in enumerate(responses)
     )
     group = RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts)
     return ranked(group, [score_of(said) for _, said in responses], tie_within)

@@ -17,6 +17,27 @@ class Response:
     reward: float | None
 
 
+def rollout_of(
+    prompt_id: str,
+    index: int,
+    ids: Sequence[int],
+    logprobs: Sequence[float] | None = None,
+    finish_reason: str = "stop",
+) -> Rollout:
+    """Sample number `index` of a prompt; log-probs are −1 where none are given."""
+    return Rollout(
+        prompt_id=prompt_id,
+        sample_idx=index,
+        seed=index,
+        token_ids=tuple(ids),
+        logprobs=(-1.0,) * len(ids) if logprobs is None else tuple(logprobs),
+        text="",
+        finish_reason=finish_reason,
+        policy_version=0,
+        gen_seconds=0.0,
+    )
+
+
 def judged_group(name: str, prompt_ids: Sequence[int], responses: Sequence[Response]) -> JudgedGroup:
     """The group as scorers and filters with their default settings leave it."""
     prompt = Prompt(
@@ -28,18 +49,7 @@ def judged_group(name: str, prompt_ids: Sequence[int], responses: Sequence[Respo
         token_ids=tuple(prompt_ids),
     )
     rollouts = tuple(
-        Rollout(
-            prompt_id=name,
-            sample_idx=index,
-            seed=index,
-            token_ids=tuple(response.ids),
-            logprobs=tuple(response.logprobs),
-            text="",
-            finish_reason="stop",
-            policy_version=0,
-            gen_seconds=0.0,
-        )
-        for index, response in enumerate(responses)
+        rollout_of(name, index, response.ids, response.logprobs) for index, response in enumerate(responses)
     )
     scores = tuple(
         Score(

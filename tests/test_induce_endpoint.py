@@ -1,32 +1,15 @@
 """The inducer that asks a language model, with its client replaced."""
 
 import json
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 from induce.endpoint import ATTEMPTS, EndpointInducer, at_most, question
-from lm.chat import ChatReply, ChatRequest
+from lm.chat import ChatReply
 from records.persona import Persona, PersonaSet, Statement
+from tests.chat_stand_in import Server
 from tests.induction import shown
 from tests.personas import memory
-
-
-class Server:
-    """Answers in turn with what it was given: texts, or errors as replies."""
-
-    def __init__(self, *replies: str | ChatReply) -> None:
-        self.replies = list(replies)
-        self.requests: list[ChatRequest] = []
-        self.stats = SimpleNamespace(asked=3, cached=1, prompt_tokens=70, completion_tokens=30)
-
-    def complete(
-        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
-    ) -> list[ChatReply]:
-        self.requests += requests
-        given = [self.replies.pop(0) for _ in requests]
-        return [one if isinstance(one, ChatReply) else ChatReply(text=one) for one in given]
-
 
 LOG = [memory(1, ["Milk"]), memory(2, ["Milk"]), memory(3, ["Saw"])]
 

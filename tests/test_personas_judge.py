@@ -1,40 +1,24 @@
 """Judges of personas: what is asked, what is read, what a model that is taken in cannot give away."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm.chat import ChatReply, ChatRequest
+from lm.chat import ChatReply
 from records.induction import QualityConfig
 from records.persona import Persona, PersonaSet, Statement
 from rewards.personas.judge import Agreement, LLMJudge, RuleJudge, agreements, purity, refuted
 from rewards.personas.judge_question import MAX_EVIDENCE, MAX_MEMORIES, MAX_STATEMENTS, question
+from tests.chat_stand_in import Server
 from tests.personas import made_up_user
 
 TRUE, SUBJECT = made_up_user(1, personas=2)
 SETS = [made_up_user(seed, personas=2) for seed in range(3)]
-
-
-class Server:
-    """Answers in turn with what it was given, the last over and over."""
-
-    def __init__(self, *replies: str | ChatReply) -> None:
-        self.replies = list(replies)
-        self.requests: list[ChatRequest] = []
-        self.stats = SimpleNamespace(asked=0, cached=0, prompt_tokens=0, completion_tokens=0)
-
-    def complete(
-        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
-    ) -> list[ChatReply]:
-        self.requests += requests
-        given = [self.replies.pop(0) if len(self.replies) > 1 else self.replies[0] for _ in requests]
-        return [one if isinstance(one, ChatReply) else ChatReply(text=one) for one in given]
 
 
 def reply(unsupported: Sequence[int] = (), false: Sequence[int] = (), coherence: Any = 5) -> str:
@@ -87,7 +71,7 @@ def test_statements_change_places_from_repeat_to_repeat() -> None:
 def test_what_the_model_says_is_counted() -> None:
     # Two replies: one and two of four statements unsupported, mean 2.5 of 4; false none and one, 3.5 of 4;
     # grades 5 and 3 are 1 and .5.
-    server = Server(reply([1], [], 5), reply([1, 2], [2], 3))
+    server = Server(reply([1], [], 5), reply([1, 2], [2], 3), again=True)
     judge = LLMJudge(server, QualityConfig(), repeats=2)
     (verdict,) = judge.judge([(only(free("A.", "B.", "C.", "D.")), SUBJECT)])
     assert (verdict.alignment, verdict.truthfulness, verdict.cohesion) == (2.5 / 4, 3.5 / 4, 0.75)
@@ -96,7 +80,7 @@ def test_what_the_model_says_is_counted() -> None:
 
 
 def test_few_statements_are_not_fully_told() -> None:
-    (verdict,) = LLMJudge(Server(reply()), QualityConfig()).judge([(only(free("A.")), SUBJECT)])
+    (verdict,) = LLMJudge(Server(reply(), again=True), QualityConfig()).judge([(only(free("A.")), SUBJECT)])
     assert (verdict.alignment, verdict.truthfulness) == (1, pytest.approx(1 / 3))
 
 
@@ -107,7 +91,7 @@ def test_a_model_that_is_taken_in_gives_nothing_away() -> None:
     spoilt = replace(mine, description=again)
     unsupported, false = refuted(spoilt, SUBJECT)
     assert unsupported == false == {1, len(again)}
-    (verdict,) = LLMJudge(Server(reply()), QualityConfig()).judge([(only(spoilt), SUBJECT)])
+    (verdict,) = LLMJudge(Server(reply(), again=True), QualityConfig()).judge([(only(spoilt), SUBJECT)])
     assert verdict.alignment == verdict.truthfulness == pytest.approx(1 - 2 / len(again))
 
 
@@ -126,7 +110,7 @@ def test_a_model_that_is_taken_in_gives_nothing_away() -> None:
     ],
 )
 def test_failures_are_named_and_never_a_zero(text: str | ChatReply, reason: str) -> None:
-    judge = LLMJudge(Server(text), QualityConfig(), repeats=2)
+    judge = LLMJudge(Server(text, again=True), QualityConfig(), repeats=2)
     (verdict,) = judge.judge([(only(free("A.")), SUBJECT)])
     assert verdict.error.startswith(f"judge: {reason}")
     assert judge.tally.failed == {reason: 2}
@@ -134,13 +118,13 @@ def test_failures_are_named_and_never_a_zero(text: str | ChatReply, reason: str)
 
 
 def test_a_reply_that_can_be_read_decides() -> None:
-    judge = LLMJudge(Server("Fine!", reply(coherence=3)), QualityConfig(), repeats=2)
+    judge = LLMJudge(Server("Fine!", reply(coherence=3), again=True), QualityConfig(), repeats=2)
     (verdict,) = judge.judge([(only(free("A.")), SUBJECT)])
     assert (verdict.error, verdict.cohesion) == ("", 0.5)
 
 
 def test_invalid_sets_are_not_asked_about() -> None:
-    server = Server(reply())
+    server = Server(reply(), again=True)
     cases = [(PersonaSet(user_id="u", personas=(), error="no events"), SUBJECT), (only(free("A.")), SUBJECT)]
     verdicts = LLMJudge(server, QualityConfig()).judge(cases)
     assert [verdict.error for verdict in verdicts] == ["none: no events", ""]

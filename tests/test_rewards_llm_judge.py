@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from rewards.judge_question import GRADED, question
 from rewards.llm_judge import LLMJudge, LLMTally
 from rewards.summary import SummaryScorer
 from rewards.total import guarded
+from tests.chat_stand_in import Server
 from tests.summaries import GAMES, HONEST, USER, Values, judged, written
 
 TAG_SCORES = TagScorer()
@@ -37,22 +37,6 @@ def words_of(count: int) -> str:
 def reply(completeness: int = 5, consistency: int = 5, aesthetics: int = 5, **other: Any) -> str:
     grades = {"completeness": completeness, "consistency": consistency, "aesthetics": aesthetics}
     return json.dumps({"missing": [], "false": [], **grades, **other})
-
-
-class Server:
-    """Answers in turn with what it was given: texts, or errors as replies."""
-
-    def __init__(self, *replies: str | ChatReply) -> None:
-        self.replies = list(replies)
-        self.requests: list[ChatRequest] = []
-        self.stats = SimpleNamespace(asked=3, cached=1, prompt_tokens=70, completion_tokens=30)
-
-    def complete(
-        self, requests: Sequence[ChatRequest], progress: Callable[[int, int], None] | None = None
-    ) -> list[ChatReply]:
-        self.requests += requests
-        given = [self.replies.pop(0) for _ in requests]
-        return [one if isinstance(one, ChatReply) else ChatReply(text=one) for one in given]
 
 
 def test_the_question_holds_facts_tags_and_summary_as_data() -> None:

@@ -43,6 +43,7 @@ from rl.advantages import group_advantages
 from rl.batching import build_batch
 from rl.filters import JudgedGroup
 from rl.loss import DFGRPOObjective, Prepared
+from tests.gradients import assert_gradients
 from tests.rl_groups import Response, judged_group
 
 torch.set_num_threads(1)
@@ -283,15 +284,7 @@ def test_loss_and_gradient_are_those_of_trl(
     assert metrics["clip_frac"] == pytest.approx(float(theirs["clip_frac"]), abs=1e-6)
     assert metrics.get("kl", 0.0) == pytest.approx(float(theirs["kl"]), rel=1e-4, abs=1e-6)
     assert metrics["entropy"] == pytest.approx(float(theirs["entropy"]), rel=1e-5)
-    gradients = {
-        key.removeprefix("gradient/"): value for key, value in theirs.items() if key.startswith("gradient/")
-    }
-    ours = dict(trained.network.named_parameters())
-    assert ours.keys() == gradients.keys()
-    largest = max(float(gradient.abs().max()) for gradient in gradients.values())
-    assert largest > 1e-3
-    for key, gradient in gradients.items():
-        torch.testing.assert_close(ours[key].grad, gradient, rtol=0, atol=1e-5 * largest, msg=key)
+    assert_gradients(trained.network, theirs, within=1e-5)
 
 
 def test_the_cases_reach_what_they_are_about(peer: dict[str, torch.Tensor]) -> None:

@@ -25,6 +25,7 @@ from records.config import ModelConfig
 from rl.groupwise_batches import build_groupwise_batch
 from rl.groupwise_groups import RankedGroup
 from rl.groupwise_objective import METRICS, GroupwiseObjective
+from tests.gradients import assert_gradients
 from tests.groupwise_groups import ranked_group
 
 torch.set_num_threads(1)
@@ -122,15 +123,7 @@ def test_loss_gradient_and_metrics_are_those_of_trl(
     assert loss == pytest.approx(float(theirs["loss"]), rel=1e-5)
     assert metrics["win_rate"] == pytest.approx(float(theirs["win_rate"]), abs=1e-6)
     assert metrics["margin"] == pytest.approx(float(theirs["margin"]), rel=1e-4, abs=1e-5)
-    gradients = {
-        key.removeprefix("gradient/"): value for key, value in theirs.items() if key.startswith("gradient/")
-    }
-    ours = dict(policy.network.named_parameters())
-    assert ours.keys() == gradients.keys()
-    largest = max(float(gradient.abs().max()) for gradient in gradients.values())
-    assert largest > 1e-3
-    for key, gradient in gradients.items():
-        torch.testing.assert_close(ours[key].grad, gradient, rtol=0, atol=2e-5 * largest, msg=key)
+    assert_gradients(policy.network, theirs, within=2e-5)
 
 
 def test_some_pairs_are_won_and_some_lost(peer: dict[str, torch.Tensor]) -> None:

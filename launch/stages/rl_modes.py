@@ -30,9 +30,10 @@ from records.errors import UserError
 from records.files import read_json
 from rl.from_ledger import RecordedGroups, RecordedRollouts, RecordedScorers
 from rl.ledger import ledger_of
-from rl.loop import RLRun, forget_from, train
+from rl.loop import RLRun, train
 from rl.modes import REPLAY
 from rl.protocols import PromptsEndedError
+from rl.stopping import forget_from
 
 
 class FrozenLearner:
