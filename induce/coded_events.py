@@ -59,7 +59,7 @@ def coded_events(events: pl.DataFrame, config: MemoryConfig) -> CodedEvents:
     missing = [name for name in ("entity", "gift") if name not in events.columns]
     if missing:
         raise UserError(f"events lack {' and '.join(missing)}: refine their titles first (with_entities)")
-    _check_patterns(config)
+    check_patterns(config)
     ordered = with_sessions(events, config.gap_minutes or choose_gap(events).minutes)
     columns = {name: coded(ordered[name], named) for name in ("source", "action")}
     columns |= {name: coded(ordered[name], _clean) for name in ("category", "entity")}
@@ -99,13 +99,18 @@ def coded_events(events: pl.DataFrame, config: MemoryConfig) -> CodedEvents:
     )
 
 
-def _check_patterns(config: MemoryConfig) -> None:
+def check_patterns(config: MemoryConfig) -> None:
+    """Refuse what is no regular expression.
+
+    Raises:
+        UserError: naming the key.
+    """
     for name in ("low_impact", "searches", "cancels"):
         pattern = getattr(config, name)
         try:
             pl.Series([""]).str.contains(pattern)
         except pl.exceptions.ComputeError:
-            raise UserError(f"memories.{name}: {pattern!r} is no regular expression") from None
+            raise UserError(f"induce.memories.{name}: {pattern!r} is no regular expression") from None
 
 
 def _clean(texts: Sequence[str]) -> list[str]:

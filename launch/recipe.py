@@ -13,7 +13,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.recipe_checks import check_bounds, check_no_secret, check_recipe, check_title_model
+from launch.recipe_checks import (
+    check_bounds,
+    check_induce,
+    check_no_secret,
+    check_recipe,
+    check_title_model,
+)
 from records.config import FilterConfig, Recipe
 from records.errors import UserError
 from records.files import write_text
@@ -58,6 +64,14 @@ def load_semantization(path: Path | None, overrides: Sequence[str] = ()) -> Reci
     check_bounds(recipe.llm, "llm.")
     check_semantize(recipe.semantize)
     check_title_model(recipe)
+    return recipe
+
+
+def load_induction(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
+    """The same for induction alone, semantization of the log included."""
+    recipe = load_semantization(path, overrides)
+    check_bounds(recipe.induce, "induce.")
+    check_induce(recipe.induce)
     return recipe
 
 

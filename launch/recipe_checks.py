@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from hprbench.labels import label_values
+from induce.clustering import check_clusters
+from induce.coded_events import check_patterns
 from lm.endpoint import checked_url
 from records.client import ClientConfig
 from records.config import LogConfig, Recipe
 from records.errors import UserError
+from records.induction import INDUCERS, InduceConfig
 from records.options import unknown_key
 from records.prompt import TASKS
 from records.tags import TAG, TAG_NAMES
@@ -37,6 +40,7 @@ def check_recipe(recipe: Recipe) -> None:
     check_config(recipe.simulate, recipe.seed)
     check_log(recipe.log)
     check_semantize(recipe.semantize)
+    check_induce(recipe.induce)
     check_title_model(recipe)
     check_filters(recipe.rl.filters, TASKS)
     check_loss(recipe.rl.loss)
@@ -160,6 +164,18 @@ def check_no_secret(llm: ClientConfig, section: str = "llm") -> None:
             f"{section}.api_key_env: this is no name of an environment variable; it takes the NAME of the "
             "one that holds the key, never the key"
         )
+
+
+def check_induce(config: InduceConfig) -> None:
+    """The section `induce` can be meant.
+
+    Raises:
+        UserError: naming the key and the mend.
+    """
+    if config.inducer not in INDUCERS:
+        raise UserError(f"induce.inducer is {config.inducer!r}; it must be {' or '.join(INDUCERS)}")
+    check_clusters(config.clusters)
+    check_patterns(config.memories)
 
 
 def check_title_model(recipe: Recipe) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from records.actions import LOW_IMPACT
 from records.client import ClientConfig
+from records.induction import InduceConfig
 from records.options import opt
 from records.simulation import SimulateConfig
 
@@ -466,6 +467,7 @@ class Recipe:
         "reads it.",
     )
     semantize: SemantizeConfig = opt(SemantizeConfig, "Logs to histories.")
+    induce: InduceConfig = opt(InduceConfig, "Personas: memories, clusters, quality.")
     model: ModelConfig = opt(ModelConfig, "Tokenizer and network.")
     answer: AnswerConfig = opt(AnswerConfig, "What answers look like.")
     sft: SFTConfig = opt(SFTConfig, "Curriculum SFT.")

@@ -92,8 +92,18 @@ class QualityConfig:
     )
 
 
+INDUCERS = ("clusters", "endpoint")
+"""Who may induce personas without a trained model."""
+
+
 @dataclass
 class InduceConfig:
+    """From a log to personas."""
+
+    inducer: str = opt("clusters", f"Who induces where no run's model does: {' or '.join(INDUCERS)} (llm).")
+    line_tokens: int = opt(
+        2048, "Tokens of the memory lines that a language model is shown of a user, at most.", low=16
+    )
     memories: MemoryConfig = opt(MemoryConfig, "From events to intent memories.")
     clusters: ClusterConfig = opt(ClusterConfig, "From memories to groups of them.")
     quality: QualityConfig = opt(QualityConfig, "How persona sets are scored.")
