@@ -81,7 +81,7 @@ def cluster(
     for number, group in enumerate(groups):
         labels_U[list(group.points)] = number
     loose = np.flatnonzero(labels_U < 0)
-    labels_U[loose] = _nearest(vectors_UD[loose], groups, background, config.worth)
+    labels_U[loose] = nearest(vectors_UD[loose], groups, background, config.worth)
     labels_N: Ints = labels_U[points_N]
     return labels_N
 
@@ -136,7 +136,7 @@ def _renumbered(group: Group, chosen: Ints) -> Group:
     )
 
 
-def _nearest(vectors_LD: Vectors, groups: list[Group], background: float, worth: float) -> Ints:
+def nearest(vectors_LD: Vectors, groups: Sequence[Group], background: float, worth: float) -> Ints:
     """L: the cluster that each text is most alike, −1 where it is as foreign to it as a split is worth."""
     labels = np.full(len(vectors_LD), -1)
     if not groups or not len(vectors_LD):

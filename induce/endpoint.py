@@ -1,6 +1,7 @@
 """A language model behind an OpenAI-compatible server as an inducer."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,15 @@ what the server fails at."""
 
 LONGEST_LABEL, LONGEST_TEXT, MOST_SENTENCES = 80, 240, 8
 """Characters of a label and of a sentence, and sentences of a description, at most."""
+
+
+_UNANSWERED = re.compile(r"budget|deadline|timeout|connection|http_\d+")
+
+
+def is_unanswered(error: str) -> bool:
+    """Whether the `error` of a set says that there was no answer (`lm.chat.ChatReply`): asked again, there
+    may be one."""
+    return _UNANSWERED.fullmatch(error) is not None
 
 
 def at_most(texts: Sequence[str]) -> list[int]:

@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   usergpt simulate run simulate.users=10000 --out runs/users   simulated users; then report, leaks, sample
   usergpt semantize inspect logs.csv                      guess a mapping; then semantize run, report, explain
   usergpt profile logs.csv --mapping my_mapping.yaml      tags and a summary for every user of a log
+  usergpt induce logs.csv --mapping my_mapping.yaml --out runs/personas    several personas for every user
   usergpt bench compare runs/quickstart runs/other        paired differences of two runs
   usergpt bench review runs/quickstart reviewed.csv       labels that people corrected; then the report anew
   usergpt bench model runs/quickstart llm.base_url=http://127.0.0.1:8000/v1 llm.model=NAME
@@ -118,6 +119,8 @@ def parser() -> argparse.ArgumentParser:
         "overrides", nargs="*", default=[], metavar="key=value", help="fields of the run's recipe to change"
     )
 
+    _induce_arguments(commands, debug)
+
     bench = commands.add_parser("bench", help="the benchmark of a run: build, review, models, comparisons")
     actions = bench.add_subparsers(dest="action", required=True, metavar="ACTION")
     compare = actions.add_parser(
@@ -211,6 +214,29 @@ def _semantize_arguments(
     )
     report.add_argument("--json", action="store_true", help="print JSON instead of tables")
     _key_argument(report)
+
+
+def _induce_arguments(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", debug: argparse.ArgumentParser
+) -> None:
+    induce = commands.add_parser(
+        "induce", parents=[debug], help="several personas for every user of a log; a rerun goes on"
+    )
+    _log_arguments(induce)
+    induce.add_argument("--out", type=Path, required=True, help="folder to write to")
+    induce.add_argument(
+        "--recipe", type=Path, default=None, help="recipe whose semantize and induce are used"
+    )
+    induce.add_argument(
+        "--update", action="store_true", help="the log holds new events alone, for the personas in --out"
+    )
+    induce.add_argument(
+        "--show", action="append", default=[], metavar="USER", help="a user of the page (else the first 50)"
+    )
+    _key_argument(induce)
+    induce.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
+    )
 
 
 def _log_arguments(command: argparse.ArgumentParser) -> None:
@@ -317,6 +343,19 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             limit=arguments.users,
             previous=arguments.previous,
             against=arguments.against,
+            overrides=arguments.overrides,
+        )
+    if arguments.command == "induce":
+        from launch.induce import induce
+
+        return induce(
+            arguments.input,
+            arguments.mapping,
+            arguments.out,
+            key_file=arguments.pseudonymize,
+            recipe_path=arguments.recipe,
+            update=arguments.update,
+            page_users=arguments.show,
             overrides=arguments.overrides,
         )
     if arguments.command == "bench":

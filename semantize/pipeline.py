@@ -29,7 +29,7 @@ folder has one already or a plain one is to be trained on the log."""
 
 
 class Runner(Protocol):
-    """Does the tasks `todo`, each by `method` of a Semantizer."""
+    """Does the tasks `todo`, each by `method` of a worker."""
 
     def run(
         self,
@@ -43,10 +43,10 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """Does tasks one after the other, in this process."""
+    """Does tasks one after the other, in this process, by methods of `worker`."""
 
-    def __init__(self, semantizer: Semantizer) -> None:
-        self.semantizer = semantizer
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
 
     def run(
         self,
@@ -59,7 +59,7 @@ class LocalRunner:
     ) -> None:
         """As `Runner.run`; nothing is waited for."""
         for done, task in enumerate(todo, start=1):
-            getattr(self.semantizer, method)(task)
+            getattr(self.worker, method)(task)
             progress(done)
 
 

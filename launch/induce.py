@@ -1,0 +1,187 @@
+"""`usergpt induce`: the personas of every user of a log."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from actors.inducers import induce_folder
+from induce import store
+from induce.endpoint import EndpointInducer
+from induce.folder import check_new, open_personas
+from induce.inducers import Inducer
+from launch.induce_page import write_page
+from launch.progress import Reporter
+from launch.recipe import load_induction
+from launch.semantization import run_generation
+from records.config import Recipe
+from records.errors import UserError
+from records.locks import held
+from semantize.folder import Job, job_of, open_log, open_update
+from semantize.reading.mapping import load_mapping
+from semantize.store import SETTINGS as LOG_SETTINGS
+from semantize.store import settings_of as settings_of_log
+
+_WAIT = "wait for it, or choose another --out"
+
+REPLIES = ".llm-cache"
+
+
+def induce(
+    source: str,
+    mapping_name: str,
+    out: Path,
+    *,
+    key_file: Path | None = None,
+    recipe_path: Path | None = None,
+    update: bool = False,
+    page_users: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> int:
+    """Induce the personas of every user of the log `source` into `out` (see `induce.store`); a rerun goes on.
+
+    `source` may be a folder that `usergpt semantize run` made. With `update` it holds new events alone, of a
+    log whose personas are in `out`, which are brought up to date.
+
+    Raises:
+        UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
+    """
+    recipe = load_induction(recipe_path, overrides)
+    reporter = Reporter()
+    with held(out, _WAIT):
+        check_new(out)
+        log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
+        generation = open_personas(out, log, recipe.induce, _who(recipe))
+        began = generation.is_finished
+        with reporter.stage("induce"), _inducer(recipe, out, reporter) as inducer:
+            summary, lost = induce_folder(
+                generation,
+                recipe.induce,
+                recipe.cluster,
+                lambda phase, done, total: reporter.update(done, total, phase),
+                inducer,
+            )
+        for name in lost:
+            reporter.say(f"lost {name}; done again")
+        if began:
+            reporter.say("all personas are up to date")
+        say_summary(summary, generation.number, reporter)
+        shown = write_page(out, page_users, f"Personas of {Path(source).name}")
+        reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
+    return 0
+
+
+def _semantized(
+    source: str,
+    mapping_name: str,
+    out: Path,
+    key_file: Path | None,
+    recipe: Recipe,
+    reporter: Reporter,
+    *,
+    update: bool,
+) -> Path:
+    """The folder of the semantized log: `source` itself, or one in `out` that it is read into."""
+    own = out / store.OWN_LOG
+    if update:
+        return _updated(source, mapping_name, out, own, key_file, recipe, reporter)
+    if (Path(source) / LOG_SETTINGS).is_file():
+        if mapping_name or key_file:
+            raise UserError(f"{source}: is semantized already; leave out --mapping and --pseudonymize")
+        settings_of_log(Path(source))
+        return Path(source)
+    mapping = load_mapping(mapping_name) if mapping_name else None
+    job = Job(config=recipe.semantize, mapping=mapping, key_file=key_file)
+    run_generation(open_log(source, job, own), job, None, recipe.cluster, recipe.llm, reporter)
+    return own
+
+
+def _updated(
+    source: str,
+    mapping_name: str,
+    out: Path,
+    own: Path,
+    key_file: Path | None,
+    recipe: Recipe,
+    reporter: Reporter,
+) -> Path:
+    log = store.log_of(out)
+    if log != own:
+        raise UserError(
+            f"--update: the log of {out} lies in {log}; fold the new events in with `usergpt semantize "
+            f"update {log} {source}`, then run `usergpt induce {log} --out {out}`"
+        )
+    if mapping_name:
+        raise UserError("--update: new events are read as the first log was; leave out --mapping")
+    job = job_of(own, key_file)
+    job = replace(job, config=replace(job.config, max_quarantine_share=recipe.semantize.max_quarantine_share))
+    run_generation(open_update(source, own, key_file), job, None, recipe.cluster, recipe.llm, reporter)
+    return own
+
+
+def _who(recipe: Recipe) -> dict[str, Any]:
+    """Who induces, as far as it changes what comes of it."""
+    if recipe.induce.inducer == "endpoint":
+        return {"name": "endpoint", "model": recipe.llm.model}
+    return {"name": "clusters"}
+
+
+@contextmanager
+def _inducer(recipe: Recipe, out: Path, reporter: Reporter) -> Iterator[Inducer | None]:
+    """Who is asked from this process; None where actors make clusters."""
+    if recipe.induce.inducer != "endpoint":
+        yield None
+        return
+    from lm.client import ChatClient
+
+    client = ChatClient(recipe.llm, out / REPLIES)
+    inducer = EndpointInducer(client, budget=recipe.induce.line_tokens, seed=recipe.seed)
+    yield inducer
+    stats = inducer.stats()
+    malformed = sum(stats["malformed"].values())
+    reporter.say(
+        f"language model: {stats['asked']:,} requests sent, {stats['cached']:,} answered from {REPLIES}, "
+        f"{malformed:,} malformed, {stats['tokens']:,} tokens"
+    )
+
+
+def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> None:
+    """What came of a generation, in a few lines."""
+    gap, noise = summary["gap"], summary["noise"]
+    users = max(summary["users"], 1)
+    told = ", ".join(f"{count:,} {name}" for name, count in noise.items())
+    reporter.say(
+        f"{summary['memories']:,} memories of {summary['users']:,} users"
+        + (f", noise among them: {told}" if told else "")
+        + f"; sessions end after {gap['minutes']:g} min ({gap['why']})"
+    )
+    if number:
+        reporter.say(
+            f"personas: {summary['kept']:,} as they were, {summary['changed']:,} changed, "
+            f"{summary['new']:,} new, {summary['gone']:,} gone"
+        )
+    else:
+        reporter.say(f"{summary['personas']:,} personas, {summary['personas'] / users:.2f} a user")
+    for name, what in (("errors", "users without personas"), ("invalid", "users whose set is not valid")):
+        if summary[name]:
+            counts = ", ".join(f"{count:,} {reason}" for reason, count in summary[name].items())
+            reporter.say(f"{what}: {counts}")
+    if summary["unanswered"]:
+        reporter.say(f"{summary['unanswered']:,} users were not answered about; run it again to ask anew")
+    if summary["quality"]:
+        reporter.console.print(_quality_table(summary["quality"]))
+    reporter.say(
+        f"cost of a user: {1000 * summary['cpu_seconds'] / users:.1f} ms of CPU, "
+        f"{summary['embedded'] / users:.1f} texts embedded"
+    )
+
+
+def _quality_table(quality: dict[str, float]) -> Table:
+    table = Table(title="Quality, mean over users with personas")
+    for name in quality:
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{value:.3f}" for value in quality.values()))
+    return table
