@@ -11,7 +11,7 @@ from rich.table import Table
 from actors.inducers import induce_folder
 from induce import store
 from induce.endpoint import EndpointInducer
-from induce.folder import check_new, open_personas
+from induce.folder import Generation, check_new, open_personas
 from induce.inducers import Inducer
 from launch.induce_page import write_page
 from launch.progress import Reporter
@@ -55,8 +55,9 @@ def induce(
         check_new(out)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
         generation = open_personas(out, log, recipe.induce, _who(recipe))
-        began = generation.is_finished
-        with reporter.stage("induce"), _inducer(recipe, out, reporter) as inducer:
+        if generation.is_finished:
+            reporter.say("all personas are up to date")
+        with reporter.stage("induce"), _inducer(recipe, generation, reporter) as inducer:
             summary, lost = induce_folder(
                 generation,
                 recipe.induce,
@@ -66,8 +67,6 @@ def induce(
             )
         for name in lost:
             reporter.say(f"lost {name}; done again")
-        if began:
-            reporter.say("all personas are up to date")
         say_summary(summary, generation.number, reporter)
         shown = write_page(out, page_users, f"Personas of {Path(source).name}")
         reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
@@ -130,14 +129,14 @@ def _who(recipe: Recipe) -> dict[str, Any]:
 
 
 @contextmanager
-def _inducer(recipe: Recipe, out: Path, reporter: Reporter) -> Iterator[Inducer | None]:
-    """Who is asked from this process; None where actors make clusters."""
-    if recipe.induce.inducer != "endpoint":
+def _inducer(recipe: Recipe, generation: Generation, reporter: Reporter) -> Iterator[Inducer | None]:
+    """Who is asked from this process; None where actors make clusters, or nobody is needed any more."""
+    if recipe.induce.inducer != "endpoint" or generation.is_finished:
         yield None
         return
     from lm.client import ChatClient
 
-    client = ChatClient(recipe.llm, out / REPLIES)
+    client = ChatClient(recipe.llm, generation.out / REPLIES)
     inducer = EndpointInducer(client, budget=recipe.induce.line_tokens, seed=recipe.seed)
     yield inducer
     stats = inducer.stats()

@@ -1,0 +1,140 @@
+"""Personas brought up to date: which memory joins which, what is told anew, and what stays as it was."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from induce.updating import Update, Updater, renumbered
+from records.persona import IntentMemory, PersonaSet, Statement
+from tests.personas import memory
+from tests.test_induce_inducers import BABY, TENTS, check, induce, inducer
+
+BEFORE = BABY + TENTS
+LAST = BEFORE[-1].number
+
+
+def later(number: int, want: str, day: float, **fields: str) -> IntentMemory:
+    return memory(number, [want], day, **{"category": "", **fields})
+
+
+def updated(more: Sequence[IntentMemory], before: Sequence[IntentMemory] = BEFORE) -> Update:
+    return Updater(inducer())(induce(before), before, [*before, *more])
+
+
+def test_what_is_near_joins_and_the_persona_keeps_its_name() -> None:
+    first = induce(BEFORE)
+    found = updated([later(LAST + 1, "baby 99", 130, category="Baby")])
+    assert (found.kept, found.changed, found.new, found.gone) == (1, 1, 0, 0)
+    baby, tents = found.personas.personas
+    assert baby.memories == (*range(1, 13), LAST + 1)
+    assert baby.label == first.personas[0].label
+    assert tents == first.personas[1]
+    said = [statement.text for statement in baby.description]
+    assert "Still going on." in said
+    assert "Last in 2026-03." not in said
+
+
+def test_what_is_new_is_a_persona_more_and_strangers_are_in_none() -> None:
+    wine = [later(LAST + n, f"wine {n}", 170 + n) for n in range(1, 4)]
+    more = [*wine, later(LAST + 4, "opera 1", 180)]
+    found = updated(more)
+    assert (found.kept, found.new, found.gone) == (1, 1, 0)
+    *_, added = found.personas.personas
+    assert added.memories == tuple(range(LAST + 1, LAST + 4))
+    assert added.label.startswith("wine")
+    # The log goes on until June, so that tents of May are no longer "still going on".
+    assert found.changed == 1
+    check(found.personas, [*BEFORE, *more])
+
+
+def test_two_new_things_are_too_few() -> None:
+    found = updated([later(LAST + n, f"wine {n}", 120 + n) for n in (1, 2)])
+    assert found.new == 0
+    assert len(found.personas.personas) == 2
+
+
+def test_no_more_than_most_personas() -> None:
+    wine = [later(LAST + n, f"wine {n}", 120 + n) for n in range(1, 5)]
+    one = inducer(config=replace(inducer().config, most_personas=2))
+    assert Updater(one)(induce(BEFORE), BEFORE, [*BEFORE, *wine]).new == 0
+
+
+def test_nothing_new_changes_nothing() -> None:
+    first = induce(BEFORE)
+    found = updated([])
+    assert (found.kept, found.changed, found.new, found.gone) == (2, 0, 0, 0)
+    assert found.personas == first
+
+
+def test_sentences_of_a_language_model_stay_with_what_they_cite() -> None:
+    first = induce(BEFORE)
+    free = Statement(text="A young family, it seems.", memories=(2, 3))
+    baby = replace(
+        first.personas[0], label="Young family", description=(free, *first.personas[0].description)
+    )
+    before = replace(first, personas=(baby, first.personas[1]))
+    more = [*BEFORE, later(LAST + 1, "baby 99", 130, category="Baby")]
+    found = Updater(inducer())(before, BEFORE, more).personas.personas[0]
+    assert (found.label, found.description[0]) == ("Young family", free)
+    assert len(found.description) > 1
+
+
+def test_events_that_came_late_move_the_numbers() -> None:
+    # A memory before all others: everything is numbered one higher.
+    late = replace(later(1, "opera 1", -3), event_ids=("late",))
+    moved = [replace(one, number=one.number + 1) for one in BEFORE]
+    first = induce(BEFORE)
+    found = Updater(inducer())(first, BEFORE, [late, *moved]).personas
+    for before, after in zip(first.personas, found.personas, strict=True):
+        assert after.memories == tuple(number + 1 for number in before.memories)
+        assert after.description == tuple(
+            replace(one, memories=tuple(number + 1 for number in one.memories)) for one in before.description
+        )
+
+
+def test_a_persona_whose_memories_all_became_noise_is_gone() -> None:
+    now = [replace(one, noise="cancelled") if one in TENTS else one for one in BEFORE]
+    found = Updater(inducer())(induce(BEFORE), BEFORE, now)
+    assert (len(found.personas.personas), found.gone) == (1, 1)
+    all_noise = [replace(one, noise="cancelled") for one in BEFORE]
+    found = Updater(inducer())(induce(BEFORE), BEFORE, all_noise)
+    assert (found.personas.error, found.gone) == ("all_noise", 2)
+
+
+def test_who_had_none_is_induced() -> None:
+    nobody = PersonaSet(user_id="u", personas=(), error="no_memories")
+    found = Updater(inducer())(nobody, [], BABY)
+    assert found.new == len(found.personas.personas) == 1
+
+
+def test_memories_are_found_again_by_their_events() -> None:
+    old = [replace(memory(1), event_ids=("a", "b", "c")), replace(memory(2), event_ids=("d",)), memory(3)]
+    new = [
+        replace(memory(1), event_ids=("x", "a")),
+        replace(memory(2), event_ids=("b", "c", "d")),
+        replace(memory(3), event_ids=("y",)),
+    ]
+    assert renumbered(old, new) == {1: 2, 2: 2}
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["baby", "tent", "opera", "wine"]), max_size=20),
+    cut=st.integers(0, 20),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_an_update_is_a_proper_set(kinds: list[str], cut: int, seed: int) -> None:
+    memories = [
+        later(number, f"{kind} {number * (seed + 1) % 7}", 9 * number) for number, kind in enumerate(kinds, 1)
+    ]
+    old, one = memories[:cut], inducer()
+    (before,) = one({"u": old})
+    found = Updater(one)(before, old, memories)
+    check(found.personas, memories)
+    if before.personas:
+        assert found.kept + found.changed + found.gone == len(before.personas)
+        assert found.kept + found.changed + found.new == len(found.personas.personas)
+        held = {number for persona in found.personas.personas for number in persona.memories}
+        assert held >= {number for persona in before.personas for number in persona.memories}

@@ -1,0 +1,257 @@
+"""`usergpt induce` on small logs, as a user types it: personas, a page, updates, and odd users."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from induce import store, worker
+from induce.vector_cache import Vectors
+from launch.cli import main
+from lm.chat import ChatReply
+from records.client import ClientConfig
+from records.files import read_json
+from records.locks import held
+from records.persona import persona_sets
+from tests.chat_stand_in import Server
+from tests.pages import Page
+from tests.test_induce_clustering import letters
+
+MAPPING = """
+columns: {user_id: customer, timestamp: when, content: item, action: what}
+constants: {source: Shop}
+"""
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Letters:
+    """Stands in for the sentence-embedding model."""
+
+    def __init__(self, model: str, *, cache: Path, most: int) -> None:
+        self.computed = 0
+
+    def __call__(self, texts: list[str]) -> Vectors:
+        self.computed += len(texts)
+        return letters(texts)
+
+
+@pytest.fixture(autouse=True)
+def _no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SentenceEmbedder", Letters)
+
+
+def shop(folder: Path, rows: list[str], name: str = "shop.csv") -> Path:
+    (folder / "shop.yaml").write_text(MAPPING)
+    path = folder / name
+    path.write_text("customer,when,item,what\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def two_sides(user: str, month: int = 1) -> list[str]:
+    rows = [f"{user},2026-{month:02}-{day:02} 09:00,baby {day},buy" for day in range(1, 20, 2)]
+    return rows + [f"{user},2026-{month:02}-{day:02} 20:00,tent {day},look" for day in range(2, 20, 3)]
+
+
+PLAIN = "semantize.refine=false"
+"""Titles stay as the stand-in for a model knows them."""
+
+
+def induce(*words: object) -> int:
+    return main(["induce", *map(str, words), PLAIN])
+
+
+def induced(log: Path, out: Path, *words: object) -> dict[str, dict[str, Any]]:
+    assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out, *words) == 0
+    return records(out)
+
+
+def records(out: Path) -> dict[str, dict[str, Any]]:
+    lines = (out / store.TOLD).read_text(encoding="utf-8").splitlines()
+    return {record["user_id"]: record for record in map(json.loads, lines)}
+
+
+def test_from_a_log_to_personas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = shop(tmp_path, two_sides("ann"))
+    ann = induced(log, tmp_path / "out")["ann"]
+    shown = capsys.readouterr().out
+    assert "16 memories of 1 users" in shown
+    assert "2 personas, 2.00 a user" in shown
+    assert "cost of a user:" in shown
+    assert [persona["label"][:4] for persona in ann["personas"]] == ["baby", "tent"]
+    baby = ann["personas"][0]
+    first = baby["description"][0]
+    assert first["text"].startswith("Buys baby")
+    (claim,) = first["claims"]
+    assert (claim["cited"], claim["whole"], claim["contradicts"]) == (True, True, [])
+    cited = baby["evidence"][str(first["memories"][0])]
+    assert cited["wants"][0].startswith("baby")
+    assert cited["events_count"] == len(cited["events"]) == 1
+    assert set(baby["memories"]) == set(range(1, 17)) - set(ann["personas"][1]["memories"])
+    # The tables say the same as the records.
+    (one,) = persona_sets(pl.read_parquet(tmp_path / "out" / store.PERSONAS))
+    assert [list(persona.memories) for persona in one.personas] == [p["memories"] for p in ann["personas"]]
+    quality = pl.read_parquet(tmp_path / "out" / store.QUALITY).row(0, named=True)
+    assert quality["total"] == ann["quality"]["total"] > 0
+    assert len(store.read_memories(tmp_path / "out")["ann"]) == 16
+    # Again: nothing is left to do.
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
+    induced(log, tmp_path / "out")
+    assert "all personas are up to date" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")} == before
+
+
+def test_the_page_is_whole_and_harmless(tmp_path: Path) -> None:
+    rows = [*two_sides("ann"), *(f"{HOSTILE},2026-01-{day:02} 10:00,{HOSTILE},buy" for day in range(1, 9))]
+    induced(shop(tmp_path, rows), tmp_path / "out")
+    text = (tmp_path / "out" / store.PAGE).read_text(encoding="utf-8")
+    page = Page(text)
+    assert not page.open
+    assert "script" not in {name for name, _ in page.elements}
+    assert HOSTILE in page.text
+    assert "support it" in page.text
+    assert "16 memories, 16 of them intents" in page.text
+    bars = [attributes for name, attributes in page.elements if name == "rect"]
+    assert 10 < len(bars) <= 24
+    # Users of the page can be named, and one that is not there is told.
+    assert induce(tmp_path / "shop.csv", "--mapping", tmp_path / "shop.yaml", "--out", tmp_path / "out",
+                  "--show", "ann") == 0  # fmt: skip
+    assert HOSTILE not in Page((tmp_path / "out" / store.PAGE).read_text(encoding="utf-8")).text
+
+
+def test_odd_users_get_an_answer_or_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        "one,2026-01-01 10:00,baby 1,buy",
+        *(f"silent,2026-01-{day:02} 10:00,,buy" for day in range(1, 9)),
+        *(f"signs,2026-01-{day:02} 10:00,!!! ...,buy" for day in range(1, 9)),
+        *(f"mixed,2026-01-{day:02} 10:00,{item},buy" for day, item in enumerate(
+            ["baby 1", "婴儿湿巾", "Couches bébé", "детское питание", "\u202ebaby", "baby\ufffd"], start=1)),
+        *(f"busy,2026-01-01 {hour:02}:{minute:02},baby {minute},look" for hour in range(24)
+          for minute in range(60)),
+    ]  # fmt: skip
+    found = induced(shop(tmp_path, rows), tmp_path / "out")
+    assert len(found["one"]["personas"]) == 1
+    assert found["silent"]["error"] == found["signs"]["error"] == "no_text"
+    assert found["mixed"]["personas"]
+    assert found["busy"]["personas"] or found["busy"]["error"]
+    assert "users without personas: " in capsys.readouterr().out
+
+
+def test_new_events_bring_personas_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = shop(tmp_path, [*two_sides("ann"), *two_sides("bob")])
+    out = tmp_path / "out"
+    before = induced(log, out)
+    new = [f"ann,2026-02-{day:02} 09:00,wine {day},buy" for day in range(1, 9)]
+    more = shop(tmp_path, [*new, *two_sides("cid", 2)], "more.csv")
+    capsys.readouterr()
+    assert induce(more, "--out", out, "--update") == 0
+    shown = capsys.readouterr().out
+    assert "personas: 2 as they were, 0 changed, 3 new, 0 gone" in shown
+    after = records(out)
+    assert list(before) == ["ann", "bob"]
+    assert set(after) == {"ann", "bob", "cid"}
+    assert after["bob"] == before["bob"]
+    assert [p["label"] for p in after["ann"]["personas"][:2]] == [
+        p["label"] for p in before["ann"]["personas"]
+    ]
+    assert after["ann"]["personas"][2]["label"].startswith("wine")
+    assert len(after["cid"]["personas"]) == 2
+    assert pl.read_parquet(out / store.QUALITY)["user_id"].sort().to_list() == ["ann", "bob", "cid"]
+    assert {user: len(mine) for user, mine in store.read_memories(out).items()} == {
+        "ann": 24, "bob": 16, "cid": 16,
+    }  # fmt: skip
+    # The same events again are refused, by name.
+    assert induce(more, "--out", out, "--update") == 2
+    assert "was folded into" in capsys.readouterr().err
+
+
+def test_a_semantized_folder_will_do_and_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, folder = shop(tmp_path, two_sides("ann")), tmp_path / "histories"
+    mapping = log.with_name("shop.yaml")
+    assert main(["semantize", "run", str(log), "--mapping", str(mapping), "--out", str(folder), PLAIN]) == 0
+    assert induce(folder, "--out", tmp_path / "out") == 0
+    assert not (tmp_path / "out" / store.OWN_LOG).exists()
+    more = shop(tmp_path, [f"ann,2026-02-{day:02} 09:00,wine {day},buy" for day in range(1, 9)], "more.csv")
+    assert induce(more, "--out", tmp_path / "out", "--update") == 2
+    assert "usergpt semantize update" in capsys.readouterr().err
+    assert main(["semantize", "update", str(folder), str(more)]) == 0
+    assert induce(folder, "--out", tmp_path / "out") == 0
+    assert len(records(tmp_path / "out")["ann"]["personas"]) == 3
+    assert induce(folder, "--mapping", mapping, "--out", tmp_path / "out") == 2
+    assert "is semantized already" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = shop(tmp_path, two_sides("ann"))
+    out = tmp_path / "out"
+
+    def refused(*words: object) -> str:
+        assert induce(*words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    mapped = (log, "--mapping", log.with_name("shop.yaml"), "--out")
+    assert "induce.inducer is 'magic'; it must be clusters or endpoint" in refused(
+        *mapped, out, "induce.inducer=magic"
+    )
+    assert "induce.clusters.worth" in refused(*mapped, out, "induce.clusters.worht=1")
+    assert "induce.memories.cancels: '(' is no regular expression" in refused(
+        *mapped, out, "induce.memories.cancels=("
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("x")
+    assert "is not empty and holds no personas" in refused(*mapped, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir() if path.name != ".lock"] == ["diary.txt"]
+    assert "no personas; make some" in refused(log, "--out", tmp_path / "new", "--update")
+    with held(out, "wait"):
+        assert "another run is at work there" in refused(*mapped, out)
+    induced(log, out)
+    capsys.readouterr()
+    assert "induce.clusters.worth differs" in refused(*mapped, out, "induce.clusters.worth=0.5")
+    assert "--show: " in refused(*mapped, out, "--show", "zoe")
+    assert "--update: new events are read as the first log was" in refused(*mapped, out, "--update")
+
+
+def test_the_gap_is_settled_once(tmp_path: Path) -> None:
+    log = shop(tmp_path, two_sides("ann"))
+    induced(log, tmp_path / "out", "induce.memories.gap_minutes=45")
+    gap = read_json(store.generation_path(tmp_path / "out", 0) / store.GAP)
+    assert gap == {"minutes": 45.0, "found": False, "why": "set by gap_minutes"}
+    assert not list(store.generation_path(tmp_path / "out", 0).glob("pauses-*"))
+
+
+def answer(lines: int) -> str:
+    said = {"text": "Seems to have a child.", "lines": [1]}
+    persona = {"label": "Parent", "lines": list(range(1, lines + 1)), "description": [said]}
+    return json.dumps({"personas": [persona]})
+
+
+def test_a_language_model_is_asked_again_where_it_did_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = [Server(answer(1), ChatReply(error="deadline")), Server(answer(1), answer(1))]
+    asked: list[Server] = []
+
+    def client(config: ClientConfig, cache_dir: Path) -> Server:
+        assert config.model == "big"
+        asked.append(servers.pop(0))
+        return asked[-1]
+
+    monkeypatch.setattr("lm.client.ChatClient", client)
+    log = shop(tmp_path, [f"{user},2026-01-01 10:00,baby 1,buy" for user in ("ann", "bob")])
+    words = (log, "--mapping", log.with_name("shop.yaml"), "--out", tmp_path / "out",
+             "induce.inducer=endpoint", "llm.model=big")  # fmt: skip
+    assert induce(*words) == 0
+    shown = capsys.readouterr().out
+    assert "users without personas: 1 deadline" in shown
+    assert "1 users were not answered about; run it again to ask anew" in shown
+    assert "language model: 3 requests sent, 1 answered from .llm-cache, 0 malformed, 100 tokens" in shown
+    assert induce(*words) == 0
+    assert "users without personas" not in capsys.readouterr().out
+    found = records(tmp_path / "out")
+    assert [found[user]["personas"][0]["label"] for user in ("ann", "bob")] == ["Parent", "Parent"]
+    assert found["ann"]["personas"][0]["description"][0]["claims"] == []
+    # Done, nobody is asked any more.
+    assert induce(*words) == 0
+    assert len(asked) == 2
