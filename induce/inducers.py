@@ -64,7 +64,7 @@ class ClusterInducer:
 
     def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
         # One call for all of them: a batch of one user's few texts would leave the model idle.
-        vectors = _Prepared(self.embedder, [text_of(memory) for given in users.values() for memory in given])
+        vectors = Prepared(self.embedder, [text_of(memory) for given in users.values() for memory in given])
         return [self._personas(user, memories, vectors) for user, memories in users.items()]
 
     @cached_property
@@ -76,8 +76,7 @@ class ClusterInducer:
         in_order = sorted(memories, key=lambda memory: memory.number)
         intents = [memory for memory in in_order if not memory.noise]
         told = [memory for memory in intents if text_of(memory)]
-        reason = NO_MEMORIES if not memories else ALL_NOISE if not intents else "" if told else NO_TEXT
-        if reason:
+        if reason := reason_of(memories):
             return PersonaSet(user_id=user, personas=(), error=reason)
         found_N = cluster(
             [text_of(memory) for memory in told],
@@ -110,7 +109,15 @@ def weight(memory: IntentMemory) -> float:
     return 1 + math.log2(max(1, len(memory.event_ids)))
 
 
-class _Prepared:
+def reason_of(memories: Sequence[IntentMemory]) -> str:
+    """Why a user can have no personas; "" where there are intents with a text."""
+    intents = [memory for memory in memories if not memory.noise]
+    if not intents:
+        return ALL_NOISE if memories else NO_MEMORIES
+    return "" if any(map(text_of, intents)) else NO_TEXT
+
+
+class Prepared:
     """Vectors of texts embedded beforehand, each distinct one once."""
 
     def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ from hprbench.next_item.rankers import (
     recency,
 )
 from hprbench.next_item.split import Split, before_cuts, split_log
-from hprbench.next_item.stand_in import clusters, stand_in_members
+from hprbench.next_item.stand_in import stand_in_members
 from records.errors import UserError
 from records.persona import IntentMemory, Persona, PersonaSet
 
@@ -379,13 +379,6 @@ def test_one_persona_of_everything_is_the_history() -> None:
         for way in ("best", "next", "active"):
             ranker = PersonaFit(split=split, members=members, affinity=titles, way=way)  # type: ignore[arg-type]
             assert ranker(user, found[user]) == pytest.approx(whole)
-
-
-def test_clusters_of_two_bundles_and_of_one() -> None:
-    bundles = np.array([[1, 0.0], [1, 0.01], [0, 1], [0.01, 1]])
-    assert clusters(bundles).tolist() in ([1, 1, 2, 2], [2, 2, 1, 1])
-    assert clusters(np.ones((5, 2))).tolist() == [1] * 5
-    assert clusters(bundles[:2]).tolist() == [1, 1]
 
 
 # learned combinations
