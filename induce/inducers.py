@@ -3,7 +3,6 @@
 memories ── intents with a text ──> clusters ──> label, statements ──> PersonaSet, or the reason why not
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -13,6 +12,7 @@ from induce.describing import describe
 from induce.embedding import Embedder
 from induce.labelling import labels
 from induce.population import Population, text_of
+from induce.texts import Memories, embedded, joined_by_names, weight
 from induce.vector_cache import Vectors
 from records.induction import ClusterConfig
 from records.persona import IntentMemory, Persona, PersonaSet
@@ -64,18 +64,23 @@ class ClusterInducer:
 
     def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
         # One call for all of them: a batch of one user's few texts would leave the model idle.
-        vectors = Prepared(self.embedder, [text_of(memory) for given in users.values() for memory in given])
-        return [self._personas(user, memories, vectors) for user, memories in users.items()]
+        most = self.config.most_embedded
+        parted = {
+            user: embedded([memory for memory in memories if not memory.noise], most)
+            for user, memories in users.items()
+        }
+        vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
+        return [self._personas(user, users[user], *parts, vectors) for user, parts in parted.items()]
 
     @cached_property
     def background(self) -> float:
         """How alike two memories are that have nothing in common: of the population, whoever they are of."""
         return background_of(self.population.texts, self.embedder)
 
-    def _personas(self, user: str, memories: Sequence[IntentMemory], embedder: Embedder) -> PersonaSet:
-        in_order = sorted(memories, key=lambda memory: memory.number)
-        intents = [memory for memory in in_order if not memory.noise]
-        told = [memory for memory in intents if text_of(memory)]
+    def _personas(
+        self, user: str, memories: Memories, told: Memories, others: Memories, embedder: Embedder
+    ) -> PersonaSet:
+        """Clusters of the intents that are `told` by vectors, joined by the `others`."""
         if reason := reason_of(memories):
             return PersonaSet(user_id=user, personas=(), error=reason)
         found_N = cluster(
@@ -85,12 +90,14 @@ class ClusterInducer:
             background=self.background,
             config=self.config,
         )
-        groups = [
+        clusters = [
             [memory for memory, label in zip(told, found_N, strict=True) if label == number]
             for number in range(found_N.max() + 1)
         ]
-        if not groups:
+        if not clusters:
             return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
+        groups = joined_by_names(clusters, others)
+        intents = sorted((one for one in memories if not one.noise), key=lambda memory: memory.number)
         setting = setting_of(memories)
         personas = [
             Persona(
@@ -101,12 +108,6 @@ class ClusterInducer:
             for label, group in zip(labels(groups, self.population), groups, strict=True)
         ]
         return PersonaSet(user_id=user, personas=tuple(personas))
-
-
-def weight(memory: IntentMemory) -> float:
-    """How much stands behind a memory: 1 + log2 of its events, so that one long session does not outweigh
-    weeks of short ones."""
-    return 1 + math.log2(max(1, len(memory.event_ids)))
 
 
 def reason_of(memories: Sequence[IntentMemory]) -> str:

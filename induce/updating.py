@@ -13,10 +13,11 @@ import numpy as np
 
 from induce.clustering import cluster, nearest
 from induce.describing import describe
-from induce.inducers import ClusterInducer, weight
+from induce.inducers import ClusterInducer
 from induce.labelling import labels
 from induce.population import text_of
 from induce.splitting import Group, foreignness, groups_of
+from induce.texts import embedded, joined_by_names, weight
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from rewards.personas.claims import parse
 from rewards.personas.facts import Facts, Setting, holds, setting_of
@@ -78,7 +79,7 @@ class Updater:
             (made,) = self.inducer({before.user_id: memories})
             return Update(personas=made, new=len(made.personas), gone=gone)
         intents = list(by_number.values())
-        more = self._grown(groups, intents)
+        groups, more = self._grown(groups, intents)
         setting = setting_of(memories)
         told = [
             self._told(persona, group, by_number, setting)
@@ -105,26 +106,24 @@ class Updater:
         )
 
     def _grown(
-        self, groups: list[list[IntentMemory]], intents: Sequence[IntentMemory]
-    ) -> list[list[IntentMemory]]:
-        """`groups` take in what is near (in place); returns groups of the rest that are personas too."""
+        self, groups: Sequence[Sequence[IntentMemory]], intents: Sequence[IntentMemory]
+    ) -> tuple[list[list[IntentMemory]], list[list[IntentMemory]]]:
+        """`groups` with what is near to them, and groups of the rest that are personas too."""
         inducer, config = self.inducer, self.inducer.config
         held = {memory.number for group in groups for memory in group}
-        loose = [memory for memory in intents if memory.number not in held and text_of(memory)]
-        if not loose:
-            return []
+        loose, others = embedded([one for one in intents if one.number not in held], config.most_embedded)
         measured = [self._group(group) for group in groups]
         vectors = inducer.embedder([text_of(memory) for memory in loose])
         joins = nearest(vectors, measured, inducer.background, config.worth)
+        near = [[*group] for group in groups]
         rest: list[IntentMemory] = []
         for memory, place in zip(loose, joins.tolist(), strict=True):
-            (rest if place < 0 else groups[place]).append(memory)
-        for group in groups:
-            group.sort(key=lambda memory: memory.number)
+            (rest if place < 0 else near[place]).append(memory)
+        grown = joined_by_names(near, others)
         least = max(config.least_memories, config.least_share * len(intents))
         room = config.most_personas - len(groups)
         if len(rest) < least or room < 1:
-            return []
+            return grown, []
         within = [one.within for one in measured if one.within is not None]
         found = cluster(
             [text_of(memory) for memory in rest],
@@ -137,7 +136,8 @@ class Updater:
             [memory for memory, label in zip(rest, found, strict=True) if label == number]
             for number in range(found.max() + 1)
         ]
-        return [group for group in made if len(group) >= least and self._is_one(group, within)][:room]
+        more = [group for group in made if len(group) >= least and self._is_one(group, within)]
+        return grown, more[:room]
 
     def _is_one(self, group: Sequence[IntentMemory], others: Sequence[float]) -> bool:
         """Whether a group is as alike in itself as the user's personas (one of a single text always is)."""
@@ -149,9 +149,8 @@ class Updater:
 
     def _group(self, memories: Sequence[IntentMemory]) -> Group:
         weights: dict[str, float] = {}
-        for memory in memories:
-            if text := text_of(memory):
-                weights[text] = weights.get(text, 0.0) + weight(memory)
+        for memory in embedded(memories, self.inducer.config.most_embedded)[0]:
+            weights[text_of(memory)] = weights.get(text_of(memory), 0.0) + weight(memory)
         texts = sorted(weights)
         values = np.array([weights[text] for text in texts])
         points = groups_of(self.inducer.embedder(texts), values, np.ones(len(texts)))

@@ -27,6 +27,7 @@ from induce.memories import memories_frame
 from induce.population import population_of, text_of
 from induce.sessions import gap_of, pause_histogram
 from induce.telling import told
+from induce.texts import embedded, vectors_of
 from induce.updating import Update, Updater
 from records.errors import UserError
 from records.files import read_json, write_json, written_whole
@@ -107,15 +108,13 @@ class Induction:
         users = self.users_of(chunk)
         memories = {user: users[user] for user in sorted(users)}
         updates = self._induced(memories)
+        most = self.config.clusters.most_embedded
         # Texts are embedded together, of all users.
-        texts = {text_of(memory) for mine in memories.values() for memory in mine}
-        self.embedder(sorted(texts))
+        self.embedder([text_of(one) for mine in memories.values() for one in embedded(mine, most)[0]])
         scores, lines = [], []
         for user, mine in memories.items():
             one = updates[user].personas
-            subject = Subject(
-                mine, self.embedder([text_of(memory) for memory in mine]), background_D=self.usual
-            )
+            subject = Subject(mine, vectors_of(mine, self.embedder, most), background_D=self.usual)
             score = quality(one, subject, self.config.quality)
             scores.append((user, mine, score))
             lines.append(json.dumps(told(one, subject, score), ensure_ascii=False))

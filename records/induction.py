@@ -63,6 +63,12 @@ class ClusterConfig:
         "Distinct texts of a user that are clustered; of more, a sample, and the rest joins what is near.",
         low=2,
     )
+    most_embedded: int = opt(
+        10_000,
+        "Distinct texts of a user that are embedded, those behind which most stands; memories with others "
+        "join by their names.",
+        low=2,
+    )
     citations: int = opt(6, "Memories that a statement cites, at most.", low=3)
 
 

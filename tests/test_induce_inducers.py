@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from induce.inducers import ALL_NOISE, NO_CLUSTER, NO_MEMORIES, NO_TEXT, ClusterInducer, weight
+from induce.inducers import ALL_NOISE, NO_CLUSTER, NO_MEMORIES, NO_TEXT, ClusterInducer
 from induce.labelling import labels, ranked
 from induce.population import MOST_TEXTS, Population, population_of
+from induce.texts import embedded, joined_by_names, vectors_of, weight
 from records.induction import ClusterConfig
 from records.persona import IntentMemory, PersonaSet
 from rewards.personas.claims import parse
@@ -210,3 +211,34 @@ def test_the_background_is_of_the_population() -> None:
     vectors = letters([one.text for one in BABY])
     cosines = vectors @ vectors.T
     assert found == pytest.approx(cosines[np.triu_indices(len(BABY), 1)].mean(), abs=1e-5)
+
+
+def test_of_too_many_texts_those_are_embedded_behind_which_most_stands() -> None:
+    many = [replace(one, event_ids=("a", "b") if one.number % 2 else ("a",)) for one in BABY]
+    chosen, others = embedded(many, 6)
+    assert [one.number for one in chosen] == [1, 3, 5, 7, 9, 11]
+    assert [one.number for one in others] == [2, 4, 6, 8, 10, 12]
+    assert embedded([*many, memory(13, ["!"], category="")], 12) == (many, [])
+    vectors_ND = vectors_of(many, letters, 6)
+    np.testing.assert_array_equal(np.linalg.norm(vectors_ND, axis=1).round(6), [1, 0] * 6)
+    # Equal weights: some six, the same whatever the order.
+    numbers = {one.number for one in embedded(BABY, 6)[0]}
+    assert {one.number for one in embedded(BABY[::-1], 6)[0]} == numbers
+    assert len(numbers) == 6
+
+
+def test_others_join_by_their_names() -> None:
+    groups = [[memory(1, ["milk"]), memory(4, ["milk", "tea"])], [memory(2, ["Tea"]), memory(3, ["tea"])]]
+    others = [memory(5, ["MILK", "tea"]), memory(6, ["tea"]), memory(7, ["saw"]), memory(8, ["milk", "saw"])]
+    # 5: two of milk and one of tea in the first, two in the second; 6: two of tea in the second.
+    joined = joined_by_names(groups, others)
+    assert [[one.number for one in group] for group in joined] == [[1, 4, 5, 8], [2, 3, 6]]
+
+
+def test_a_user_with_too_many_texts_has_personas_of_all_that_share_names() -> None:
+    named = [replace(one, wants=(*one.wants, "baby")) for one in BABY]
+    heavy = [replace(one, event_ids=("a", "b", "c")) if one.number <= 6 else one for one in named]
+    config = ClusterConfig(most_embedded=6)
+    (persona,) = induce(heavy, config).personas
+    assert persona.memories == tuple(range(1, 13))
+    check(induce(heavy, config), heavy)

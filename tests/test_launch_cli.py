@@ -46,8 +46,8 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_examples_of_the_help_parse() -> None:
     lines = [line.strip().split("  ")[0].split()[1:] for line in cli._EXAMPLES.splitlines()[1:]]
     assert [cli.parser().parse_args(words).command for words in lines] == [
-        "run", "run", "rl", "rl", "simulate", "semantize", "profile", "induce", "bench", "bench", "bench", "filters",
-        "submit", "doctor",
+        "run", "run", "rl", "rl", "simulate", "semantize", "profile", "induce", "bench", "bench", "bench",
+        "filters", "submit", "doctor",
     ]  # fmt: skip
 
 

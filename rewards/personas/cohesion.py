@@ -29,7 +29,8 @@ def margins(
     personas: Sequence[Persona], subject: Subject
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """within - between, and the number of memories, of each of P personas. Work: P x N x D."""
-    members_PN = subject.members(personas)
+    # What has no vector is neither near nor far.
+    members_PN = subject.members(personas) & (subject.squares_N > 0)
     sizes_P = members_PN.sum(axis=1).astype(np.float64)
     held_N = members_PN.any(axis=0)
     others_P = held_N.sum() - sizes_P
