@@ -75,7 +75,7 @@ class EndpointInducer:
         lines = {
             user: memory_lines(user, given, self.budget, self.count_tokens) for user, given in users.items()
         }
-        found = {user: _unasked(user, users[user]) for user in users if not lines[user].lines}
+        found = {user: unasked(user, users[user]) for user in users if not lines[user].lines}
         waiting = [user for user in users if user not in found]
         for attempt in range(ATTEMPTS):
             asked = [question(lines[user], self.temperature, self.seed + attempt) for user in waiting]
@@ -113,7 +113,8 @@ class EndpointInducer:
         return PersonaSet(user_id=lines.user_id, personas=(), error=reason)
 
 
-def _unasked(user: str, memories: Sequence[IntentMemory]) -> PersonaSet:
+def unasked(user: str, memories: Sequence[IntentMemory]) -> PersonaSet:
+    """The set of a user of whom there is no line to ask about, with the reason."""
     intents = [memory for memory in memories if not memory.noise]
     reason = "no_memories" if not memories else "no_room" if intents else "all_noise"
     return PersonaSet(user_id=user, personas=(), error=reason)

@@ -46,15 +46,18 @@ _BOUNDARIES = "|".join(
 )
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, pieces: Sequence[str] = ()
+) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer with a chat template on `texts`.
 
-    Every byte is in the vocabulary, so any text can be encoded and decoded without loss.
+    Every byte is in the vocabulary, so any text can be encoded and decoded without loss. `pieces` are
+    patterns of what is kept whole before all else.
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_BOUNDARIES), behavior="isolated"),
+            pre_tokenizers.Split(Regex("|".join((*pieces, _BOUNDARIES))), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

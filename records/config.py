@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from records.actions import LOW_IMPACT
 from records.client import ClientConfig
+from records.groupwise import GroupwiseConfig
 from records.induction import InduceConfig
 from records.options import opt
 from records.simulation import SimulateConfig
@@ -235,16 +236,21 @@ class ClusterConfig:
 
 
 @dataclass
-class SFTStageConfig:
+class StageConfig:
     examples: int = opt(0, "Examples drawn for the stage, with repetition over epochs; 0 skips it.", low=0)
     lr: float = opt(2e-3, "Peak learning rate.", low=0)
+    max_tokens: int = opt(
+        0, "Tokens of the stage's lessons, at most; those that come later are left out. 0: no bound.", low=0
+    )
+    history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
+
+
+@dataclass
+class SFTStageConfig(StageConfig):
     composite_share: float = opt(0.0, "Share of examples that ask for the summary as well.", low=0, high=1)
     replay_share: float = opt(0.0, "Share of examples replayed from the stage before.", low=0, high=1)
     window_lines: int = opt(
         0, "A lesson shows a random stretch of at most so many history lines; 0 shows all.", low=0
-    )
-    max_tokens: int = opt(
-        0, "Tokens of the stage's lessons, at most; those that come later are left out. 0: no bound.", low=0
     )
     unlabelled: int = opt(
         0,
@@ -254,7 +260,6 @@ class SFTStageConfig:
     questions: int = opt(
         1, "Questions asked about each history drawn; a batch holds such a history once.", low=1, high=64
     )
-    history_weight: float = opt(1.0, "Loss weight of history tokens (language modelling).", low=0)
 
 
 @dataclass
@@ -269,8 +274,8 @@ class SFTConfig:
     )
     teacher_silence: float = opt(
         0.0,
-        "Probability that a teacher's summary passes over a dimension, on average; it differs from summary "
-        "to summary, between 0 and twice as much.",
+        "Probability that a teacher's summary passes over a dimension, or its persona set over a sentence, "
+        "on average; it differs from answer to answer, between 0 and twice as much.",
         low=0,
         high=0.5,
     )
@@ -294,14 +299,19 @@ class SFTConfig:
         "What stage 2 asks for: mixed (controversial tags and some standard) or random (as many of either, "
         "drawn blindly, in the place of the controversial ones, to compare with).",
     )
-    rl_users: int = opt(400, "Users set apart for DF-GRPO prompts.", low=0)
-    probe_users: int = opt(128, "Users set apart for the reward probe.", low=0)
+    teacher_worths: list[float] = opt(
+        [0.5, 0.75, 1.0],
+        "Teachers of persona sets, by their induce.clusters.worth: many narrow personas or few wide ones.",
+    )
+    rl_users: int = opt(400, "Users set apart for prompts of DF-GRPO or groupwise DPO.", low=0)
+    probe_users: int = opt(128, "Users set apart for the probe of rewards or quality.", low=0)
     pilot: SFTStageConfig = opt(
         SFTStageConfig, "Format alone, with values of others: the base of a new network, and a control."
     )
     stage1: SFTStageConfig = opt(SFTStageConfig, "Standard cases: at least 4 of 5 teacher samples agree.")
     stage2: SFTStageConfig = opt(SFTStageConfig, "Controversial cases: 1 to 3 of 5 agree.")
     stage3: SFTStageConfig = opt(SFTStageConfig, "Hard cases: composites with a summary, and replay.")
+    personas: StageConfig = opt(StageConfig, "Persona sets, where task is personas: the only stage then.")
 
 
 @dataclass
@@ -452,11 +462,20 @@ class BenchConfig:
     max_response_tokens: int = opt(384, "Length limit of a response.", low=1)
 
 
+TAGS, PERSONAS = "tags", "personas"
+"""What a model learns (`task`), and so the stages of a run."""
+
+
 @dataclass
 class Recipe:
     """Everything a run is made of. `usergpt run RECIPE key=value …` overrides any field."""
 
     name: str = opt("run", "Run directory below runs_dir.")
+    task: str = opt(
+        TAGS,
+        "What the model learns, and so the stages of a run: tags (and summaries, by DF-GRPO) or personas "
+        "(by groupwise DPO).",
+    )
     runs_dir: str = opt("runs", "Where run directories live.")
     seed: int = opt(0, "Every random choice of the run derives from it.", low=0)
     simulate: SimulateConfig = opt(SimulateConfig, "User behaviour simulation.")
@@ -472,7 +491,8 @@ class Recipe:
     answer: AnswerConfig = opt(AnswerConfig, "What answers look like.")
     sft: SFTConfig = opt(SFTConfig, "Curriculum SFT.")
     rl: RLConfig = opt(RLConfig, "DF-GRPO.")
-    bench: BenchConfig = opt(BenchConfig, "HPR-Bench.")
+    groupwise: GroupwiseConfig = opt(GroupwiseConfig, "Groupwise DPO.")
+    bench: BenchConfig = opt(BenchConfig, "HPR-Bench; of personas, the users held out.")
     learner: LearnerConfig = opt(LearnerConfig, "DeepSpeed learner actors.")
     rollout: RolloutConfig = opt(RolloutConfig, "vLLM rollout actors.")
     scorer: ScorerConfig = opt(ScorerConfig, "Reward scorer actors.")

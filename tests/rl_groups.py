@@ -23,6 +23,7 @@ def rollout_of(
     ids: Sequence[int],
     logprobs: Sequence[float] | None = None,
     finish_reason: str = "stop",
+    text: str = "",
 ) -> Rollout:
     """Sample number `index` of a prompt; log-probs are −1 where none are given."""
     return Rollout(
@@ -31,7 +32,7 @@ def rollout_of(
         seed=index,
         token_ids=tuple(ids),
         logprobs=(-1.0,) * len(ids) if logprobs is None else tuple(logprobs),
-        text="",
+        text=text,
         finish_reason=finish_reason,
         policy_version=0,
         gen_seconds=0.0,

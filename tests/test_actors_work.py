@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import learner, rollout, scorer
+from actors import group_pool, learner, rollout
 from actors.learner import LearnerGroup
 from actors.placement import ANYWHERE
 from actors.rollout import RolloutPool, Weights
@@ -181,13 +181,15 @@ def test_scorers_are_at_work_as_long_as_they_say_and_what_a_lost_one_s_judge_did
         did = LLMTally(judged=2, asked=asked, tokens=10 * asked, failed=Counter(timeout=1))
         return Worked(answer=([score], did), seconds=seconds)
 
-    _answers(monkeypatch, scorer, {"a": told(3, 1.5), "b": _died(), "c": told(4, 1.0), "d": ActorError("no")})
-    monkeypatch.setattr(scorer.ray, "kill", lambda actor: None)
-    monkeypatch.setattr(scorer.ray, "remote", lambda kind: Actor())
+    answers = {"a": told(3, 1.5), "b": _died(), "c": told(4, 1.0), "d": ActorError("no")}
+    _answers(monkeypatch, group_pool, answers)
+    monkeypatch.setattr(group_pool.ray, "kill", lambda actor: None)
+    monkeypatch.setattr(group_pool.ray, "remote", lambda kind: Actor())
     monkeypatch.setattr(Actor, "options", lambda self, **options: self, raising=False)
     pool = object.__new__(ScorerPool)
     pool.config, pool.start_s, pool.busy_s, pool.lost = ScorerConfig(actors=2), 60.0, 0.0, []
-    pool._groups, pool._tries, pool._scored, pool._queue = {}, {}, [], scorer.deque()
+    pool._groups, pool._tries, pool._scored, pool._queue = {}, {}, [], group_pool.deque()
+    pool.timeout_s = 60.0
     pool._started, pool._next_key, pool._arguments, pool._places = 0, 0, (), ANYWHERE
     pool._seats, pool._tallies = [pool._seated(0)], [LLMTally(), LLMTally()]
     pool.references = {"u": {}}
@@ -201,7 +203,7 @@ def test_scorers_are_at_work_as_long_as_they_say_and_what_a_lost_one_s_judge_did
     assert [key for key, _ in pool._scored] == [0, 1, 2]
     assert [one.scores for _, one in pool._scored[:2]] == [(score,)] * 2
     assert pool.lost == ["scorer 0 with group g: it died"]
-    assert (pool.busy_s, pool.seats) == (2.5, 2)
+    assert (pool.busy_s, pool.seats) == (2.5, 1)
     did, nothing = pool.stats()
     assert (did["judged"], did["asked"], did["tokens"], did["failed"]) == (4, 7, 70, {"timeout": 2})
     assert (nothing["judged"], nothing["asked"], nothing["tokens"], nothing["failed"]) == (0, 0, 0, {})

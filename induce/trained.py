@@ -1,0 +1,124 @@
+"""Our trained model as an inducer."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from induce.answers import PersonaAnswer, parse_personas
+from induce.endpoint import unasked
+from induce.lines import MemoryLines, memory_lines
+from induce.prompting import persona_prompt
+from induce.vector_cache import digest
+from lm.answers import Malformed
+from lm.chat import Progress
+from lm.tokenizer import ChatTokenizer
+from records.persona import IntentMemory, PersonaSet
+from records.prompt import Request, Rollout, Sampling
+from rl.protocols import Generator
+from rl.seeds import derived_seed
+
+ATTEMPTS = 4
+"""Times that a user is asked about, at most, where answers are malformed: greedily, then by chance."""
+
+GREEDY = 0.01
+"""Temperature of the first attempt: what engines take for the lowest."""
+
+BATCH = 256
+"""Users asked about at once; progress is told in between."""
+
+TRUNCATED = "truncated"
+"""Reason: the answer hit the length limit."""
+
+
+class ModelInducer:
+    """Asks a trained model, through `generator`, about the memory lines of users; one set a user.
+
+    A user without personas has the reason in `error`: `no_memories`, `all_noise`, `no_room` (no line fits
+    `budget`), or what was the matter with the last of ATTEMPTS answers (TRUNCATED, or as `induce.answers`).
+    Cited lines that there are not are counted in `dropped_citations`; `malformed` counts answers that were
+    none, those asked again included. What a user is answered depends on its memories and `seed`, and on other
+    users of a call by the rounding of engines alone.
+
+    Args:
+        budget: tokens of a user's lines; with the frame of the question and `sampling.max_tokens` they must
+            fit into the model.
+        sampling: of the attempts after the first.
+        progress: called with (users, users of the call) as they are done with.
+
+    Example:
+        sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=512)
+        inducer = ModelInducer(pool, ChatTokenizer.load(model), budget=600, sampling=sampling)
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        tokenizer: ChatTokenizer,
+        *,
+        budget: int,
+        sampling: Sampling,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        self.generator, self.tokenizer, self.budget = generator, tokenizer, budget
+        self.sampling, self.seed, self.progress = sampling, seed, progress
+        self.asked = self.tokens = self.dropped_citations = 0
+        self.malformed = Counter[str]()
+
+    def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
+        """User id → memories; a set a user, in the order of `users`."""
+        found: list[PersonaSet] = []
+        names = list(users)
+        for first in range(0, len(names), BATCH):
+            found += self._batch({user: users[user] for user in names[first : first + BATCH]})
+            if self.progress:
+                self.progress(len(found), len(names))
+        return found
+
+    def stats(self) -> dict[str, Any]:
+        """What was asked, what was malformed and why, and the tokens it took."""
+        return {
+            "inducer": "model",
+            "asked": self.asked,
+            "malformed": dict(sorted(self.malformed.items())),
+            "dropped_citations": self.dropped_citations,
+            "tokens": self.tokens,
+        }
+
+    def _batch(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
+        lines = {
+            user: memory_lines(user, given, self.budget, self.tokenizer.count)
+            for user, given in users.items()
+        }
+        found = {user: unasked(user, users[user]) for user in users if not lines[user].lines}
+        waiting = [user for user in users if user not in found]
+        for attempt in range(ATTEMPTS):
+            if not waiting:
+                break
+            requests = [
+                Request(
+                    prompt=persona_prompt(self.tokenizer, lines[user]),
+                    samples=1,
+                    seed=derived_seed("induce", self.seed, attempt, int.from_bytes(digest(user)[:4])),
+                )
+                for user in waiting
+            ]
+            sampling = replace(self.sampling, temperature=GREEDY) if attempt == 0 else self.sampling
+            answers = self.generator.generate(requests, sampling)
+            self.asked += len(requests)
+            for request, (rollout,) in zip(requests, answers, strict=True):
+                self.tokens += len(request.prompt.token_ids) + len(rollout.token_ids)
+                user = request.prompt.user_id
+                found[user] = self._read(rollout, lines[user])
+            waiting = [user for user in waiting if found[user].error]
+        return [found[user] for user in users]
+
+    def _read(self, rollout: Rollout, lines: MemoryLines) -> PersonaSet:
+        answer = parse_personas(rollout.text, lines)
+        if isinstance(answer, PersonaAnswer) and not rollout.truncated:
+            self.dropped_citations += answer.dropped_citations
+            return answer.personas
+        reason = answer.reason if isinstance(answer, Malformed) and not rollout.truncated else TRUNCATED
+        self.malformed[reason] += 1
+        return PersonaSet(user_id=lines.user_id, personas=(), error=reason)
