@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from launch.pipeline import WAIT, Run, open_run, run_stages
+from launch.pipeline import WAIT, Run, Stage, open_run, run_stages
 from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
+from records.config import PERSONAS, TAGS, Recipe
 from records.errors import UserError
 from records.locks import held
 from rl.ledger import ledger_of
@@ -21,18 +22,32 @@ def run_recipe(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]
     if recipe.rl.mode != TRAIN:
         raise UserError(f"rl.mode is {recipe.rl.mode}: that is for `usergpt rl`; a whole run trains")
     preflight(recipe)
-    from launch.stages.all import STAGES
-
     run = open_run(recipe, Reporter())
     with ExitStack() as parts:
-        run_stages(run, STAGES, force=force, until=until, begin=lambda: _join_ray(run, parts))
+        run_stages(run, stages_of(recipe), force=force, until=until, begin=lambda: _join_ray(run, parts))
     run.reporter.say(f"done: {run.directory}")
     return 0
+
+
+def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages of a run, by what its model learns."""
+    if recipe.task == PERSONAS:
+        from launch.stages.personas import PERSONA_STAGES
+
+        return PERSONA_STAGES
+    from launch.stages.all import STAGES
+
+    return STAGES
 
 
 def run_rl(recipe_path: Path, overrides: Sequence[str], force: Sequence[str]) -> int:
     """Run stage rl of a recipe as `rl.mode` says, after the stages before it, as far as they are not done."""
     recipe = load_recipe(recipe_path, overrides)
+    if recipe.task != TAGS:
+        raise UserError(
+            f"`usergpt rl` is of task=tags; groupwise DPO is a stage: `usergpt run {recipe_path} --until "
+            "groupwise`"
+        )
     if recipe.rl.mode == TRAIN:
         return run_recipe(recipe_path, overrides, force, "rl")
     if not recipe.rl.steps:

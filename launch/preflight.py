@@ -5,7 +5,8 @@ import psutil
 from actors.cluster import check_address, cluster_address
 from actors.engine import check_kv_cache
 from launch.shape import Shape, model_shape
-from records.config import Recipe
+from lm.sentences import encoder_directory
+from records.config import PERSONAS, Recipe
 from records.errors import UserError
 from rewards.checks import check_scorer_here
 from rl.modes import REPLAY
@@ -20,7 +21,10 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         UserError: the first problem found, with its mend.
     """
-    if recipe.rl.mode != REPLAY:  # which has neither
+    if recipe.task == PERSONAS:
+        encoder_directory(recipe.induce.clusters.embeddings, "induce.clusters.embeddings")
+        check_engines(recipe)
+    elif recipe.rl.mode != REPLAY:  # which has neither
         check_scorer_here(recipe.scorer)
         check_engines(recipe)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lm import checkpoint
 from lm.objective import Learner
-from records.config import SFTConfig, SFTStageConfig
+from records.config import SFTConfig, StageConfig
 from records.log import Log
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 
@@ -18,7 +18,7 @@ def train_stage(
     name: str,
     examples: Sequence[SFTExample],
     config: SFTConfig,
-    stage: SFTStageConfig,
+    stage: StageConfig,
     learner: Learner,
     log: Log,
     *,

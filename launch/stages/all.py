@@ -16,11 +16,20 @@ from launch.stages.report import run_report
 from launch.stages.rl import run_rl
 from launch.stages.sft import STAGES as SFT_STAGES
 from launch.stages.sft import run_sft
-from records.config import Recipe, ScorerConfig, SFTStageConfig
+from records.config import Recipe, ScorerConfig, StageConfig
 from simulate.world_files import SHIPPED
 
 
-def _training(recipe: Recipe, *stages: SFTStageConfig) -> list[Any]:
+def simulating(recipe: Recipe) -> list[Any]:
+    """What a simulation, or the log in its place, depends on."""
+    return [
+        *([recipe.log, log_state(recipe)] if recipe.log.input else [recipe.simulate]),
+        recipe.seed,
+        [directory_state(folder) for folder in recipe.simulate.world if folder != SHIPPED],
+    ]
+
+
+def training(recipe: Recipe, *stages: StageConfig) -> list[Any]:
     """What training `stages` depends on beside the lessons."""
     sft = recipe.sft
     learner = recipe.learner  # where it works, and how it is divided, changes nothing that it learns
@@ -44,16 +53,7 @@ def _rl_moves(recipe: Recipe) -> list[Any]:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage(
-        name="simulate",
-        work=run_simulate,
-        reads=lambda recipe: [
-            *([recipe.log, log_state(recipe)] if recipe.log.input else [recipe.simulate]),
-            recipe.seed,
-            [directory_state(folder) for folder in recipe.simulate.world if folder != SHIPPED],
-        ],
-        outputs=("events",),
-    ),
+    Stage(name="simulate", work=run_simulate, reads=simulating, outputs=("events",)),
     Stage(
         name="semantize",
         work=run_semantize,
@@ -86,7 +86,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="pilot",
         work=run_pilot,
-        reads=lambda recipe: [recipe.answer, *_training(recipe, recipe.sft.pilot)],
+        reads=lambda recipe: [recipe.answer, *training(recipe, recipe.sft.pilot)],
         outputs=("sft/pilot",),
         traces=("sft/checkpoints/pilot", "tb/sft/pilot"),
     ),
@@ -108,7 +108,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="sft",
         work=run_sft,
-        reads=lambda recipe: _training(recipe, recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3),
+        reads=lambda recipe: training(recipe, recipe.sft.stage1, recipe.sft.stage2, recipe.sft.stage3),
         outputs=tuple(f"sft/{name}" for name in SFT_STAGES),
         traces=tuple(f"{place}/{name}" for place in ("sft/checkpoints", "tb/sft") for name in SFT_STAGES),
     ),

@@ -1,6 +1,7 @@
 """Stage bench: the models and baselines on HPR-Bench's users, by batch inference on vLLM."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -63,8 +64,7 @@ def endpoint_names(run: Run) -> list[str]:
 
 def run_bench(run: Run) -> None:
     """Generate what is not there yet, model by model, through the same engines if they take new weights."""
-    recipe, timeout = run.recipe, run.recipe.cluster.timeout_s
-    benchmark = load_benchmark(run)
+    recipe, benchmark = run.recipe, load_benchmark(run)
     tokenizer = ChatTokenizer.load(run.directory / "model")
     missing = {
         name: path
@@ -74,11 +74,31 @@ def run_bench(run: Run) -> None:
     if not missing:
         return
     check_room(list(benchmark.histories.values()), tokenizer, recipe)
+
+    def ask(name: str, pool: RolloutPool, told: str) -> None:
+        generate(
+            generations_path(run, name),
+            benchmark,
+            tokenizer,
+            pool,
+            recipe.bench,
+            runs=runs_of(run, name),
+            seed=recipe.seed,
+            progress=partial(run.reporter.update, detail=told),
+        )
+
+    ask_each(run, missing, ask)
+
+
+def ask_each(run: Run, models: Mapping[str, Path], ask: Callable[[str, RolloutPool, str], None]) -> None:
+    """Have each of `models` (name → directory) asked: `ask` is given the name, engines that hold the model,
+    and what is to be told meanwhile."""
+    recipe, timeout = run.recipe, run.recipe.cluster.timeout_s
     with ray_cluster(recipe.cluster):
         pool = None
         try:
-            for done, (name, path) in enumerate(missing.items()):
-                told = f"users, {name} ({done + 1} of {len(missing)} models)"
+            for done, (name, path) in enumerate(models.items()):
+                told = f"users, {name} ({done + 1} of {len(models)} models)"
                 run.reporter.doing(told if pool and _swappable(path) else f"engines start; then {told}")
                 if pool and _swappable(path):
                     pool.update_weights(done, BucketTransport(partial(saved_weights, path), timeout))
@@ -86,16 +106,7 @@ def run_bench(run: Run) -> None:
                     if pool:
                         pool.close()
                     pool = RolloutPool(path, recipe.rollout, recipe.model.max_length, timeout)
-                generate(
-                    generations_path(run, name),
-                    benchmark,
-                    tokenizer,
-                    pool,
-                    recipe.bench,
-                    runs=runs_of(run, name),
-                    seed=recipe.seed,
-                    progress=partial(run.reporter.update, detail=told),
-                )
+                ask(name, pool, told)
         finally:
             if pool:
                 pool.close()

@@ -11,12 +11,12 @@ from records.files import read_json, write_json
 class Losses:
     """What a run lost, told by `say` and kept in `path`: rows of `step` (updates done) and `lost`, in order.
 
-    A run that is started again adds to the file.
+    A run that is started again adds to the file. `stage` is the one that is at work.
     """
 
-    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, say: Callable[[str], None], stage: str = "rl") -> None:
         self.path = path
-        self._say = say
+        self._say, self._stage = say, stage
         self._rows = read_json(path) if path.exists() else []
         self._watched: list[tuple[list[str], str]] = []
         self._furthest = self._in_a_row = 0
@@ -31,7 +31,7 @@ class Losses:
             while lost:
                 name = lost.pop(0)
                 self._keep(step, name)
-                self._say(f"rl: lost {name}; {mend}")
+                self._say(f"{self._stage}: lost {name}; {mend}")
 
     def of_learner(self, error: ActorDiedError, step: int, newest: int) -> None:
         """A rank died after `step` updates, of which `newest` are in the checkpoint to go on from.
@@ -44,7 +44,9 @@ class Losses:
         self._furthest = max(step, self._furthest)
         if self._in_a_row >= LIVES:
             raise ActorError(f"{error}; lost {LIVES} times at this step, after {step} updates") from error
-        self._say(f"rl: lost {error.who} after {step} steps; all ranks begin again from step {newest}")
+        self._say(
+            f"{self._stage}: lost {error.who} after {step} steps; all ranks begin again from step {newest}"
+        )
 
     def _keep(self, step: int, lost: str) -> None:
         self._rows.append({"step": step, "lost": lost})

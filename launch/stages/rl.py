@@ -100,6 +100,9 @@ class CheckedPublisher:
 class Shown:
     """A log that also tells the terminal how far the run is and what it lost; `step` is the last update's."""
 
+    stage, mean, probe, warning = "rl", "reward/pre_filter", "reward/probe", "filter/warning"
+    """The stage, and what is told of its curves and texts: a mean of each step, the probe, a warning."""
+
     def __init__(self, run: Run, log: RunLog, losses: Losses, step: int) -> None:
         self.run = run
         self.log = log
@@ -107,27 +110,32 @@ class Shown:
         self.step = step
         self._up = False
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.run.recipe.rl.steps
+
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         self.log.scalars(step, values)
         self.losses.tell(step)
         if not self._up:  # the first weights are published
             self._up = True
             self.run.reporter.doing("first probe and step")
-        if "reward/pre_filter" in values:
+        if self.mean in values:
             self.step = step
-            self.run.reporter.update(
-                step, self.run.recipe.rl.steps, f"steps, reward {values['reward/pre_filter']:.3f}"
-            )
-        if "reward/probe" in values:
-            self.run.reporter.say(f"rl: probe reward {values['reward/probe']:.4f} after {step} steps")
+            what = self.mean.partition("/")[0]
+            self.run.reporter.update(step, self.steps, f"steps, {what} {values[self.mean]:.3f}")
+        if self.probe in values:
+            what = " ".join(sorted(self.probe.split("/"), key="probe".__ne__))
+            self.run.reporter.say(f"{self.stage}: {what} {values[self.probe]:.4f} after {step} steps")
 
     def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
         self.log.histogram(step, name, values)
 
     def text(self, step: int, name: str, text: str) -> None:
         self.log.text(step, name, text)
-        if name == "filter/warning":
-            self.run.reporter.say(f"rl: after {step} steps {text}")
+        if name == self.warning:
+            self.run.reporter.say(f"{self.stage}: after {step} steps {text}")
 
 
 def say_scorers(run: Run, scorers: ScorerPool, folder: Path) -> None:
@@ -143,12 +151,17 @@ def say_scorers(run: Run, scorers: ScorerPool, folder: Path) -> None:
 
 
 def until_done(
-    run: Run, folder: Path, tb: Path, losses: Losses, attempt: Callable[[Shown, ExitStack], None]
+    run: Run,
+    folder: Path,
+    tb: Path,
+    losses: Losses,
+    attempt: Callable[[Shown, ExitStack], None],
+    kind: type[Shown] = Shown,
 ) -> None:
     """Have `attempt` train from `folder`'s newest checkpoint to the end, again where a learner rank dies.
 
-    It is given a log, and a stack for what it starts and what is to end with it, such as learner and engines:
-    without the lost rank they hold nothing of use.
+    It is given a log of that `kind`, and a stack for what it starts and what is to end with it, such as
+    learner and engines: without the lost rank they hold nothing of use.
 
     Raises:
         ActorError: ranks died LIVES times, and the run got no further (`Losses.of_learner`).
@@ -159,7 +172,7 @@ def until_done(
         with checkpoint.full_disk_told(folder, folder / "checkpoints"), ExitStack() as parts:
             log = RunLog(tb, folder / "curves.jsonl", newest)
             parts.callback(log.close)
-            shown = Shown(run, log, losses, newest)
+            shown = kind(run, log, losses, newest)
             parts.callback(lambda shown: losses.tell(shown.step), shown)
             try:
                 attempt(shown, parts)

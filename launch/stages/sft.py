@@ -1,6 +1,7 @@
 """Stage sft: lessons on the DeepSpeed learner, stage by stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from launch.stages.data import load_histories
 from lm import checkpoint
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
+from records.config import StageConfig
 from records.history import SemanticHistory
 from sft.lessons import Lesson, read_lessons
 from sft.loop import train_stage
@@ -34,12 +36,24 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
     recipe, directory = run.recipe, run.directory
     histories = load_histories(directory)
     tokenizer = ChatTokenizer.load(directory / "model")
-    checkpoints = directory / "sft" / "checkpoints"
     done = [name for name in names if _is_done(directory, name)]
+    with one_learner(run) as learner:
+        if (learnt := last_learnt(directory / "sft" / "checkpoints", done)) is not None:
+            checkpoint.load(learnt, learner)
+        for name in names[len(done) :]:
+            stage = getattr(recipe.sft, name)
+            lessons = read_lessons(lessons_in / f"{name}.parquet")
+            train_lessons(run, name, learner, sft_examples(lessons, histories, tokenizer), stage)
+
+
+@contextmanager
+def one_learner(run: Run) -> Iterator[LearnerGroup]:
+    """A learner of the run's model."""
+    recipe = run.recipe
     need, timeout = learner_need(recipe.learner), recipe.cluster.timeout_s
     with ray_cluster(recipe.cluster) as local, reserved([need], timeout) as places:
         learner = LearnerGroup(
-            directory / "model",
+            run.directory / "model",
             recipe.learner,
             timeout,
             local=local,
@@ -47,48 +61,39 @@ def train_stages(run: Run, names: Sequence[str], lessons_in: Path) -> None:
             places=places["learner"],
         )
         try:
-            if (learnt := last_learnt(checkpoints, done)) is not None:
-                checkpoint.load(learnt, learner)
-            for name in names[len(done) :]:
-                with checkpoint.full_disk_told(directory / "sft", checkpoints / name):
-                    _train_stage(run, name, learner, lessons_in, histories, tokenizer)
+            yield learner
         finally:
             learner.close()
 
 
-def _train_stage(
-    run: Run,
-    name: str,
-    learner: LearnerGroup,
-    lessons_in: Path,
-    histories: Mapping[str, SemanticHistory],
-    tokenizer: ChatTokenizer,
+def train_lessons(
+    run: Run, name: str, learner: LearnerGroup, examples: Sequence[SFTExample], stage: StageConfig
 ) -> None:
+    """Train a stage on `examples`, from its newest checkpoint if there is one, and export the network."""
     recipe, directory = run.recipe, run.directory
-    checkpoints = directory / "sft" / "checkpoints"
-    stage = getattr(recipe.sft, name)
-    lessons = read_lessons(lessons_in / f"{name}.parquet")
-    log = RunLog(
-        directory / "tb" / "sft" / name,
-        directory / "sft" / f"{name}.jsonl",
-        checkpoint.step_of(checkpoint.latest(checkpoints / name)),
-    )
-    examples = within(sft_examples(lessons, histories, tokenizer), stage.max_tokens)
-    loss = train_stage(
-        name,
-        examples,
-        recipe.sft,
-        stage,
-        learner,
-        log,
-        checkpoints=checkpoints / name,
-        micro_batch_tokens=recipe.learner.micro_batch_tokens,
-        progress=lambda step, steps, loss: run.reporter.update(
-            step, steps, f"{name} steps, answer loss {loss:.3f}"
-        ),
-    )
-    log.close()
-    learner.export(directory / "sft" / name)
+    checkpoints = directory / "sft" / "checkpoints" / name
+    examples = within(examples, stage.max_tokens)
+    with checkpoint.full_disk_told(directory / "sft", checkpoints):
+        log = RunLog(
+            directory / "tb" / "sft" / name,
+            directory / "sft" / f"{name}.jsonl",
+            checkpoint.step_of(checkpoint.latest(checkpoints)),
+        )
+        loss = train_stage(
+            name,
+            examples,
+            recipe.sft,
+            stage,
+            learner,
+            log,
+            checkpoints=checkpoints,
+            micro_batch_tokens=recipe.learner.micro_batch_tokens,
+            progress=lambda step, steps, loss: run.reporter.update(
+                step, steps, f"{name} steps, answer loss {loss:.3f}"
+            ),
+        )
+        log.close()
+        learner.export(directory / "sft" / name)
     run.reporter.say(
         f"sft: {name}, {len(examples)} lessons, {sum(map(_tokens, examples)):,} tokens, answer "
         f"loss {loss:.3f}"

@@ -1,0 +1,117 @@
+"""Stage groupwise: groupwise DPO with rollout engines, scorers and the learner as Ray actors."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from functools import partial
+
+from actors.cluster import ray_cluster
+from actors.learner import LearnerGroup
+from actors.persona_scorer import PersonaScorerPool
+from actors.placement import Places, reserved, rl_needs
+from actors.rollout import RolloutPool
+from induce.prompting import persona_prompt
+from launch.pipeline import Run
+from launch.recipe import write_recipe
+from launch.stages.losses import Losses
+from launch.stages.persona_data import load_cases, load_population, vectors_path
+from launch.stages.persona_sft import STAGE as SFT
+from launch.stages.rl import CheckedPublisher, Shown, until_done
+from launch.stages.splits import load_splits
+from lm.tokenizer import ChatTokenizer
+from records.errors import UserError
+from records.prompt import Prompt
+from rl.groupwise_loop import GroupwiseRun, train_groupwise
+
+FOLDER = "groupwise"
+
+
+class ShownGroups(Shown):
+    """The same of groupwise DPO."""
+
+    stage, mean, probe, warning = "groupwise", "quality/mean", "probe/quality", "quality/warning"
+
+    @property
+    def steps(self) -> int:
+        return self.run.recipe.groupwise.steps
+
+
+def run_groupwise(run: Run) -> None:
+    """Train from the newest checkpoint (or the SFT model) and export the policy."""
+    recipe, directory = run.recipe, run.directory
+    folder = directory / FOLDER
+    folder.mkdir(exist_ok=True)
+    if not recipe.groupwise.steps:
+        run.reporter.say("groupwise: none (groupwise.steps is 0)")
+        return
+    splits = load_splits(directory)
+    cases = load_cases(run, [*splits.rl, *splits.probe])
+    tokenizer = ChatTokenizer.load(directory / "model")
+    asked = {user: persona_prompt(tokenizer, case.lines) for user, case in cases.items() if case.lines.lines}
+    prompts, probe = ([asked[user] for user in users if user in asked] for users in (splits.rl, splits.probe))
+    if not prompts or not probe:
+        raise UserError(
+            f"induce.line_tokens {recipe.induce.line_tokens}: no line of memories fits it, of any user of "
+            "groupwise DPO or of the probe; raise it"
+        )
+    write_recipe(folder / "config.yaml", recipe)
+    losses = Losses(folder / "losses.json", run.reporter.say, FOLDER)
+    timeout = recipe.cluster.timeout_s
+    with ray_cluster(recipe.cluster) as local, reserved(rl_needs(recipe), timeout) as places:
+        pool = PersonaScorerPool(
+            cases,
+            recipe.induce,
+            load_population(run),
+            vectors_path(run),
+            recipe.scorer,
+            timeout,
+            places["scorer"],
+        )
+        with closing(pool) as scorers:
+            losses.watch(scorers.lost, "scored again")
+            attempt = partial(_train, run, prompts, probe, scorers, losses, places, local=local)
+            until_done(run, folder, directory / "tb" / FOLDER, losses, attempt, ShownGroups)
+
+
+def _train(
+    run: Run,
+    prompts: list[Prompt],
+    probe: list[Prompt],
+    scorers: PersonaScorerPool,
+    losses: Losses,
+    places: Mapping[str, Places],
+    log: Shown,
+    parts: ExitStack,
+    *,
+    local: bool,
+) -> None:
+    """Train from the newest checkpoint to the end, with engines and a learner of its own, and export."""
+    recipe, folder, timeout = run.recipe, run.directory / FOLDER, run.recipe.cluster.timeout_s
+    start = run.directory / "sft" / SFT
+    run.reporter.doing("engines, learner and scorers start")
+    pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
+    parts.callback(pool.close)
+    losses.watch(pool.lost, "generated again")
+    learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+    parts.callback(learner.close)
+    train_groupwise(
+        GroupwiseRun(
+            config=recipe.groupwise,
+            directory=folder,
+            seed=recipe.seed,
+            prompts=prompts,
+            probe_prompts=probe,
+            rollouts=pool,
+            scorers=scorers,
+            learner=learner,
+            publish=CheckedPublisher(
+                learner=learner,
+                pool=pool,
+                probe=[prompt.token_ids for prompt in prompts[: recipe.rl.sync_probe_prompts]],
+                tolerance=recipe.rl.sync_tolerance,
+            ),
+            log=log,
+            micro_batch_tokens=recipe.learner.micro_batch_tokens,
+        )
+    )
+    run.reporter.doing("the policy is written")
+    learner.export(folder / "policy")

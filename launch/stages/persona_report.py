@@ -1,0 +1,150 @@
+"""Stage report of personas: what models and clusters write about users held out, told in numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from rich.table import Table
+
+from actors.persona_scorer import persona_scorer
+from hprbench.persona_report import PersonaExample, PersonaReport, write_persona_report
+from hprbench.persona_table import METRICS, PersonaRow, Sets, differences, persona_row
+from induce.answers import lines_of, parse_personas
+from induce.inducers import ClusterInducer
+from induce.lines import MemoryLines
+from induce.scoring import PersonaCase, PersonaScorer
+from induce.teaching import shown_sets, teachers_of
+from launch.curves import read_curves
+from launch.pipeline import Run, stage_seconds
+from launch.stages.groupwise import FOLDER as GROUPWISE
+from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL, answers_path, persona_models
+from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
+from launch.stages.persona_sft import STAGE
+from launch.stages.splits import load_splits
+from lm.answers import Malformed
+from records.files import read_json
+from records.persona import PersonaSet
+from rewards.personas.total import Quality
+
+EXAMPLES = 5
+"""Users shown in the report."""
+
+WHOLE_LOG = "clusters, all memories"
+"""The offline inducer without a budget of lines: what shows more of a user than a model can read."""
+
+
+def run_persona_report(run: Run) -> None:
+    """Score everything, write report.json, report.md and report.html, and print the table."""
+    recipe, seed = run.recipe, run.recipe.seed
+    cases = load_cases(run, load_splits(run.directory).bench)
+    cases = {user: case for user, case in cases.items() if case.lines.lines}
+    scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
+    sets: dict[str, Sets] = {}
+    run.reporter.doing("clusters are made")
+    teachers = teachers_of(
+        recipe.sft.teacher_worths, recipe.induce.clusters, embedder_of(run), load_population(run)
+    )
+    for worth, teacher in teachers.items():
+        sets[f"clusters, the model's lines, worth {worth:g}"] = _scored(
+            shown_sets(teacher, cases), cases, scorer
+        )
+    whole = ClusterInducer(recipe.induce.clusters, embedder_of(run), load_population(run))
+    memories = {user: case.memories for user, case in cases.items()}
+    sets[WHOLE_LOG] = _scored(whole(memories), cases, scorer)
+    baselines = list(sets)
+    tokens: dict[str, list[int]] = {}
+    for name in persona_models(run):
+        run.reporter.doing(f"{name} is scored")
+        answers = pl.read_parquet(answers_path(run, name))
+        sets[name] = _answered(answers, cases, scorer)
+        tokens[name] = answers["tokens"].to_list()
+    rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
+    best = max(baselines[:-1], key=lambda name: _total(rows, name))
+    stages = stage_seconds(run.directory)
+    ours = list(persona_models(run))[-1]
+    pairs = [(DPO_MODEL, SFT_MODEL)] if DPO_MODEL in sets else []
+    pairs += [(ours, best)]
+    report = PersonaReport(
+        title=recipe.name,
+        seed=seed,
+        users=len(cases),
+        k=recipe.bench.k,
+        seconds=round(sum(stages.values()), 1),
+        stages=stages,
+        rows=rows,
+        compared={f"{a} − {b}": differences(sets[a], sets[b], seed) for a, b in pairs},
+        teachers=read_json(run.directory / "sft" / "teachers" / "counts.json"),
+        curves=_curves(run),
+        loss=[
+            row[name]
+            for row in read_curves(run.directory / "sft" / f"{STAGE}.jsonl")
+            if (name := f"sft/{STAGE}/answer_loss") in row
+        ],
+        examples=_examples(run, ours, cases),
+    )
+    write_persona_report(report, run.directory)
+    run.reporter.console.print(_table(rows))
+    run.reporter.say(f"report: {run.directory / 'report.html'}")
+
+
+def _scored(
+    found: Sequence[PersonaSet], cases: Mapping[str, PersonaCase], scorer: PersonaScorer
+) -> dict[str, list[Quality]]:
+    return {one.user_id: [scorer.quality(one, cases[one.user_id].memories)] for one in found}
+
+
+def _answered(
+    answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer
+) -> dict[str, list[Quality]]:
+    found: dict[str, list[Quality]] = {user: [] for user in cases}
+    for user, finish_reason, text in answers.select("user_id", "finish_reason", "text").iter_rows():
+        truncated = finish_reason == "length"
+        found[user].append(Quality(error="truncated") if truncated else scorer.answered(text, cases[user]))
+    return found
+
+
+def _total(rows: Sequence[PersonaRow], name: str) -> float:
+    share = next(row for row in rows if row.name == name).metrics["total"]
+    return 0.0 if share is None else share.value
+
+
+def _curves(run: Run) -> list[dict[str, Any]]:
+    """Scalars of groupwise DPO by step."""
+    rows: dict[int, dict[str, Any]] = {}
+    for row in read_curves(run.directory / GROUPWISE / "curves.jsonl"):
+        rows.setdefault(row["step"], {}).update(row)
+    return [row for _, row in sorted(rows.items())]
+
+
+def _examples(run: Run, model: str, cases: Mapping[str, PersonaCase]) -> list[PersonaExample]:
+    first = pl.read_parquet(answers_path(run, model)).filter(pl.col("run") == 0).head(EXAMPLES)
+    return [_example(cases[user].lines, text) for user, text in first.select("user_id", "text").iter_rows()]
+
+
+def _example(lines: MemoryLines, text: str) -> PersonaExample:
+    texts = tuple(line.text for line in lines.lines)
+    parsed = parse_personas(text, lines)
+    if isinstance(parsed, Malformed):
+        return PersonaExample(user_id=lines.user_id, lines=texts, personas=(), error=parsed.reason)
+    personas = tuple(
+        {
+            "label": persona.label,
+            "lines": lines_of(persona.memories, lines),
+            "said": [
+                {"text": one.text, "lines": lines_of(one.memories, lines)} for one in persona.description
+            ],
+        }
+        for persona in parsed.personas.personas
+    )
+    return PersonaExample(user_id=lines.user_id, lines=texts, personas=personas)
+
+
+def _table(rows: Sequence[PersonaRow]) -> Table:
+    table = Table(box=None)
+    for heading in ("", *METRICS, "tokens"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for row in rows:
+        found = (row.metrics[name] for name in METRICS)
+        cells = ("–" if share is None else f"{share.value:.3f}" for share in found)
+        table.add_row(row.name, *cells, "–" if row.tokens is None else f"{row.tokens:.0f}")
+    return table

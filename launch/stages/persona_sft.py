@@ -1,0 +1,126 @@
+"""Stages teachers and sft: persona sets of several teachers, and a model that learns to write such.
+
+memories ── lines ──► teachers, one a worth ──► sets as lines bear them out ── silence ──► lessons ──► learner
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import polars as pl
+
+from actors.persona_scorer import persona_scorer
+from induce.lessons import persona_lessons
+from induce.scoring import PersonaCase, PersonaScorer
+from induce.teaching import drawn, shown_sets, silenced, teachers_of
+from launch.pipeline import Run
+from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
+from launch.stages.sft import one_learner, train_lessons
+from launch.stages.splits import load_splits
+from lm.tokenizer import ChatTokenizer
+from records.errors import UserError
+from records.files import write_json, written_whole
+from records.persona import PersonaSet, persona_sets, personas_frame
+from rewards.personas.total import Quality
+
+STAGE = "personas"
+"""The one stage of SFT."""
+
+MEASURED = 200
+"""Taught users whose sets are scored, to tell how far teachers differ."""
+
+BATCH = 128
+"""Users whose sets are made at once; progress is told in between."""
+
+
+def run_teachers(run: Run) -> None:
+    """What each teacher finds about every taught user, into `sft/teachers/`, and how good it is."""
+    recipe, folder = run.recipe, run.directory / "sft" / "teachers"
+    cases = load_cases(run, load_splits(run.directory).sft)
+    worths = recipe.sft.teacher_worths
+    teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), load_population(run))
+    users = list(cases)
+    sets: dict[float, list[PersonaSet]] = {worth: [] for worth in worths}
+    for first in range(0, len(users), BATCH):
+        some = {user: cases[user] for user in users[first : first + BATCH]}
+        for worth, teacher in teachers.items():
+            sets[worth] += shown_sets(teacher, some)
+        run.reporter.update(min(first + BATCH, len(users)), len(users), "users, by all teachers")
+    for number, mine in enumerate(sets.values()):
+        with written_whole(folder / f"teacher-{number}.parquet") as aside:
+            personas_frame(mine).write_parquet(aside)
+    scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
+    run.reporter.doing("teachers are compared")
+    counts = {
+        f"worth {worth:g}": _mean_quality(mine[:MEASURED], cases, scorer) for worth, mine in sets.items()
+    }
+    quiet = np.random.default_rng(recipe.seed)
+    rate = recipe.sft.teacher_silence
+    both = [
+        silenced(one, quiet.uniform(0, 2 * rate), quiet) for mine in sets.values() for one in mine[:MEASURED]
+    ]
+    counts["all, with silence"] = _mean_quality(both, cases, scorer)
+    shown = [len(case.lines.line_of) / _intents(case) for case in cases.values()]
+    write_json(
+        folder / "counts.json", {"users": len(users), "shown": float(np.mean(shown)), "quality": counts}
+    )
+    run.reporter.say(
+        f"teachers: {len(users):,} users, {np.mean([len(case.lines.lines) for case in cases.values()]):.1f} "
+        f"lines each, which show {np.mean(shown):.0%} of their intents"
+    )
+    for name, found in counts.items():
+        run.reporter.say(f"teachers: {name}: {_told(found)}")
+
+
+def load_teachers(run: Run) -> list[list[PersonaSet]]:
+    """What each teacher found, of the taught users in order."""
+    folder = run.directory / "sft" / "teachers"
+    return [persona_sets(pl.read_parquet(path)) for path in sorted(folder.glob("teacher-*.parquet"))]
+
+
+def run_persona_sft(run: Run) -> None:
+    """Train on sets drawn from all teachers, some of them briefer than they were."""
+    recipe = run.recipe
+    cases = load_cases(run, load_splits(run.directory).sft)
+    tokenizer = ChatTokenizer.load(run.directory / "model")
+    run.reporter.doing("lessons are made")
+    stage = recipe.sft.personas
+    sets = list(drawn(load_teachers(run), stage.examples, recipe.sft.teacher_silence, recipe.seed))
+    examples, faults = persona_lessons(
+        sets,
+        {user: case.memories for user, case in cases.items()},
+        {user: case.lines for user, case in cases.items()},
+        tokenizer,
+        most_tokens=recipe.model.max_length,
+    )
+    if not examples:
+        raise UserError(
+            f"no teacher found personas that fit model.max_length {recipe.model.max_length}: raise that, or "
+            f"induce.line_tokens; left out: {dict(faults)}"
+        )
+    longest = max(len(example.response_ids) for example in examples)
+    run.reporter.say(
+        f"sft: {len(examples):,} lessons, the longest answer has {longest} tokens; left out: "
+        f"{dict(sorted(faults.items())) or 'nothing'}"
+    )
+    with one_learner(run) as learner:
+        train_lessons(run, STAGE, learner, examples, stage)
+
+
+def _mean_quality(
+    sets: Sequence[PersonaSet], cases: Mapping[str, PersonaCase], scorer: PersonaScorer
+) -> dict[str, float]:
+    found = [asdict(scorer.quality(one, cases[one.user_id].memories)) for one in sets]
+    return {name: float(np.mean([one[name] for one in found])) for name in NUMBERS}
+
+
+NUMBERS = [name for name in asdict(Quality()) if name != "error"]
+"""What is told of a set's quality."""
+
+
+def _told(found: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+
+
+def _intents(case: PersonaCase) -> int:
+    return max(1, sum(not memory.noise for memory in case.memories))
