@@ -12,7 +12,7 @@ from induce.describing import describe
 from induce.embedding import Embedder
 from induce.labelling import labels
 from induce.population import Population, text_of
-from induce.texts import Memories, embedded, joined_by_names, weight
+from induce.texts import Memories, embedded_of, joined_by_names, weight
 from induce.vector_cache import Vectors
 from records.induction import ClusterConfig
 from records.persona import IntentMemory, Persona, PersonaSet
@@ -64,11 +64,7 @@ class ClusterInducer:
 
     def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
         # One call for all of them: a batch of one user's few texts would leave the model idle.
-        most = self.config.most_embedded
-        parted = {
-            user: embedded([memory for memory in memories if not memory.noise], most)
-            for user, memories in users.items()
-        }
+        parted = embedded_of(users, self.config.most_embedded)
         vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
         return [self._personas(user, users[user], *parts, vectors) for user, parts in parted.items()]
 

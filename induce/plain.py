@@ -21,6 +21,7 @@ from induce.inducers import Prepared, reason_of
 from induce.labelling import MOST_IN_LABEL, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters
+from induce.texts import embedded_of, joined_by_names
 from induce.vector_cache import Vectors
 from induce.ward import Ints
 from records.induction import ClusterConfig
@@ -50,23 +51,25 @@ class PlainInducer:
         self.config, self.embedder = config, embedder
 
     def __call__(self, users: Mapping[str, Memories]) -> list[PersonaSet]:
-        vectors = Prepared(self.embedder, [text_of(memory) for given in users.values() for memory in given])
-        return [self._personas(user, memories, vectors) for user, memories in users.items()]
+        parted = embedded_of(users, self.config.most_embedded)
+        vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
+        return [self._personas(user, users[user], *parts, vectors) for user, parts in parted.items()]
 
-    def _personas(self, user: str, memories: Memories, embedder: Embedder) -> PersonaSet:
+    def _personas(
+        self, user: str, memories: Memories, told: Memories, others: Memories, embedder: Embedder
+    ) -> PersonaSet:
+        """Clusters of the intents that are `told` by vectors, joined by the `others`."""
         if reason := reason_of(memories):
             return PersonaSet(user_id=user, personas=(), error=reason)
         setting = setting_of(memories)
-        in_order = sorted(memories, key=lambda memory: memory.number)
-        told = [memory for memory in in_order if not memory.noise and text_of(memory)]
         vectors_ND = embedder([text_of(memory) for memory in told])
         cluster_N = _clusters(vectors_ND, self.config)
         rows = [np.flatnonzero(cluster_N == number) for number in np.unique(cluster_N)]
         rows.sort(key=lambda row: (-len(row), row[0]))
+        clusters = [[told[place] for place in row] for row in rows]
         personas = []
-        for row in rows:
-            group = [told[place] for place in row]
-            cited = sorted(group[place].number for place in sample(vectors_ND[row], self.config.citations))
+        for row, cluster, group in zip(rows, clusters, joined_by_names(clusters, others), strict=True):
+            cited = sorted(cluster[place].number for place in sample(vectors_ND[row], self.config.citations))
             said = [render((claim,)) for claim in most_frequent(group, setting)]
             personas.append(
                 Persona(

@@ -3,7 +3,7 @@ most; the others go by their names."""
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,6 +35,16 @@ def embedded(memories: Memories, most: int) -> tuple[list[IntentMemory], list[In
         [memory for memory, text in told if text in chosen],
         [memory for memory, text in told if text not in chosen],
     )
+
+
+def embedded_of(
+    users: Mapping[str, Memories], most: int
+) -> dict[str, tuple[list[IntentMemory], list[IntentMemory]]]:
+    """`embedded` of each user's intents, in the order of their numbers."""
+    return {
+        user: embedded(sorted((one for one in memories if not one.noise), key=lambda one: one.number), most)
+        for user, memories in users.items()
+    }
 
 
 def joined_by_names(groups: Sequence[Memories], others: Memories) -> list[list[IntentMemory]]:

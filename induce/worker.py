@@ -24,6 +24,7 @@ from induce.embedding import SentenceEmbedder
 from induce.endpoint import is_unanswered
 from induce.inducers import ClusterInducer, Inducer
 from induce.memories import memories_frame
+from induce.plain import PlainInducer
 from induce.population import population_of, text_of
 from induce.sessions import gap_of, pause_histogram
 from induce.telling import told
@@ -47,8 +48,8 @@ CHUNK_USERS = 256
 class Induction:
     """Does the tasks of one generation of the folder `out`; a process makes one and keeps it.
 
-    `inducer` finds the personas of users who have none yet; without it clusters do. Updates are those of
-    `induce.updating`, whoever the inducer was.
+    `inducer` finds the personas of users who have none yet; without it clusters do, plain ones where the
+    folder's settings say so. Updates are those of `induce.updating`, whoever the inducer was.
     """
 
     def __init__(self, out: Path, generation: int, inducer: Inducer | None = None) -> None:
@@ -61,6 +62,7 @@ class Induction:
         note = read_json(self.path / store.LOG)
         self.first, self.last = int(note["first"]), int(note["last"])
         self._inducer = inducer
+        self._is_plain = settings["inducer"]["name"] == "plain"
 
     @cached_property
     def embedder(self) -> SentenceEmbedder:
@@ -74,6 +76,13 @@ class Induction:
         """Induces without a language model, and updates."""
         population = store.population_of_folder(self.out)
         return ClusterInducer(self.config.clusters, self.embedder, population)
+
+    @property
+    def inducer(self) -> Inducer:
+        """Finds the personas of users who have none yet."""
+        if self._inducer is None and self._is_plain:
+            return PlainInducer(self.config.clusters, self.embedder)
+        return self._inducer or self.clusters
 
     def pauses(self, part: int) -> None:
         """Count the pauses of a partition's users."""
@@ -150,8 +159,7 @@ class Induction:
             updater = Updater(self.clusters)
             found = {user: updater(one, old[user], memories[user]) for user, one in before.items()}
         new = {user: mine for user, mine in memories.items() if user not in before}
-        inducer = self._inducer or self.clusters
-        for one in inducer(new) if new else ():
+        for one in self.inducer(new) if new else ():
             found[one.user_id] = Update(personas=one, new=len(one.personas))
         return found
 

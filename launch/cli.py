@@ -228,6 +228,9 @@ def _induce_arguments(
         "--recipe", type=Path, default=None, help="recipe whose semantize and induce are used"
     )
     induce.add_argument(
+        "--run", type=Path, default=None, help="run of a recipe for personas whose trained model induces"
+    )
+    induce.add_argument(
         "--update", action="store_true", help="the log holds new events alone, for the personas in --out"
     )
     induce.add_argument(
@@ -354,6 +357,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             arguments.out,
             key_file=arguments.pseudonymize,
             recipe_path=arguments.recipe,
+            run=arguments.run,
             update=arguments.update,
             page_users=arguments.show,
             overrides=arguments.overrides,

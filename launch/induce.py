@@ -13,6 +13,7 @@ from induce import store
 from induce.endpoint import EndpointInducer
 from induce.folder import Generation, check_new, open_personas
 from induce.inducers import Inducer
+from induce.trained import ModelInducer
 from launch.induce_page import write_page
 from launch.progress import Reporter
 from launch.recipe import load_induction
@@ -37,6 +38,7 @@ def induce(
     *,
     key_file: Path | None = None,
     recipe_path: Path | None = None,
+    run: Path | None = None,
     update: bool = False,
     page_users: Sequence[str] = (),
     overrides: Sequence[str] = (),
@@ -44,20 +46,21 @@ def induce(
     """Induce the personas of every user of the log `source` into `out` (see `induce.store`); a rerun goes on.
 
     `source` may be a folder that `usergpt semantize run` made. With `update` it holds new events alone, of a
-    log whose personas are in `out`, which are brought up to date.
+    log whose personas are in `out`, which are brought up to date. With `run`, the directory of a run that
+    trained a model for personas, that model induces, and settings are the run's.
 
     Raises:
         UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
     """
-    recipe = load_induction(recipe_path, overrides)
-    reporter = Reporter()
+    who = _Who(recipe_path, run, overrides)
+    recipe, reporter = who.recipe, Reporter()
     with held(out, _WAIT):
         check_new(out)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
-        generation = open_personas(out, log, recipe.induce, _who(recipe))
+        generation = open_personas(out, log, recipe.induce, who.identity)
         if generation.is_finished:
             reporter.say("all personas are up to date")
-        with reporter.stage("induce"), _inducer(recipe, generation, reporter) as inducer:
+        with reporter.stage("induce"), who.inducer(generation, reporter) as inducer:
             summary, lost = induce_folder(
                 generation,
                 recipe.induce,
@@ -121,30 +124,62 @@ def _updated(
     return own
 
 
-def _who(recipe: Recipe) -> dict[str, Any]:
-    """Who induces, as far as it changes what comes of it."""
-    if recipe.induce.inducer == "endpoint":
-        return {"name": "endpoint", "model": recipe.llm.model}
-    return {"name": "clusters"}
+class _Who:
+    """Who induces, with whose settings: a run's trained model, or what the recipe says.
 
+    Raises:
+        UserError: settings or run are at fault.
+    """
 
-@contextmanager
-def _inducer(recipe: Recipe, generation: Generation, reporter: Reporter) -> Iterator[Inducer | None]:
-    """Who is asked from this process; None where actors make clusters, or nobody is needed any more."""
-    if recipe.induce.inducer != "endpoint" or generation.is_finished:
-        yield None
-        return
-    from lm.client import ChatClient
+    def __init__(self, recipe_path: Path | None, run: Path | None, overrides: Sequence[str]) -> None:
+        self.model: Path | None = None
+        if run is None:
+            self.recipe = load_induction(recipe_path, overrides)
+        elif recipe_path is not None:
+            raise UserError("--recipe and --run: settings are the run's; leave one of them out")
+        else:
+            from launch.trained_inducer import trained_recipe
 
-    client = ChatClient(recipe.llm, generation.out / REPLIES)
-    inducer = EndpointInducer(client, budget=recipe.induce.line_tokens, seed=recipe.seed)
-    yield inducer
-    stats = inducer.stats()
-    malformed = sum(stats["malformed"].values())
-    reporter.say(
-        f"language model: {stats['asked']:,} requests sent, {stats['cached']:,} answered from {REPLIES}, "
-        f"{malformed:,} malformed, {stats['tokens']:,} tokens"
-    )
+            self.recipe, self.model = trained_recipe(run, overrides)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What changes what comes of it, beside section `induce`."""
+        if self.model is not None:
+            from launch.trained_inducer import identity
+
+            return identity(self.model, self.recipe)
+        name = self.recipe.induce.inducer
+        return {"name": name, **({"model": self.recipe.llm.model} if name == "endpoint" else {})}
+
+    @contextmanager
+    def inducer(self, generation: Generation, reporter: Reporter) -> Iterator[Inducer | None]:
+        """Who is asked from this process; None where actors make clusters, or nobody is needed any more."""
+        name = self.identity["name"]
+        if generation.is_finished or name not in ("endpoint", "model"):
+            yield None
+            return
+        with self._asked(generation) as inducer:
+            yield inducer
+            stats = inducer.stats()
+        cached = f"{stats['cached']:,} answered from {REPLIES}, " if "cached" in stats else ""
+        reporter.say(
+            f"language model: {stats['asked']:,} requests sent, {cached}"
+            f"{sum(stats['malformed'].values()):,} malformed, {stats['tokens']:,} tokens"
+        )
+
+    @contextmanager
+    def _asked(self, generation: Generation) -> Iterator[EndpointInducer | ModelInducer]:
+        if self.model is not None:
+            from launch.trained_inducer import trained_inducer
+
+            with trained_inducer(self.model, self.recipe) as inducer:
+                yield inducer
+            return
+        from lm.client import ChatClient
+
+        client = ChatClient(self.recipe.llm, generation.out / REPLIES)
+        yield EndpointInducer(client, budget=self.recipe.induce.line_tokens, seed=self.recipe.seed)
 
 
 def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> None:

@@ -204,7 +204,7 @@ def check_induce(config: InduceConfig) -> None:
         UserError: naming the key and the mend.
     """
     if config.inducer not in INDUCERS:
-        raise UserError(f"induce.inducer is {config.inducer!r}; it must be {' or '.join(INDUCERS)}")
+        raise UserError(f"induce.inducer is {config.inducer!r}; it must be one of {', '.join(INDUCERS)}")
     check_clusters(config.clusters)
     check_patterns(config.memories)
 

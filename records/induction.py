@@ -64,7 +64,7 @@ class ClusterConfig:
         low=2,
     )
     most_embedded: int = opt(
-        10_000,
+        4_000,
         "Distinct texts of a user that are embedded, those behind which most stands; memories with others "
         "join by their names.",
         low=2,
@@ -98,7 +98,7 @@ class QualityConfig:
     )
 
 
-INDUCERS = ("clusters", "endpoint")
+INDUCERS = ("clusters", "plain", "endpoint")
 """Who may induce personas without a trained model."""
 
 
@@ -106,7 +106,11 @@ INDUCERS = ("clusters", "endpoint")
 class InduceConfig:
     """From a log to personas."""
 
-    inducer: str = opt("clusters", f"Who induces where no run's model does: {' or '.join(INDUCERS)} (llm).")
+    inducer: str = opt(
+        "clusters",
+        "Who induces, where no run's model does: clusters (checks what it says), plain (the usual baseline, "
+        "which does not) or endpoint (the language model of section llm).",
+    )
     line_tokens: int = opt(
         2048, "Tokens of the memory lines that a language model is shown of a user, at most.", low=16
     )

@@ -192,7 +192,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
         return line
 
     mapped = (log, "--mapping", log.with_name("shop.yaml"), "--out")
-    assert "induce.inducer is 'magic'; it must be clusters or endpoint" in refused(
+    assert "induce.inducer is 'magic'; it must be one of clusters, plain, endpoint" in refused(
         *mapped, out, "induce.inducer=magic"
     )
     assert "induce.clusters.worth" in refused(*mapped, out, "induce.clusters.worht=1")

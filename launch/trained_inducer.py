@@ -1,0 +1,65 @@
+"""A run's trained model as an inducer, with engines of its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from actors.cluster import ray_cluster
+from actors.placement import check_fit, cluster_nodes, rollout_need
+from actors.rollout import RolloutPool
+from induce.trained import ModelInducer
+from launch.preflight import check_engines
+from launch.recipe import directory_state, load_recipe
+from launch.stages.groupwise import FOLDER as GROUPWISE
+from launch.stages.persona_sft import STAGE as SFT
+from lm.tokenizer import ChatTokenizer
+from records.config import PERSONAS, Recipe
+from records.errors import UserError
+from records.prompt import Sampling
+
+
+def trained_recipe(run: Path, overrides: Sequence[str]) -> tuple[Recipe, Path]:
+    """The recipe of a run for personas, and its best model: after groupwise DPO, else after SFT.
+
+    Raises:
+        UserError: there is no such run, it is of another task, or it has no model yet.
+    """
+    config = run / "config.yaml"
+    if not config.is_file():
+        raise UserError(f"{run}: no run there; run `usergpt run induction` or name one with --run")
+    recipe = load_recipe(config, overrides)
+    if recipe.task != PERSONAS:
+        raise UserError(f"{run}: its model writes {recipe.task}, no personas; name a run of task=personas")
+    for model in (run / GROUPWISE / "policy", run / "sft" / SFT):
+        if (model / "config.json").is_file():
+            check_engines(recipe)
+            return recipe, model
+    raise UserError(f"{run}: the run has no trained model yet; finish it with `usergpt run`")
+
+
+def identity(model: Path, recipe: Recipe) -> dict[str, Any]:
+    """What tells this inducer from another."""
+    bench = recipe.bench
+    sampling = [bench.temperature, bench.top_p, bench.max_response_tokens]
+    return {"name": "model", "files": directory_state(str(model)), "sampling": sampling, "seed": recipe.seed}
+
+
+@contextmanager
+def trained_inducer(model: Path, recipe: Recipe) -> Iterator[ModelInducer]:
+    """The inducer, while its engines are up."""
+    bench = recipe.bench
+    with ray_cluster(recipe.cluster):
+        check_fit([rollout_need(recipe.rollout)], cluster_nodes())
+        timeout = recipe.cluster.timeout_s
+        pool = RolloutPool(model, recipe.rollout, recipe.model.max_length, timeout)
+        with closing(pool):
+            yield ModelInducer(
+                pool,
+                ChatTokenizer.load(model),
+                budget=recipe.induce.line_tokens,
+                sampling=Sampling(
+                    temperature=bench.temperature, top_p=bench.top_p, max_tokens=bench.max_response_tokens
+                ),
+                seed=recipe.seed,
+            )
