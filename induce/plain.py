@@ -40,7 +40,8 @@ class PlainInducer:
 
     Clusters are as many as have the highest silhouette, from 2 to `most_personas`, or one. Of more than
     `most_clustered` memories every so many-th is clustered, and the rest joins the nearest centroid. So every
-    intent with a text is in exactly one persona. A persona's statements all cite the `citations` memories of
+    intent with a text is in exactly one persona, but for texts that are not embedded (`induce.texts`) and
+    share no name with one that is. A persona's statements all cite the `citations` memories of
     its `sample`. Personas come in the order of their sizes.
 
     Example:
@@ -65,7 +66,6 @@ class PlainInducer:
         vectors_ND = embedder([text_of(memory) for memory in told])
         cluster_N = _clusters(vectors_ND, self.config)
         rows = [np.flatnonzero(cluster_N == number) for number in np.unique(cluster_N)]
-        rows.sort(key=lambda row: (-len(row), row[0]))
         clusters = [[told[place] for place in row] for row in rows]
         personas = []
         for row, cluster, group in zip(rows, clusters, joined_by_names(clusters, others), strict=True):
@@ -78,6 +78,7 @@ class PlainInducer:
                     memories=tuple(memory.number for memory in group),
                 )
             )
+        personas.sort(key=lambda one: (-len(one.memories), one.memories[0]))
         return PersonaSet(user_id=user, personas=tuple(personas))
 
 

@@ -51,6 +51,15 @@ def test_more_memories_than_are_clustered_join_the_nearest() -> None:
     assert [one.memories for one in found.personas] == [tuple(range(1, 13)), tuple(range(13, 19))]
 
 
+def test_texts_that_are_not_embedded_join_by_their_names() -> None:
+    """Baby things come in four texts, each three times, tents once each: of ten texts four are embedded."""
+    often = [replace(one, wants=(f"baby {n % 4}",)) for n, one in enumerate(BABY)]
+    stray = replace(TENTS[0], wants=("baby 1", "tent 1"), number=19)
+    (found,) = induce([*often, *TENTS, stray], ClusterConfig(most_embedded=4, most_personas=1)).personas
+    assert found.memories == (*range(1, 13), 19)
+    assert set(found.description[0].memories) <= set(range(1, 13))
+
+
 # samples
 
 
