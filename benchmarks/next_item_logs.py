@@ -1,4 +1,8 @@
-"""Public logs as interactions for next-item prediction: the columns of `hprbench.next_item.split`."""
+"""Public logs as interactions for next-item prediction.
+
+They have the columns of `hprbench.next_item.split`, and those of `records.events` besides, so that personas
+can be induced from the same rows.
+"""
 
 from importlib import resources
 from pathlib import Path
@@ -14,7 +18,7 @@ def online_retail(path: Path) -> pl.DataFrame:
     Left out: rows without a customer or a description, cancellations (invoices that start with C), and rows
     whose quantity is not positive. Times count as UTC; lines of an invoice keep the order of the file.
     """
-    names = ["InvoiceNo", "Description", "Quantity", "InvoiceDate", "CustomerID"]
+    names = ["InvoiceNo", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"]
     rows = _read(path, names).with_row_index("row")
     title = pl.col("Description").str.strip_chars()
     sold = rows.filter(
@@ -30,6 +34,9 @@ def online_retail(path: Path) -> pl.DataFrame:
         item=title,
         title=title,
         event_id=pl.format("r{}", "row"),
+        **_bought("E-commerce", title, pl.lit("")),
+        count=pl.col("Quantity").cast(pl.Int64),
+        value=pl.col("UnitPrice").cast(pl.Float64),
     )
 
 
@@ -44,18 +51,31 @@ def complete_journey(directory: Path | None = None) -> pl.DataFrame:
     products = _read(directory / "products.parquet", ["product_id", "product_category", "product_type"])
     lines = _read(
         directory / "transactions.parquet",
-        ["household_id", "basket_id", "product_id", "transaction_timestamp"],
+        ["household_id", "basket_id", "product_id", "transaction_timestamp", "quantity", "sales_value"],
     ).with_row_index("row")
     named = lines.join(products.drop_nulls(), on="product_id", maintain_order="left")
     title = pl.format("{} {}", "product_category", "product_type")
     return named.select(
         user_id=pl.col("household_id").cast(pl.String),
-        timestamp="transaction_timestamp",
+        timestamp=pl.col("transaction_timestamp").cast(pl.Datetime("ms", "UTC")),
         session=pl.col("basket_id").cast(pl.String),
         item=title,
         title=title,
         event_id=pl.format("r{}", "row"),
+        **_bought("Grocery", pl.col("product_type"), pl.col("product_category")),
+        count=pl.col("quantity").cast(pl.Int64),
+        value=pl.col("sales_value").cast(pl.Float64),
     )
+
+
+def _bought(source: str, content: pl.Expr, category: pl.Expr) -> dict[str, pl.Expr]:
+    return {
+        "source": pl.lit(source),
+        "action": pl.lit("Order"),
+        "content": content,
+        "category": category,
+        "location": pl.lit(""),
+    }
 
 
 def _read(path: Path, names: list[str]) -> pl.DataFrame:

@@ -14,6 +14,13 @@ from hprbench.next_item.affinity import of_embeddings, of_sessions, of_titles
 from hprbench.next_item.learned import features_of, fit_combination
 from hprbench.next_item.metrics import differences, rank_targets, shares, tallies
 from hprbench.next_item.negatives import candidates
+from hprbench.next_item.neighbours import (
+    HistoryNeighbours,
+    PersonaNeighbours,
+    pool_of_personas,
+    pool_of_sessions,
+    pool_of_users,
+)
 from hprbench.next_item.personas import PersonaFit, active, earlier_members, members_of, shuffled_members
 from hprbench.next_item.rankers import (
     Nearest,
@@ -173,6 +180,11 @@ def every_ranker(split: Split) -> dict[str, Ranker]:
         "best": PersonaFit(split=split, members=members, affinity=together, way="best"),
         "next": PersonaFit(split=split, members=members, affinity=together, way="next"),
         "active": PersonaFit(split=split, members=members, affinity=together, way="active"),
+        "users": HistoryNeighbours(split=split, pool=pool_of_users(split), halflife=3),
+        "sessions": HistoryNeighbours(split=split, pool=pool_of_sessions(split), last=2),
+        "sides": PersonaNeighbours(
+            split=split, members=members, pool=pool_of_personas(split, members), way="best"
+        ),
     }
 
 
@@ -344,6 +356,12 @@ def test_a_memory_of_the_future_is_refused() -> None:
         members_of(split, [a_set("ann", (1,))], {"ann": [a_memory("ann", 1, 3, 4)]})
 
 
+def test_a_memory_that_is_not_given_is_refused() -> None:
+    split = split_log(log_of(SHOP))
+    with pytest.raises(UserError, match="user ann, memory 7: in a persona, but not among the memories"):
+        members_of(split, [a_set("ann", (1, 7))], {"ann": [a_memory("ann", 1, 3)]})
+
+
 def test_ways_of_taking_personas_together() -> None:
     """ann's a, a are one persona, b and c the other, which is the newest and has all of the last session.
 
@@ -379,6 +397,55 @@ def test_one_persona_of_everything_is_the_history() -> None:
         for way in ("best", "next", "active"):
             ranker = PersonaFit(split=split, members=members, affinity=titles, way=way)  # type: ignore[arg-type]
             assert ranker(user, found[user]) == pytest.approx(whole)
+
+
+# neighbours
+
+THREE = {"ann": "aabcb", "bob": "bbcda", "cid": "aaaab"}
+
+
+def test_votes_of_users_by_hand() -> None:
+    """Rarity log(1 + 3/2) of a, b and c, which two users have each, log 4 of d. Counts 2, 1 are log 3, log 2.
+
+    ann (log 3, log 2, log 2)/1.472 = (.746, .471, .471), bob, with .916 and 1.386 in, (0, .658, .415, .628),
+    cid (1, 0, 0, 0): cosines of ann .471·(.658 + .415) = .505 and .746, shares .404 and .596.
+    """
+    split = split_log(log_of(THREE))
+    ranker = HistoryNeighbours(split=split, pool=pool_of_users(split))
+    assert ranker(0, np.arange(4)) == pytest.approx([0.596, 0.404, 0.404, 0.404], abs=1e-3)
+    # cid has nothing in common with bob, and does not ask itself.
+    assert ranker(2, np.arange(4)).tolist() == [1, 1, 1, 0]
+    only = HistoryNeighbours(split=split, pool=pool_of_users(split), last=1)
+    assert only(0, np.arange(4)).tolist() == [0, 1, 1, 1]  # ann's c is bob's alone
+
+
+def test_votes_of_sessions() -> None:
+    """ann's last session is b, c: bob's b, b and c, d, by rarity; cid's a, a are unlike it."""
+    split = split_log(log_of(THREE))
+    found = HistoryNeighbours(split=split, pool=pool_of_sessions(split), halflife=0)(0, np.arange(4))
+    assert found[0] == 0
+    assert found[1] + found[2] == pytest.approx(1)
+    assert found[2] == pytest.approx(found[3])
+
+
+def test_votes_of_sides() -> None:
+    """ann's a, a are cid's, whole; ann's b, c are like bob's only side. Taken together as fits are."""
+    split, row_C = split_log(log_of(THREE)), np.arange(4)
+    members = [np.array([[True, True, False, False], [False, False, True, True]])]
+    members += [np.ones((1, 4), dtype=bool)] * 2
+    pool = pool_of_personas(split, members)
+    for way, expected in {
+        "best": [1, 1, 1, 1],
+        "active": [0, 1, 1, 1],
+        "next": [1 / 3, 2 / 3, 2 / 3, 2 / 3],
+    }.items():
+        ranker = PersonaNeighbours(split=split, members=members, pool=pool, way=way)  # type: ignore[arg-type]
+        assert ranker(0, row_C) == pytest.approx(expected), way
+
+
+def test_nobody_alike_has_no_votes() -> None:
+    split = split_log(log_of({"ann": "aaaab", "bob": "bbbba"}))
+    assert HistoryNeighbours(split=split, pool=pool_of_users(split))(0, np.arange(2)).tolist() == [0, 0]
 
 
 # learned combinations

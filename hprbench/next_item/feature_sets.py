@@ -1,12 +1,23 @@
-"""The rankers that are compared, and which of them a learned combination may read."""
+"""The rankers that are compared, and which of them a learned combination may read.
+
+Whatever kind of feature personas have, the history has too, of the whole and of what is new in it.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+
+import numpy as np
 
 from hprbench.next_item.affinity import Matrix
-from hprbench.next_item.personas import Members, PersonaFit
+from hprbench.next_item.neighbours import (
+    HistoryNeighbours,
+    PersonaNeighbours,
+    pool_of_personas,
+    pool_of_sessions,
+    pool_of_users,
+)
+from hprbench.next_item.personas import Members, PersonaFit, Way
 from hprbench.next_item.rankers import Nearest, OwnCount, OwnHistory, OwnRecency, Popularity, Profile, Ranker
-from hprbench.next_item.split import Split
+from hprbench.next_item.split import FloatArray, Split
 
 FLOORS = {
     "popularity": "popularity",
@@ -18,7 +29,13 @@ FLOORS = {
 PLAIN = ("popularity", "own count", "tfidf")
 """What the floors know."""
 
-WAYS: tuple[Literal["best", "next", "active"], ...] = ("best", "next", "active")
+WAYS: tuple[Way, ...] = ("best", "next", "active")
+
+VOTES = "votes"
+"""How names of neighbours' votes begin."""
+
+LEAST_VOTE = 0.01
+"""Added to votes before their logarithm is taken."""
 
 
 def history_rankers(split: Split, affinities: Mapping[str, Matrix]) -> dict[str, Ranker]:
@@ -42,15 +59,37 @@ def history_rankers(split: Split, affinities: Mapping[str, Matrix]) -> dict[str,
             f"{name}, last 1": Profile(split=split, affinity=affinity, last=1),
             f"{name}, nearest": Nearest(split=split, affinity=affinity),
         }
-    return rankers
+    users, sessions = pool_of_users(split), pool_of_sessions(split)
+    return rankers | {
+        f"{VOTES}, users": HistoryNeighbours(split=split, pool=users),
+        f"{VOTES}, users, recent": HistoryNeighbours(split=split, pool=users, halflife=3),
+        f"{VOTES}, sessions, last session": HistoryNeighbours(split=split, pool=sessions, halflife=0),
+        f"{VOTES}, sessions, last 5": HistoryNeighbours(split=split, pool=sessions, last=5),
+    }
 
 
 def persona_rankers(
     split: Split, members: Sequence[Members], affinities: Mapping[str, Matrix]
 ) -> dict[str, Ranker]:
-    """All that know which event is of which persona, by affinity and way of taking personas together."""
-    return {
+    """All that know which event is of which persona, by affinity and way of taking personas together; and
+    votes of others' personas."""
+    pool = pool_of_personas(split, members)
+    fits: dict[str, Ranker] = {
         f"{name}, {way} persona": PersonaFit(split=split, members=members, affinity=affinity, way=way)
         for name, affinity in affinities.items()
         for way in WAYS
     }
+    return fits | {
+        f"{VOTES}, {way} persona": PersonaNeighbours(split=split, members=members, pool=pool, way=way)
+        for way in WAYS
+    }
+
+
+def with_logs(features: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """`features`, and of votes, which are shares, their logarithms too: odds go by factors."""
+    logs = {
+        f"log {name}": np.log(values + LEAST_VOTE)
+        for name, values in features.items()
+        if name.startswith(VOTES)
+    }
+    return {**features, **logs}

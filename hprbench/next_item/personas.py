@@ -8,7 +8,7 @@ Array suffixes: C candidates, E events of the user's history, P personas.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from hprbench.next_item.rankers import fits, recency
 from hprbench.next_item.split import FloatArray, History, IntArray, Split
 from records.errors import UserError
 from records.persona import IntentMemory, PersonaSet
+
+Way: TypeAlias = Literal["best", "next", "active"]
 
 Members = NDArray[np.bool_]
 """P × E: which events of a history are behind which persona; an event may be behind several, or none."""
@@ -29,13 +31,19 @@ def members_of(
     """Members of every user of the split; one who has no persona set gets one persona of everything.
 
     Raises:
-        UserError: a memory rests on an event that is not in the user's history, as are those after the cut.
+        UserError: a memory rests on an event that is not in the user's history, as are those after the cut;
+            or a persona holds a memory that is not given.
     """
     of_user = {one.user_id: one for one in sets}
     found = []
     for user, history in zip(split.users, split.histories, strict=True):
         personas = of_user[user].personas if user in of_user else ()
         events = {one.number: one.event_ids for one in memories.get(user, ())}
+        if unknown := {number for one in personas for number in one.memories} - events.keys():
+            raise UserError(
+                f"user {user}, memory {min(unknown)}: in a persona, but not among the memories; "
+                "give the memories that the personas were induced from"
+            )
         rows = [[event for number in one.memories for event in events[number]] for one in personas]
         found.append(_places(user, history, rows))
     return found
@@ -86,7 +94,7 @@ class PersonaFit:
     split: Split
     members: Sequence[Members]
     affinity: Matrix
-    way: Literal["best", "next", "active"]
+    way: Way
     halflife: float = np.inf
     prior: float = 1.0
 
@@ -94,13 +102,18 @@ class PersonaFit:
         history, members_PE = self.split.histories[user], self.members[user]
         weights_PE = members_PE * recency(history, self.halflife)
         fit_PC = fits(self.affinity, history.items_E, weights_PE, candidates_C)
-        if self.way == "best":
-            return np.asarray(fit_PC.max(axis=0))
-        if self.way == "active":
-            return np.asarray(fit_PC[active(members_PE)])
-        likely_P = (members_PE * recency(history, self.prior)).sum(axis=1)
-        total = likely_P.sum()
-        return np.asarray(likely_P @ fit_PC / total if total else fit_PC.mean(axis=0))
+        return taken_together(fit_PC, members_PE, recency(history, self.prior), self.way)
+
+
+def taken_together(fit_PC: FloatArray, members_PE: Members, recent_E: FloatArray, way: Way) -> FloatArray:
+    """One row of P, as `way` of PersonaFit says; `recent_E` weighs events in telling who acts next."""
+    if way == "best":
+        return np.asarray(fit_PC.max(axis=0))
+    if way == "active":
+        return np.asarray(fit_PC[active(members_PE)])
+    likely_P = (members_PE * recent_E).sum(axis=1)
+    total = likely_P.sum()
+    return np.asarray(likely_P @ fit_PC / total if total else fit_PC.mean(axis=0))
 
 
 def active(members_PE: Members) -> int:
