@@ -33,6 +33,7 @@ from hprbench.next_item.learned import features_of, fit_combination
 from hprbench.next_item.metrics import GROUPS, differences, rank_targets, shares, tallies
 from hprbench.next_item.negatives import candidates
 from hprbench.next_item.personas import Members, shuffled_members
+from hprbench.next_item.rankers import Ranker
 from hprbench.next_item.split import FloatArray, Split, split_log
 from hprbench.next_item.stand_in import stand_in_members
 from induce.embedding import SentenceEmbedder
@@ -70,27 +71,31 @@ def stand_ins(split: Split, embeddings_ID: NDArray[np.float32]) -> Kinds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A split, its personas by kind, and how alike its items are: what does not depend on a seed."""
+    """A split, its personas by kind, how alike its items are, and rankers, those of the history under "":
+    what does not depend on a seed."""
 
     split: Split
     kinds: Kinds
     affinities: dict[str, Matrix]
+    rankers: dict[str, dict[str, Ranker]]
 
     def features(self, seed: int) -> dict[str, Features]:
         """Features of the history (under ""), and of each kind of personas; all U × C."""
         found_UC = candidates(self.split, seed=seed)
-        # Personas of the two affinities that are best on the history: a third adds time and nothing else.
-        read = {name: self.affinities[name] for name in ("tfidf", "together")}
         shuffled = {
-            kind + SHUFFLED: shuffled_members(members, seed=seed)
+            kind + SHUFFLED: _on_personas(self.split, shuffled_members(members, seed=seed), self.affinities)
             for kind, members in self.kinds.items()
             if kind != SESSIONS
         }
-        rankers = {"": history_rankers(self.split, self.affinities)} | {
-            kind: persona_rankers(self.split, members, read)
-            for kind, members in (self.kinds | shuffled).items()
-        }
+        rankers = self.rankers | shuffled
         return {kind: with_logs(features_of(ones, found_UC)) for kind, ones in rankers.items()}
+
+
+def _on_personas(
+    split: Split, members: Sequence[Members], affinities: dict[str, Matrix]
+) -> dict[str, Ranker]:
+    # By the two affinities that are best on the history: a third adds time and nothing else.
+    return persona_rankers(split, members, {name: affinities[name] for name in ("tfidf", "together")})
 
 
 def task(split: Split, kinds: Kinds, embeddings_ID: NDArray[np.float32]) -> Task:
@@ -100,7 +105,9 @@ def task(split: Split, kinds: Kinds, embeddings_ID: NDArray[np.float32]) -> Task
         "together": of_sessions(split),
         "embedding": of_embeddings(split.titles, lambda _: embeddings_ID),
     }
-    return Task(split=split, kinds=kinds, affinities=affinities)
+    rankers = {"": history_rankers(split, affinities)}
+    rankers |= {kind: _on_personas(split, members, affinities) for kind, members in kinds.items()}
+    return Task(split=split, kinds=kinds, affinities=affinities, rankers=rankers)
 
 
 def compared(fitted: dict[str, Features], test: dict[str, Features]) -> dict[str, FloatArray]:

@@ -17,7 +17,8 @@ from hprbench.next_item.negatives import candidates
 from hprbench.next_item.neighbours import (
     HistoryNeighbours,
     PersonaNeighbours,
-    pool_of_personas,
+    history_votes,
+    persona_votes,
     pool_of_sessions,
     pool_of_users,
 )
@@ -180,10 +181,10 @@ def every_ranker(split: Split) -> dict[str, Ranker]:
         "best": PersonaFit(split=split, members=members, affinity=together, way="best"),
         "next": PersonaFit(split=split, members=members, affinity=together, way="next"),
         "active": PersonaFit(split=split, members=members, affinity=together, way="active"),
-        "users": HistoryNeighbours(split=split, pool=pool_of_users(split), halflife=3),
-        "sessions": HistoryNeighbours(split=split, pool=pool_of_sessions(split), last=2),
+        "users": HistoryNeighbours(votes=history_votes(split, pool_of_users(split), halflife=3)),
+        "sessions": HistoryNeighbours(votes=history_votes(split, pool_of_sessions(split), last=2)),
         "sides": PersonaNeighbours(
-            split=split, members=members, pool=pool_of_personas(split, members), way="best"
+            split=split, members=members, votes=persona_votes(split, members), way="best"
         ),
     }
 
@@ -411,18 +412,18 @@ def test_votes_of_users_by_hand() -> None:
     cid (1, 0, 0, 0): cosines of ann .471·(.658 + .415) = .505 and .746, shares .404 and .596.
     """
     split = split_log(log_of(THREE))
-    ranker = HistoryNeighbours(split=split, pool=pool_of_users(split))
+    ranker = HistoryNeighbours(votes=history_votes(split, pool_of_users(split)))
     assert ranker(0, np.arange(4)) == pytest.approx([0.596, 0.404, 0.404, 0.404], abs=1e-3)
     # cid has nothing in common with bob, and does not ask itself.
     assert ranker(2, np.arange(4)).tolist() == [1, 1, 1, 0]
-    only = HistoryNeighbours(split=split, pool=pool_of_users(split), last=1)
+    only = HistoryNeighbours(votes=history_votes(split, pool_of_users(split), last=1))
     assert only(0, np.arange(4)).tolist() == [0, 1, 1, 1]  # ann's c is bob's alone
 
 
 def test_votes_of_sessions() -> None:
     """ann's last session is b, c: bob's b, b and c, d, by rarity; cid's a, a are unlike it."""
     split = split_log(log_of(THREE))
-    found = HistoryNeighbours(split=split, pool=pool_of_sessions(split), halflife=0)(0, np.arange(4))
+    (found,) = history_votes(split, pool_of_sessions(split), halflife=0)[0]
     assert found[0] == 0
     assert found[1] + found[2] == pytest.approx(1)
     assert found[2] == pytest.approx(found[3])
@@ -433,19 +434,19 @@ def test_votes_of_sides() -> None:
     split, row_C = split_log(log_of(THREE)), np.arange(4)
     members = [np.array([[True, True, False, False], [False, False, True, True]])]
     members += [np.ones((1, 4), dtype=bool)] * 2
-    pool = pool_of_personas(split, members)
+    votes = persona_votes(split, members)
     for way, expected in {
         "best": [1, 1, 1, 1],
         "active": [0, 1, 1, 1],
         "next": [1 / 3, 2 / 3, 2 / 3, 2 / 3],
     }.items():
-        ranker = PersonaNeighbours(split=split, members=members, pool=pool, way=way)  # type: ignore[arg-type]
+        ranker = PersonaNeighbours(split=split, members=members, votes=votes, way=way)  # type: ignore[arg-type]
         assert ranker(0, row_C) == pytest.approx(expected), way
 
 
 def test_nobody_alike_has_no_votes() -> None:
     split = split_log(log_of({"ann": "aaaab", "bob": "bbbba"}))
-    assert HistoryNeighbours(split=split, pool=pool_of_users(split))(0, np.arange(2)).tolist() == [0, 0]
+    assert history_votes(split, pool_of_users(split))[0].tolist() == [[0, 0]]
 
 
 # learned combinations

@@ -11,7 +11,8 @@ from hprbench.next_item.affinity import Matrix
 from hprbench.next_item.neighbours import (
     HistoryNeighbours,
     PersonaNeighbours,
-    pool_of_personas,
+    history_votes,
+    persona_votes,
     pool_of_sessions,
     pool_of_users,
 )
@@ -61,10 +62,13 @@ def history_rankers(split: Split, affinities: Mapping[str, Matrix]) -> dict[str,
         }
     users, sessions = pool_of_users(split), pool_of_sessions(split)
     return rankers | {
-        f"{VOTES}, users": HistoryNeighbours(split=split, pool=users),
-        f"{VOTES}, users, recent": HistoryNeighbours(split=split, pool=users, halflife=3),
-        f"{VOTES}, sessions, last session": HistoryNeighbours(split=split, pool=sessions, halflife=0),
-        f"{VOTES}, sessions, last 5": HistoryNeighbours(split=split, pool=sessions, last=5),
+        f"{VOTES}, {name}": HistoryNeighbours(votes=votes)
+        for name, votes in {
+            "users": history_votes(split, users),
+            "users, recent": history_votes(split, users, halflife=3),
+            "sessions, last session": history_votes(split, sessions, halflife=0),
+            "sessions, last 5": history_votes(split, sessions, last=5),
+        }.items()
     }
 
 
@@ -73,14 +77,14 @@ def persona_rankers(
 ) -> dict[str, Ranker]:
     """All that know which event is of which persona, by affinity and way of taking personas together; and
     votes of others' personas."""
-    pool = pool_of_personas(split, members)
+    votes = persona_votes(split, members)
     fits: dict[str, Ranker] = {
         f"{name}, {way} persona": PersonaFit(split=split, members=members, affinity=affinity, way=way)
         for name, affinity in affinities.items()
         for way in WAYS
     }
     return fits | {
-        f"{VOTES}, {way} persona": PersonaNeighbours(split=split, members=members, pool=pool, way=way)
+        f"{VOTES}, {way} persona": PersonaNeighbours(split=split, members=members, votes=votes, way=way)
         for way in WAYS
     }
 

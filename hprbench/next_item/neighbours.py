@@ -6,19 +6,23 @@
 Whole users say what people like this user have, personas what people like this side of the user have.
 Pools are of histories, so that nothing after anybody's cut is in them.
 
-Array suffixes: C candidates, E events of the user's history, N events of all, R rows of the pool, Q queries,
-I items, K nearest.
+Array suffixes: C candidates, P personas, E events of the user's history, N events of all, R rows of the
+pool, Q queries, I items, K nearest.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from hprbench.next_item.personas import Members, Way, taken_together
 from hprbench.next_item.rankers import recency
 from hprbench.next_item.split import FloatArray, IntArray, Split
+
+Votes: TypeAlias = NDArray[np.float32]
 
 NEAREST = 50
 """Neighbours that are asked."""
@@ -33,23 +37,22 @@ class Pool:
     users_R: IntArray
     rarity_I: FloatArray
 
-    def votes(self, user: int, weights_QI: FloatArray, candidates_C: IntArray) -> FloatArray:
+    def votes(self, user: int, weights_QI: FloatArray) -> Votes:
         """For each of Q bundles of weights on items: the share of the NEAREST rows of other users, each by
-        its cosine, in which a candidate is, Q × C; 0 where nobody is alike."""
+        its cosine, in which an item is, Q × I; 0 where nobody is alike."""
         queries_QI = np.log1p(weights_QI) * self.rarity_I
         length_Q1 = np.linalg.norm(queries_QI, axis=1, keepdims=True)
         queries_QI = np.divide(queries_QI, length_Q1, out=np.zeros_like(queries_QI), where=length_Q1 > 0)
         cosines_RQ = np.asarray(self.rows_RI @ queries_QI.T)
         cosines_RQ[self.users_R == user] = 0
-        found_QC = np.zeros((len(queries_QI), len(candidates_C)))
+        found_QI = np.zeros(queries_QI.shape, dtype=np.float32)
         for query, cosine_R in enumerate(cosines_RQ.T):
             kept = min(NEAREST, len(cosine_R))
             nearest_K = np.sort(np.argpartition(-cosine_R, kept - 1)[:kept])
             weights_K = cosine_R[nearest_K]
             if weights_K.sum() > 0:
-                had_I = self.had_RI[nearest_K].T @ weights_K
-                found_QC[query] = had_I[candidates_C] / weights_K.sum()
-        return found_QC
+                found_QI[query] = self.had_RI[nearest_K].T @ weights_K / weights_K.sum()
+        return found_QI
 
 
 def pool_of_users(split: Split) -> Pool:
@@ -90,35 +93,45 @@ def _pool(split: Split, members: Sequence[Members]) -> Pool:
     return Pool(rows_RI=sparse.csr_matrix(rows_RI), had_RI=had_RI, users_R=np.array(users), rarity_I=rarity_I)
 
 
+def history_votes(split: Split, pool: Pool, *, halflife: float = np.inf, last: int = 0) -> list[Votes]:
+    """Of every user, 1 × I, for the whole history; `halflife` and `last` as those of `rankers.Profile`."""
+    found = []
+    for user, history in enumerate(split.histories):
+        items_E, weights_E = history.items_E[-last:], recency(history, halflife)[-last:]
+        weights_I = np.bincount(items_E, weights_E, len(split.items)).astype(float)
+        found.append(pool.votes(user, weights_I[None]))
+    return found
+
+
+def persona_votes(split: Split, members: Sequence[Members]) -> list[Votes]:
+    """Of every user, P × I, for each persona, out of the pool of all these personas."""
+    pool, found = pool_of_personas(split, members), []
+    for user, (history, members_PE) in enumerate(zip(split.histories, members, strict=True)):
+        counts = [np.bincount(history.items_E, row_E, len(split.items)) for row_E in members_PE]
+        found.append(pool.votes(user, np.stack(counts).astype(float)))
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryNeighbours:
-    """Votes for the whole history, `halflife` and `last` as those of `rankers.Profile`."""
+    """What `history_votes` found."""
 
-    split: Split
-    pool: Pool
-    halflife: float = np.inf
-    last: int = 0
+    votes: Sequence[Votes]
 
     def __call__(self, user: int, candidates_C: IntArray) -> FloatArray:
-        history = self.split.histories[user]
-        items_E, weights_E = history.items_E[-self.last :], recency(history, self.halflife)[-self.last :]
-        weights_1I = np.bincount(items_E, weights_E, len(self.split.items)).astype(float)[None]
-        return np.asarray(self.pool.votes(user, weights_1I, candidates_C)[0])
+        return np.asarray(self.votes[user][0, candidates_C], dtype=float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaNeighbours:
-    """Votes for each persona, taken together as `PersonaFit` does; `pool` is of the same personas."""
+    """What `persona_votes` found, personas taken together as `PersonaFit` does."""
 
     split: Split
     members: Sequence[Members]
-    pool: Pool
+    votes: Sequence[Votes]
     way: Way
 
     def __call__(self, user: int, candidates_C: IntArray) -> FloatArray:
-        history, members_PE = self.split.histories[user], self.members[user]
-        weights_PI = np.stack(
-            [np.bincount(history.items_E, row_E, len(self.split.items)) for row_E in members_PE]
-        ).astype(float)
-        votes_PC = self.pool.votes(user, weights_PI, candidates_C)
-        return taken_together(votes_PC, members_PE, recency(history, 1.0), self.way)
+        votes_PC = self.votes[user][:, candidates_C].astype(float)
+        recent_E = recency(self.split.histories[user], 1.0)
+        return taken_together(votes_PC, self.members[user], recent_E, self.way)
