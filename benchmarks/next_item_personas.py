@@ -18,6 +18,7 @@ from induce.population import population_of
 from induce.sessions import choose_gap
 from records.errors import UserError
 from records.events import EVENT_SCHEMA
+from records.files import written_whole
 from records.induction import ClusterConfig, MemoryConfig
 from records.persona import (
     MEMORY_SCHEMA,
@@ -72,11 +73,17 @@ def induced_members(
     return whole, shorter
 
 
+def events_before(log: pl.DataFrame, path: Path) -> None:
+    """Write what personas may be of, the events before the cuts, by EVENT_SCHEMA."""
+    with written_whole(path) as aside:
+        before_cuts(log).select(list(EVENT_SCHEMA)).write_parquet(aside)
+
+
 def members_in_files(
     split: Split, earlier: Split, memories: Path, personas: Path
 ) -> tuple[list[Members], list[Members]]:
-    """Members by what another inducer wrote, `memories.parquet` and `personas.parquet`; for the fit they
-    are the same without each user's newest event.
+    """Members by what any inducer wrote, a file or a pattern each; for the fit they are the same without each
+    user's newest event.
 
     Raises:
         UserError: a file cannot be read or lacks a column; or as `Induced.members`.

@@ -8,7 +8,14 @@ import polars as pl
 import pytest
 
 from benchmarks import next_item
-from benchmarks.next_item_personas import Induced, induced, induced_members, members_in_files, told
+from benchmarks.next_item_personas import (
+    Induced,
+    events_before,
+    induced,
+    induced_members,
+    members_in_files,
+    told,
+)
 from hprbench.next_item.personas import earlier_members
 from hprbench.next_item.split import COLUMNS, Split, split_log
 from records.errors import UserError
@@ -101,6 +108,13 @@ def test_finished_files_give_the_same(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_written_to_induce_from_is_what_is_before_the_cuts(tmp_path: Path) -> None:
+    events_before(LOG, tmp_path / "before.parquet")
+    found = pl.read_parquet(tmp_path / "before.parquet")
+    assert found.schema == pl.Schema(EVENT_SCHEMA)
+    assert set(found["event_id"]) == {event for history in SPLIT.histories for event in history.event_ids}
+
+
 def test_files_that_know_the_future_are_refused(tmp_path: Path) -> None:
     memories, personas = written(tmp_path, made())
     late = pl.read_parquet(memories).with_columns(event_ids=pl.lit(["0.16"]))
@@ -128,6 +142,7 @@ def test_files_that_do_not_fit_are_told(tmp_path: Path) -> None:
         [],
         ["--complete-journey", "--memories", "m.parquet"],
         ["--complete-journey", "--online-retail", "x", "--memories", "m", "--personas", "p"],
+        ["--complete-journey", "--online-retail", "x", "--before", "b"],
     ],
 )
 def test_words_that_do_not_fit_are_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
