@@ -98,9 +98,13 @@ def written(folder: Path, found: Induced) -> tuple[Path, Path]:
 
 
 def test_finished_files_give_the_same(tmp_path: Path) -> None:
+    """The memories in two files, given by a pattern."""
     memories, personas = written(tmp_path, made())
+    rows = pl.read_parquet(memories)
+    for number, part in enumerate((rows[:30], rows[30:])):
+        part.write_parquet(tmp_path / f"memories-{number}.parquet")
     earlier = SPLIT.earlier()
-    whole, shorter = members_in_files(SPLIT, earlier, memories, personas)
+    whole, shorter = members_in_files(SPLIT, earlier, tmp_path / "memories-*.parquet", personas)
     expected = made().members(SPLIT)
     assert [one.tolist() for one in whole] == [one.tolist() for one in expected]
     assert [one.tolist() for one in shorter] == [
