@@ -166,6 +166,7 @@ class SimulateConfig:
         ["shipped"],
         "Folders of world files, `shipped` for our own; later ones add to and replace earlier ones.",
     )
+    truth: bool = opt(False, "Write truth-*.parquet, too: what was wanted in each event, and by whom.")
     population: PopulationConfig = opt(PopulationConfig, "Who the users are at the start.")
     evolution: EvolutionConfig = opt(EvolutionConfig, "How they change.")
     behaviour: BehaviourConfig = opt(BehaviourConfig, "What they do, and how often.")

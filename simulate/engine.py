@@ -1,7 +1,7 @@
 """The simulation engine: a config and a seed to shards of events and gold labels.
 
     world ──► titles.parquet
-    users in shards ──► worker: draw blocks ─► {events,gold,personas}-00000.parquet
+    users in shards ──► worker: draw blocks ─► {events,gold,personas}-00000.parquet, truth if asked for
                                             └► shard-00000.json, last: the shard is done
 
 What a shard holds depends on the settings, the seed and its number alone, so that any number of workers, in
@@ -47,6 +47,8 @@ VERSION = 1
 """To be raised whenever the same settings come to give other bytes: shards of two versions do not mix."""
 
 TABLES = ("events", "gold", "personas")
+TRUTH = "truth"
+"""One table more, with `simulate.truth`."""
 SETTINGS = "settings.json"
 TITLES = "titles.parquet"
 
@@ -76,7 +78,7 @@ class ShardWriter:
 
     def write(self, shard: int) -> None:
         """Draw and write shard number `shard`, each file whole, the note that it is done last."""
-        events, gold, personas = [], [], []
+        frames: dict[str, list[pl.DataFrame]] = {name: [] for name in tables_of(self.config)}
         counts: Counter[str] = Counter()
         na: Counter[str] = Counter()
         first = shard * SHARD_BLOCKS
@@ -89,18 +91,21 @@ class ShardWriter:
             ids = self.tables.user_ids(number)
             log = self.tables.events(observe(block, users), ids)
             labels = gold_of(block)
-            events.append(log)
-            gold.append(self.tables.gold(labels, log["event_id"], ids, users))
-            personas.append(self.tables.personas(block, ids, users))
+            frames["events"].append(log)
+            frames["gold"].append(self.tables.gold(labels, log["event_id"], ids, users))
+            frames["personas"].append(self.tables.personas(block, ids, users))
+            if TRUTH in frames:
+                frames[TRUTH].append(self.tables.truth(block, log["event_id"], ids))
             counts.update(block.counts)
             missing = (labels.pieces_R[: users * len(TAG_NAMES)].reshape(users, -1) == 0).sum(axis=0)
             na.update(dict(zip(TAG_NAMES, missing.tolist(), strict=True)))
-        for name, frames in zip(TABLES, (events, gold, personas), strict=True):
+        for name, blocks in frames.items():
             path = table_path(self.out, name, shard)
             remove_leftovers(path)
             with written_whole(path) as aside:
-                pl.concat(frames).write_parquet(aside, compression_level=1)
-        note = {"users": left, "events": sum(map(len, events)), "na": dict(na), "counts": dict(counts)}
+                pl.concat(blocks).write_parquet(aside, compression_level=1)
+        size = sum(map(len, frames["events"]))
+        note = {"users": left, "events": size, "na": dict(na), "counts": dict(counts)}
         write_json(_note_path(self.out, shard), note)
 
 
@@ -152,11 +157,16 @@ def open_simulation(config: SimulateConfig, seed: int, out: Path) -> list[int]:
     if not (out / TITLES).exists():
         with written_whole(out / TITLES) as aside:
             titles_table(world, write_titles(world, config)).write_parquet(aside)
-    return [shard for shard in shards(config) if not _is_written(out, shard)]
+    return [shard for shard in shards(config) if not _is_written(out, shard, tables_of(config))]
+
+
+def tables_of(config: SimulateConfig) -> tuple[str, ...]:
+    """The tables that a shard consists of."""
+    return (*TABLES, TRUTH) if config.truth else TABLES
 
 
 def table_path(directory: Path, table: str, shard: int) -> Path:
-    """Where a shard of a table (one of TABLES) lies."""
+    """Where a shard of a table (one of TABLES, or TRUTH) lies."""
     return directory / f"{table}-{shard:05d}.parquet"
 
 
@@ -164,24 +174,26 @@ def _note_path(directory: Path, shard: int) -> Path:
     return directory / f"shard-{shard:05d}.json"
 
 
-def _is_written(out: Path, shard: int) -> bool:
-    tables = (table_path(out, name, shard) for name in TABLES)
-    return _note_path(out, shard).exists() and all(table.exists() for table in tables)
+def _is_written(out: Path, shard: int, tables: tuple[str, ...]) -> bool:
+    paths = (table_path(out, name, shard) for name in tables)
+    return _note_path(out, shard).exists() and all(path.exists() for path in paths)
 
 
-def check_complete(directory: Path) -> None:
+def check_complete(directory: Path, table: str = "") -> None:
     """Refuse a simulation that is not finished: what is measured would be part of it.
 
     Raises:
-        UserError: `directory` holds some shards, and not all.
+        UserError: `directory` holds some shards, and not all; or some lack `table`.
     """
     if _is_simulation(directory):
         config, _ = settings_of(directory)
-        missing = [shard for shard in shards(config) if not _is_written(directory, shard)]
+        tables = (*TABLES, table) if table else TABLES
+        missing = [shard for shard in shards(config) if not _is_written(directory, shard, tables)]
         if missing:
+            more = " and simulate.truth=true" if table == TRUTH else ""
             raise UserError(
                 f"{directory}: {len(missing)} of {len(shards(config))} shards are missing; "
-                "run the simulation again with the same settings, it goes on"
+                f"run the simulation again with the same settings{more}, it goes on"
             )
 
 
@@ -257,14 +269,14 @@ def summary_of(config: SimulateConfig, out: Path) -> SimulationSummary:
 
 
 def scan(directory: Path, table: str, users: int = MAX_USERS) -> pl.LazyFrame:
-    """Rows of a table (one of TABLES) of a simulation, those of its first `users` users.
+    """Rows of a table (one of TABLES, or TRUTH) of a simulation, those of its first `users` users.
 
     Only shards that hold some of them are read.
 
     Raises:
         UserError: the directory holds no shard of it, or not all.
     """
-    check_complete(directory)
+    check_complete(directory, table)
     found = sorted(directory.glob(f"{table}-*.parquet"))[: -(-users // SHARD_USERS)]
     if not found:
         raise UserError(f"{directory}: no {table}-*.parquet; simulate into it first")
@@ -278,12 +290,16 @@ def _settings(config: SimulateConfig, seed: int, end: date) -> dict[str, Any]:
     for name, kind, first, last in make_calendar(config, seed, end).periods:
         if kind == "festival":
             periods.setdefault(name, []).append([first.isoformat(), last.isoformat()])
+    # By way of the schema: 1 and 1.0 are the same setting.
+    plain = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(plain, dict)
+    # No byte of the other tables depends on it: it can be had later, by a rerun.
+    del plain["truth"]
     return {
         "version": VERSION,
         "seed": seed,
         "world_sha256": _world_hash(config),
-        # By way of the schema: 1 and 1.0 are the same setting.
-        "config": OmegaConf.to_container(OmegaConf.structured(config)),
+        "config": plain,
         "festivals": [{"name": name, "days": days} for name, days in periods.items()],
     }
 

@@ -5,6 +5,7 @@ Suffixes: `_S` sessions, `_E` events, `_B` users, `_D` user-days, `_F` platforms
 
 from collections import Counter
 from dataclasses import dataclass, fields
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,22 @@ from simulate.titles import Titles
 from simulate.whereabouts import Whereabouts
 
 
+class Noise(IntEnum):
+    """Why an event is not to get its user nearer to anything the user wants; the first that holds."""
+
+    NONE = 0
+    MIS_CLICK = 1
+    DEAD_LOOP = 2
+    GIFT = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """E events in order of user and time.
 
     `time_E` counts milliseconds from the first midnight of the user's history; `title_E` numbers the titles,
     `city_E` the cities (-1: no location), `price_E` is nan where there is none. From `tag_E` on: hidden.
+    `session_E` counts the sessions of all users, `housemate_E` says that somebody else acted.
     """
 
     user_E: NDArray[np.int32]
@@ -39,6 +50,10 @@ class Events:
     value_E: NDArray[np.int16]
     role_E: NDArray[np.int8]
     home_role_E: NDArray[np.int8]
+    session_E: NDArray[np.int64]
+    desire_E: NDArray[np.int64]
+    noise_E: NDArray[np.int8]
+    housemate_E: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +150,9 @@ def make_events(
     slip = np.flatnonzero(actions.slips_A[action_E] & (rng.random(size) < config.noise.misclick_rate))
     counts["misclicks"] += len(slip)
     item_E[slip] = _anything_near(rng, intents, item_E[slip])
+    housemate_E = role_E == Role.SHARED
+    noise_E = np.where(role_E == Role.GIFT, np.int8(Noise.GIFT), np.int8(Noise.NONE))
+    noise_E[layout.again_E], noise_E[slip] = Noise.DEAD_LOOP, Noise.MIS_CLICK
     role_E[slip], tag_E[slip] = Role.NOTHING, NO_TAG
 
     kind_E = actions.kind_A[action_E]
@@ -174,6 +192,10 @@ def make_events(
         value_E=sessions.value_S[session_E],
         role_E=role_E,
         home_role_E=np.where(located_E, home_role_E, Role.NOTHING).astype(np.int8),
+        session_E=session_E,
+        desire_E=sessions.desire_S[session_E],
+        noise_E=noise_E,
+        housemate_E=housemate_E,
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables of a block: what is observed, the gold labels, and the hidden personas; of a world: its titles.
+"""Tables of a block: what is observed, gold labels, hidden personas and truth; of a world: its titles.
 
 `Observation` is the only way from a block to the log: it has no field for anything hidden.
 """
@@ -14,6 +14,7 @@ from records.events import EVENT_SCHEMA, GOLD_SCHEMA
 from records.tags import TAG_NAMES
 from simulate.block import BLOCK, Block, Simulator
 from simulate.environment import DAY_MS
+from simulate.events import Noise
 from simulate.gold import DIFFICULTIES, Gold
 from simulate.population import COLUMN
 from simulate.titles import Titles
@@ -34,6 +35,25 @@ PERSONA_SCHEMA: dict[str, pl.DataType] = {
 """Columns of `personas-*.parquet`, hidden state for checks by humans: Big Five in the order OCEAN,
 preferences in the order of preferences.yaml, and changes as `month tag value`, month 0 the start."""
 
+TRUTH_SCHEMA: dict[str, pl.DataType] = {
+    "user_id": pl.String(),
+    "event_id": pl.String(),
+    "session": pl.Int64(),
+    "desire": pl.String(),
+    "tag": pl.String(),
+    "value": pl.String(),
+    "actor": pl.String(),
+    "noise": pl.String(),
+}
+"""Columns of `truth-*.parquet`, a row an event in the order of the events: hidden state to measure with.
+
+`session` numbers the user's sessions from 0. `desire` is what was wanted, `tag` and `value` what that shows
+of whom it was wanted for (empty: everyday life; `desire` too: a slip); `actor` is OWN or HOUSEMATE, `noise`
+one of NOISE_NAMES."""
+
+OWN, HOUSEMATE = "own", "housemate"
+NOISE_NAMES = ("", *(kind.name.lower() for kind in Noise if kind))
+"""By the numbers of Noise, named as the noise of memories is."""
 
 TITLE_SCHEMA: dict[str, pl.DataType] = {
     "content": pl.String(),
@@ -100,6 +120,11 @@ class Tables:
         self.actions = pl.Series([action for _, action in simulator.actions.names])
         self.cities = pl.Series(["", *world.city_names])
         self.values = [world.values_of(tag) for tag in TAG_NAMES]
+        # Everyday life is the first entry, then all values of all tags.
+        self.first_value_T = np.cumsum([1, *map(len, self.values)])
+        self.all_values = pl.Series(["", *(value for values in self.values for value in values)])
+        self.tags = pl.Series(["", *TAG_NAMES])
+        self.desires = pl.Series(["", *(desire.name for desire in world.desires)])
         self.numbers = pl.Series(np.arange(1000)).cast(pl.String).str.zfill(EVENT_DIGITS)
 
     def user_ids(self, block: int) -> pl.Series:
@@ -146,6 +171,27 @@ class Tables:
             "difficulty": pl.Series(DIFFICULTIES).gather(gold.difficulty_R[:rows]),
         }
         return pl.DataFrame(columns, schema=GOLD_SCHEMA)
+
+    def truth(self, block: Block, event_ids: pl.Series, ids: pl.Series) -> pl.DataFrame:
+        """Rows of TRUTH_SCHEMA of the block's first events, those of `event_ids`."""
+        events, kept = block.events, slice(0, len(event_ids))
+        user_E, session_E, tag_E = events.user_E[kept], events.session_E[kept], events.tag_E[kept]
+        noise_E = events.noise_E[kept]
+        head_B = np.searchsorted(user_E, np.arange(len(block.users.days_B)))
+        first_B = session_E[np.minimum(head_B, max(len(session_E) - 1, 0))]
+        shown_E = np.where(tag_E >= 0, self.first_value_T[tag_E] + events.value_E[kept], 0)
+        wanted_E = np.where(noise_E == Noise.MIS_CLICK, 0, events.desire_E[kept] + 1)
+        columns = {
+            "user_id": ids.gather(user_E),
+            "event_id": event_ids,
+            "session": session_E - first_B[user_E],
+            "desire": self.desires.gather(wanted_E),
+            "tag": self.tags.gather(tag_E.astype(np.int64) + 1),
+            "value": self.all_values.gather(shown_E),
+            "actor": pl.Series([OWN, HOUSEMATE]).gather(events.housemate_E[kept].astype(np.int64)),
+            "noise": pl.Series(NOISE_NAMES).gather(noise_E.astype(np.int64)),
+        }
+        return pl.DataFrame(columns, schema=TRUTH_SCHEMA)
 
     def personas(self, block: Block, ids: pl.Series, users: int) -> pl.DataFrame:
         """Rows of PERSONA_SCHEMA of the first `users` users."""
