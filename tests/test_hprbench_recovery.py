@@ -119,6 +119,16 @@ def test_side_scores_by_hand() -> None:
     # a by the first persona: 2 · 2 / (3 + 2). Of b there is nothing left, the second has noise only.
     assert scores.f1 == pytest.approx(0.8 / 2)
     assert scores.f1_by_size == pytest.approx(0.8 / 2)
+    # The one pair of a side that stands in personas, 1 and 2; as all three pairs there do.
+    assert (scores.together, scores.by_chance) == (1.0, 1.0)
+
+
+def test_sides_kept_together_by_hand() -> None:
+    scores = side_scores([0, 0, 1, 1, 0], truth_like("a", "a", "a", "b", "b"), "sides")
+    # Pairs of one side: 3 + 1, of which {1, 2} are together; of all 10 the personas hold 3 + 1.
+    assert (scores.together, scores.by_chance) == (pytest.approx(1 / 4), pytest.approx(4 / 10))
+    apart = side_scores([0, 0], truth_like("a", "b"), "sides")
+    assert (apart.together, apart.by_chance) == (None, None)
 
 
 def test_noise_in_a_persona_and_memories_left_out_cost_f1() -> None:

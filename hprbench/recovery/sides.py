@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hprbench.recovery.partitions import adjusted_rand, contingency, f1_of_groups, matched_f1
+from hprbench.recovery.partitions import adjusted_rand, contingency, f1_of_groups, matched_f1, pair_purity
 from hprbench.recovery.truth import MemoryTruth
 from records.persona import PersonaSet
 
@@ -27,6 +27,8 @@ class SideScores:
     `rand_all` that over all memories of the level, where each one that no persona holds, and each that has no
     side, is a group by itself. `f1` is the matched F1, all sides alike, `f1_by_size` by their memories; a
     persona's memories without a side count against it, and a side's memories in no persona against that.
+    `together`: of pairs of memories of one side that stand in personas the share in one persona, `by_chance`
+    that of all pairs. Personas that are fewer than the sides can keep these whole, and lose all the others.
     """
 
     sides: int
@@ -34,6 +36,8 @@ class SideScores:
     rand_all: float | None
     f1: float | None
     f1_by_size: float | None
+    together: float | None
+    by_chance: float | None
 
 
 def persona_of(found: PersonaSet, truth: Sequence[MemoryTruth]) -> list[int]:
@@ -80,10 +84,15 @@ def side_scores(personas: Sequence[int], truth: Sequence[MemoryTruth], level: st
         size_K = count_PK.sum(axis=0)
         f1_PK = f1_of_groups(count_PK[kept], size_P, size_K)
         f1, f1_by_size = (matched_f1(f1_PK, weight_K) for weight_K in (np.ones(sides), size_K.astype(float)))
+    held, side_of = zip(*told, strict=True) if told else ((), ())
+    together = pair_purity(side_of, held)
     return SideScores(
         sides=sides,
-        rand=adjusted_rand(*zip(*told, strict=True)) if len(told) > 1 else None,
+        rand=adjusted_rand(held, side_of) if len(told) > 1 else None,
         rand_all=adjusted_rand(*zip(*alone, strict=True)) if len(alone) > 1 else None,
         f1=f1,
         f1_by_size=f1_by_size,
+        together=together,
+        # Of the same users as `together`, or the two could not be compared.
+        by_chance=None if together is None else pair_purity([0] * len(told), held),
     )

@@ -25,7 +25,7 @@ Truth = Mapping[str, Sequence[MemoryTruth]]
 Case: TypeAlias = tuple[float, float]
 """Hits and cases of one user; without a case a user counts nowhere."""
 
-SIDE_METRICS = ("sides", "rand", "rand_all", "f1", "f1_by_size")
+SIDE_METRICS = ("sides", "rand", "rand_all", "f1", "f1_by_size", "together", "by_chance")
 PEOPLE_METRICS = ("rand", "same_person", "by_chance", "split")
 
 
