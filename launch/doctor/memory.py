@@ -8,7 +8,7 @@ from 3 ("ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", 
 from actors.weights import BUCKET_BYTES
 from launch.shape import Shape
 from lm.scoring import CHUNK_BYTES
-from records.config import LearnerConfig, Recipe
+from records.config import PERSONAS, LearnerConfig, Recipe
 from records.errors import UserError
 
 GIB = 2**30
@@ -28,7 +28,10 @@ ENGINE_SHARE = 0.9
 def disk_gib(recipe: Recipe, shape: Shape) -> float:
     """Disk for a run: one checkpoint of each SFT stage, those of RL (the best by the probe and one being
     written beside those kept), the models, and 2 GiB of everything else."""
-    checkpoints = 3 + recipe.rl.keep_checkpoints + 2
+    if recipe.task == PERSONAS:  # one stage of SFT, and no best one
+        checkpoints = 1 + recipe.groupwise.keep_checkpoints + 1
+    else:
+        checkpoints = 3 + recipe.rl.keep_checkpoints + 2
     return 2 + shape.parameters * (checkpoints * CHECKPOINT + 5 * EXPORT) / GIB
 
 
@@ -85,7 +88,8 @@ def check_gpu_memory(recipe: Recipe, shape: Shape, gpu_gib: float) -> str:
     learner, rollout, told = recipe.learner, recipe.rollout, []
     if learner.gpus_per_rank:
         share = gpu_gib * min(1.0, learner.gpus_per_rank)
-        takes = learner_gib(shape, learner, reference=recipe.rl.loss.kl_beta > 0)
+        personas = recipe.task == PERSONAS
+        takes = learner_gib(shape, learner, reference=personas or recipe.rl.loss.kl_beta > 0)
         if takes > share:
             raise UserError(
                 f"GPU memory: a learner rank takes about {takes:.0f} GiB, its GPU has {share:.0f} for it; "

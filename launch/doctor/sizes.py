@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from launch.doctor.check import Check
-from records.config import Recipe
+from launch.persona_checks import FRAME_TOKENS
+from records.config import PERSONAS, Recipe, RolloutConfig
 from records.errors import UserError
 
 KNOCK_S = 5.0
@@ -14,6 +15,10 @@ KNOCK_S = 5.0
 
 def size_checks(recipe: Recipe) -> Iterator[Check]:
     """Of the RL batch, and of the judge where a language model judges."""
+    if recipe.task == PERSONAS:
+        if recipe.groupwise.steps:
+            yield Check(name="batch", says=lambda: groups(recipe))
+        return
     if recipe.rl.steps:
         yield Check(name="batch", says=lambda: batch(recipe))
     if recipe.scorer.judge == "llm":
@@ -37,16 +42,7 @@ def batch(recipe: Recipe) -> str:
             "sequence stands alone, and takes more memory than the bound says; raise the one or lower the "
             "others"
         )
-    if rollout.max_sequences < rl.group_size:
-        raise UserError(
-            f"rollout.max_sequences is {rollout.max_sequences}, less than rl.group_size {rl.group_size}: a "
-            "group would be generated in parts; raise it"
-        )
-    if rl.groups_per_step < rollout.actors:
-        raise UserError(
-            f"rl.groups_per_step is {rl.groups_per_step} and rollout.actors {rollout.actors}: engines would "
-            "have nothing to do; lower the number of engines"
-        )
+    _check_engines(rollout, "rl", rl.group_size, rl.groups_per_step)
     beside = (learner.micro_batch_tokens - prompt) // rl.max_response_tokens
     told = (
         ""
@@ -58,6 +54,35 @@ def batch(recipe: Recipe) -> str:
         f"batch: {rl.groups_per_step} groups × {rl.group_size} samples, {rl.minibatches} update(s) each, "
         f"over {learner.ranks} rank(s); sequences up to {longest} of {recipe.model.max_length} tokens" + told
     )
+
+
+def groups(recipe: Recipe) -> str:
+    """How large a batch of groupwise DPO is; a group fits into a micro-batch, or the recipe is refused.
+
+    Raises:
+        UserError: an engine would decode less than a group at once, or there are more engines than groups.
+    """
+    config = recipe.groupwise
+    longest = recipe.induce.line_tokens + FRAME_TOKENS + config.max_response_tokens
+    _check_engines(recipe.rollout, "groupwise", config.group_size, config.groups_per_step)
+    return (
+        f"batch: {config.groups_per_step} groups × {config.group_size} samples, "
+        f"{config.epochs * config.minibatches} update(s) each, over {recipe.learner.ranks} rank(s); "
+        f"sequences up to {longest} of {recipe.model.max_length} tokens"
+    )
+
+
+def _check_engines(rollout: RolloutConfig, section: str, group_size: int, groups_per_step: int) -> None:
+    if rollout.max_sequences < group_size:
+        raise UserError(
+            f"rollout.max_sequences is {rollout.max_sequences}, less than {section}.group_size {group_size}: "
+            "a group would be generated in parts; raise it"
+        )
+    if groups_per_step < rollout.actors:
+        raise UserError(
+            f"{section}.groups_per_step is {groups_per_step} and rollout.actors {rollout.actors}: engines "
+            "would have nothing to do; lower the number of engines"
+        )
 
 
 def judge(recipe: Recipe) -> str:

@@ -28,7 +28,8 @@ FOLDER = "groupwise"
 class ShownGroups(Shown):
     """The same of groupwise DPO."""
 
-    stage, mean, probe, warning = "groupwise", "quality/mean", "probe/quality", "quality/warning"
+    stage, measure = "groupwise", "quality"
+    mean, probe, warning = "quality/mean", "probe/quality", "quality/warning"
 
     @property
     def steps(self) -> int:

@@ -100,8 +100,10 @@ class CheckedPublisher:
 class Shown:
     """A log that also tells the terminal how far the run is and what it lost; `step` is the last update's."""
 
-    stage, mean, probe, warning = "rl", "reward/pre_filter", "reward/probe", "filter/warning"
-    """The stage, and what is told of its curves and texts: a mean of each step, the probe, a warning."""
+    stage, measure = "rl", "reward"
+    """The stage, and what it is told by."""
+    mean, probe, warning = "reward/pre_filter", "reward/probe", "filter/warning"
+    """Curves and the text that are told: a step's mean, the probe's, a warning."""
 
     def __init__(self, run: Run, log: RunLog, losses: Losses, step: int) -> None:
         self.run = run
@@ -123,11 +125,11 @@ class Shown:
             self.run.reporter.doing("first probe and step")
         if self.mean in values:
             self.step = step
-            what = self.mean.partition("/")[0]
-            self.run.reporter.update(step, self.steps, f"steps, {what} {values[self.mean]:.3f}")
+            self.run.reporter.update(step, self.steps, f"steps, {self.measure} {values[self.mean]:.3f}")
         if self.probe in values:
-            what = " ".join(sorted(self.probe.split("/"), key="probe".__ne__))
-            self.run.reporter.say(f"{self.stage}: {what} {values[self.probe]:.4f} after {step} steps")
+            self.run.reporter.say(
+                f"{self.stage}: probe {self.measure} {values[self.probe]:.4f} after {step} steps"
+            )
 
     def histogram(self, step: int, name: str, values: Sequence[float]) -> None:
         self.log.histogram(step, name, values)

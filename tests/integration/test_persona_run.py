@@ -1,0 +1,117 @@
+"""A recipe for personas on the real stack: the whole run, and one that was stopped and goes on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from launch.curves import read_curves
+from rl.ledger import read_ledger
+from tests.integration.conftest import usergpt
+
+RECIPE = """
+name: tiny
+task: personas
+simulate: {users: 80, min_days: 30, max_days: 60}
+induce: {line_tokens: 48}
+model: {vocab_size: 1024, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 320}
+learner: {threads: 1}
+rollout: {threads: 1}
+sft:
+  optimizer: muon
+  rl_users: 12
+  probe_users: 4
+  batch_size: 8
+  teacher_silence: 0.5
+  personas: {examples: 640, lr: 0.004}
+groupwise:
+  steps: 3
+  groups_per_step: 4
+  group_size: 4
+  max_response_tokens: 128
+  temperature: 0.4
+  lr: 0.001
+  probe_every: 2
+  probe_samples: 2
+  save_every: 1
+bench: {users: 6, k: 2, temperature: 0.4, max_response_tokens: 128}
+"""
+"""So little trained, the model writes sets that can be read, of one or two lines, and little that is true."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run, begun and stopped after groupwise DPO had saved its first steps; returns its directory."""
+    place = tmp_path_factory.mktemp("personas")
+    recipe = place / "tiny.yaml"
+    recipe.write_text(RECIPE)
+    done = usergpt("run", str(recipe), f"runs_dir={place}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place / "tiny"
+
+
+def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: Path) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    rows = {row["model"]: row for row in report["rows"]}
+    assert list(rows)[-3:] == ["clusters, all memories", "SFT", "SFT + groupwise DPO"]
+    clusters = rows["clusters, the model's lines, worth 0.75"]
+    assert clusters["valid"]["value"] == 1
+    assert clusters["alignment"]["value"] > 0.95
+    # Who sees all of a user's memories covers more of them.
+    assert rows["clusters, all memories"]["coverage"]["value"] > clusters["coverage"]["value"] + 0.2
+    assert rows["SFT"]["valid"]["value"] > 0.2
+    difference = report["differences"]["SFT + groupwise DPO − SFT"]["total"]
+    assert difference["users"] == 6
+    assert "http" not in (finished / "report.html").read_text().replace("http-equiv", "")
+    answers = pl.read_parquet(finished / "bench" / "generations" / "groupwise.parquet")
+    assert answers.group_by("user_id").len()["len"].to_list() == [2] * 6
+
+
+def test_held_out_users_are_in_no_lesson_and_no_group(finished: Path) -> None:
+    splits = json.loads((finished / "splits.json").read_text())
+    taught = pl.read_parquet(finished / "sft" / "teachers" / "teacher-0.parquet")["user_id"]
+    ledger = read_ledger(finished / "groupwise" / "ledger")
+    assert set(taught) == set(splits["sft"])
+    assert set(ledger["user_id"]) <= set(splits["rl"])
+    assert not set(splits["bench"]) & {*splits["sft"], *splits["rl"], *splits["probe"]}
+
+
+def test_groups_are_ranked_by_quality_and_move_the_policy(finished: Path) -> None:
+    ledger = read_ledger(finished / "groupwise" / "ledger")
+    assert ledger.height == 3 * 4 * 4
+    assert ledger["score_error"].unique().to_list() == [""]
+    valid = ledger.filter(pl.col("quality").is_not_null())
+    assert valid.height > 0
+    best = valid.filter(pl.col("level") == 0)["quality"].mean()
+    assert best is not None
+    assert best >= valid["quality"].mean()  # type: ignore[operator]
+    rows = read_curves(finished / "groupwise" / "curves.jsonl")
+    assert [row["step"] for row in rows if "probe/quality" in row or "probe/valid_share" in row] == [0, 2, 3]
+    assert any(row.get("learner/grad_norm", 0) > 0 for row in rows)
+    before, after = (
+        (finished / folder / "model.safetensors").read_bytes()
+        for folder in ("sft/personas", "groupwise/policy")
+    )
+    assert before != after
+
+
+def test_a_run_that_lost_its_last_step_goes_on_to_the_same_ledger(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished.parent, tmp_path, dirs_exist_ok=True)
+    run = tmp_path / "tiny"
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["groupwise"]["done"] = False
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    shutil.rmtree(run / "groupwise" / "policy")
+    shutil.rmtree(run / "groupwise" / "checkpoints" / "step_000003")
+    done = usergpt("run", str(tmp_path / "tiny.yaml"), f"runs_dir={tmp_path}", "--until", "groupwise")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("unchanged, skipped") == 5
+    ours, theirs = (
+        read_ledger(folder / "groupwise" / "ledger").drop("gen_seconds") for folder in (run, finished)
+    )
+    assert ours.equals(theirs)
+    assert (run / "groupwise" / "policy" / "model.safetensors").read_bytes() == (
+        finished / "groupwise" / "policy" / "model.safetensors"
+    ).read_bytes()
