@@ -1,4 +1,4 @@
-"""Teachers of persona sets: clusters of different worth, some of whose sets are brief and some thorough.
+"""Teachers of persona sets: clusters of several kinds, some of whose sets are brief and some thorough.
 
 A model that imitates all of them writes sets of every kind. Which is better no demonstration says; the
 quality of what it writes does, by which groupwise DPO ranks.
@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from induce.embedding import Embedder
-from induce.inducers import ClusterInducer
+from induce.inducers import ClusterInducer, Inducer
 from induce.lessons import as_shown
+from induce.plain import PlainInducer
 from induce.population import Population
 from induce.scoring import PersonaCase
 from records.induction import ClusterConfig
@@ -20,12 +21,16 @@ from records.persona import Persona, PersonaSet
 
 def teachers_of(
     worths: Sequence[float], config: ClusterConfig, embedder: Embedder, population: Population
-) -> dict[float, ClusterInducer]:
-    """A teacher for every worth."""
-    return {worth: ClusterInducer(replace(config, worth=worth), embedder, population) for worth in worths}
+) -> dict[str, Inducer]:
+    """A teacher for every worth, by name, and the plain one, which finds many narrow personas."""
+    careful: dict[str, Inducer] = {
+        f"worth {worth:g}": ClusterInducer(replace(config, worth=worth), embedder, population)
+        for worth in worths
+    }
+    return {**careful, "plain": PlainInducer(config, embedder)}
 
 
-def shown_sets(teacher: ClusterInducer, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
+def shown_sets(teacher: Inducer, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
     """What `teacher` finds in the memories that lines show, told as the lines bear it out
     (`lessons.as_shown`); a set a user, some without personas."""
     shown = {

@@ -300,8 +300,9 @@ class SFTConfig:
         "drawn blindly, in the place of the controversial ones, to compare with).",
     )
     teacher_worths: list[float] = opt(
-        [0.5, 0.75, 1.0],
-        "Teachers of persona sets, by their induce.clusters.worth: many narrow personas or few wide ones.",
+        [0.75, 1.5],
+        "Teachers of persona sets, by their induce.clusters.worth: many narrow personas or few wide ones. "
+        "Beside them there is the plain baseline.",
     )
     rl_users: int = opt(400, "Users set apart for prompts of DF-GRPO or groupwise DPO.", low=0)
     probe_users: int = opt(128, "Users set apart for the probe of rewards or quality.", low=0)

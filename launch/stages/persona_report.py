@@ -10,8 +10,9 @@ from actors.persona_scorer import persona_scorer
 from hprbench.persona_report import PersonaExample, PersonaReport, write_persona_report
 from hprbench.persona_table import METRICS, PersonaRow, Sets, differences, persona_row
 from induce.answers import lines_of, parse_personas
-from induce.inducers import ClusterInducer
+from induce.inducers import ClusterInducer, Inducer
 from induce.lines import MemoryLines
+from induce.plain import PlainInducer
 from induce.scoring import PersonaCase, PersonaScorer
 from induce.teaching import shown_sets, teachers_of
 from launch.curves import read_curves
@@ -23,14 +24,15 @@ from launch.stages.persona_sft import STAGE
 from launch.stages.splits import load_splits
 from lm.answers import Malformed
 from records.files import read_json
-from records.persona import PersonaSet
+from records.persona import IntentMemory, PersonaSet
 from rewards.personas.total import Quality
 
 EXAMPLES = 5
 """Users shown in the report."""
 
-WHOLE_LOG = "clusters, all memories"
-"""The offline inducer without a budget of lines: what shows more of a user than a model can read."""
+SHOWN, WHOLE_LOG = "what lines show", "all memories"
+"""What inducers without a model are given: the memories that the model's lines show, or more than a model can
+read."""
 
 
 def run_persona_report(run: Run) -> None:
@@ -44,14 +46,13 @@ def run_persona_report(run: Run) -> None:
     teachers = teachers_of(
         recipe.sft.teacher_worths, recipe.induce.clusters, embedder_of(run), load_population(run)
     )
-    for worth, teacher in teachers.items():
-        sets[f"clusters, the model's lines, worth {worth:g}"] = _scored(
-            shown_sets(teacher, cases), cases, scorer
-        )
-    whole = ClusterInducer(recipe.induce.clusters, embedder_of(run), load_population(run))
-    memories = {user: case.memories for user, case in cases.items()}
-    sets[WHOLE_LOG] = _scored(whole(memories), cases, scorer)
-    baselines = list(sets)
+    for name, teacher in teachers.items():
+        sets[f"teacher, {name}"] = _scored(shown_sets(teacher, cases), cases, scorer)
+    taught = list(sets)
+    for name, inducer in _offline(run).items():
+        sets[f"{name}, {SHOWN}"] = _scored(inducer(_memories(cases, shown=True)), cases, scorer)
+    for name, inducer in _offline(run).items():
+        sets[f"{name}, {WHOLE_LOG}"] = _scored(inducer(_memories(cases, shown=False)), cases, scorer)
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
@@ -59,11 +60,11 @@ def run_persona_report(run: Run) -> None:
         sets[name] = _answered(answers, cases, scorer)
         tokens[name] = answers["tokens"].to_list()
     rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
-    best = max(baselines[:-1], key=lambda name: _total(rows, name))
+    best = max(taught, key=lambda name: _total(rows, name))
     stages = stage_seconds(run.directory)
     ours = list(persona_models(run))[-1]
     pairs = [(DPO_MODEL, SFT_MODEL)] if DPO_MODEL in sets else []
-    pairs += [(ours, best)]
+    pairs += [(ours, best), *((ours, f"{name}, {SHOWN}") for name in _offline(run))]
     report = PersonaReport(
         title=recipe.name,
         seed=seed,
@@ -85,6 +86,22 @@ def run_persona_report(run: Run) -> None:
     write_persona_report(report, run.directory)
     run.reporter.console.print(_table(rows))
     run.reporter.say(f"report: {run.directory / 'report.html'}")
+
+
+def _offline(run: Run) -> dict[str, Inducer]:
+    """Inducers without a model, as `usergpt induce` has them."""
+    clusters, embedder = run.recipe.induce.clusters, embedder_of(run)
+    return {
+        "clusters": ClusterInducer(clusters, embedder, load_population(run)),
+        "plain clusters": PlainInducer(clusters, embedder),
+    }
+
+
+def _memories(cases: Mapping[str, PersonaCase], *, shown: bool) -> dict[str, list[IntentMemory]]:
+    return {
+        user: [memory for memory in case.memories if not shown or memory.number in case.lines.line_of]
+        for user, case in cases.items()
+    }
 
 
 def _scored(

@@ -40,20 +40,18 @@ def run_teachers(run: Run) -> None:
     worths = recipe.sft.teacher_worths
     teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), load_population(run))
     users = list(cases)
-    sets: dict[float, list[PersonaSet]] = {worth: [] for worth in worths}
+    sets: dict[str, list[PersonaSet]] = {name: [] for name in teachers}
     for first in range(0, len(users), BATCH):
         some = {user: cases[user] for user in users[first : first + BATCH]}
-        for worth, teacher in teachers.items():
-            sets[worth] += shown_sets(teacher, some)
+        for name, teacher in teachers.items():
+            sets[name] += shown_sets(teacher, some)
         run.reporter.update(min(first + BATCH, len(users)), len(users), "users, by all teachers")
     for number, mine in enumerate(sets.values()):
         with written_whole(folder / f"teacher-{number}.parquet") as aside:
             personas_frame(mine).write_parquet(aside)
     scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
     run.reporter.doing("teachers are compared")
-    counts = {
-        f"worth {worth:g}": _mean_quality(mine[:MEASURED], cases, scorer) for worth, mine in sets.items()
-    }
+    counts = {name: _mean_quality(mine[:MEASURED], cases, scorer) for name, mine in sets.items()}
     quiet = np.random.default_rng(recipe.seed)
     rate = recipe.sft.teacher_silence
     both = [

@@ -55,12 +55,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: Path) -> None:
     report = json.loads((finished / "report.json").read_text())
     rows = {row["model"]: row for row in report["rows"]}
-    assert list(rows)[-3:] == ["clusters, all memories", "SFT", "SFT + groupwise DPO"]
-    clusters = rows["clusters, the model's lines, worth 0.75"]
-    assert clusters["valid"]["value"] == 1
-    assert clusters["alignment"]["value"] > 0.95
+    assert list(rows) == [
+        *("teacher, worth 0.75", "teacher, worth 1.5", "teacher, plain"),
+        *("clusters, what lines show", "plain clusters, what lines show"),
+        *("clusters, all memories", "plain clusters, all memories"),
+        *("SFT", "SFT + groupwise DPO"),
+    ]
+    for name in ("worth 0.75", "worth 1.5", "plain"):
+        assert rows[f"teacher, {name}"]["valid"]["value"] == 1
+        assert rows[f"teacher, {name}"]["alignment"]["value"] > 0.95
     # Who sees all of a user's memories covers more of them.
-    assert rows["clusters, all memories"]["coverage"]["value"] > clusters["coverage"]["value"] + 0.2
+    whole, shown = (rows[f"clusters, {given}"]["coverage"] for given in ("all memories", "what lines show"))
+    assert whole["value"] > shown["value"] + 0.2
     assert rows["SFT"]["valid"]["value"] > 0.2
     difference = report["differences"]["SFT + groupwise DPO − SFT"]["total"]
     assert difference["users"] == 6
