@@ -7,6 +7,7 @@ import pytest
 from launch.commands import run_rl, stages_of
 from launch.recipe import load_recipe
 from launch.stages.persona_data import split_persona_users
+from launch.stages.persona_sft import taught_users
 from records.errors import UserError
 
 INDUCTION = Path("recipes/induction.yaml")
@@ -27,7 +28,7 @@ INDUCTION = Path("recipes/induction.yaml")
         (["groupwise.groups_per_step=5"], "groupwise.groups_per_step 5 is no multiple"),
         (["groupwise.beta=0"], "groupwise.beta is 0; it must be at least"),
         (["groupwise.bta=1"], "groupwise.bta"),
-        (["induce.line_tokens=900"], "model.max_length 768 leaves no room for induce.line_tokens 900"),
+        (["induce.line_tokens=900"], "model.max_length 544 leaves no room for induce.line_tokens 900"),
         (["learner.micro_batch_tokens=2000"], "learner.micro_batch_tokens is 2000, and a group"),
         (["induce.clusters.method=tree"], "induce.clusters.method is 'tree'"),
         (["log.labels=x.csv"], "log.input is empty"),
@@ -67,3 +68,13 @@ def test_users_are_dealt_out_once_each() -> None:
     assert split_persona_users(recipe, users) == splits
     with pytest.raises(UserError, match="= 9 leave none to learn from of the 9 users with an intent"):
         split_persona_users(recipe, users[:9])
+
+
+def test_no_more_users_are_taught_than_there_are_lessons_for() -> None:
+    recipe = load_recipe(INDUCTION, ["sft.personas.examples=7"])
+    users = [f"u{number:02}" for number in range(12)]
+    some = taught_users(recipe, users, teachers=3)
+    assert len(set(some)) == 3
+    assert some == sorted(some)
+    assert some != users[:3]
+    assert taught_users(load_recipe(INDUCTION), users, teachers=3) == users

@@ -18,6 +18,7 @@ from launch.stages.persona_data import embedder_of, load_cases, load_population,
 from launch.stages.sft import one_learner, train_lessons
 from launch.stages.splits import load_splits
 from lm.tokenizer import ChatTokenizer
+from records.config import Recipe
 from records.errors import UserError
 from records.files import write_json, written_whole
 from records.persona import PersonaSet, persona_sets, personas_frame
@@ -36,10 +37,10 @@ BATCH = 128
 def run_teachers(run: Run) -> None:
     """What each teacher finds about every taught user, into `sft/teachers/`, and how good it is."""
     recipe, folder = run.recipe, run.directory / "sft" / "teachers"
-    cases = load_cases(run, load_splits(run.directory).sft)
     worths = recipe.sft.teacher_worths
     teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), load_population(run))
-    users = list(cases)
+    users = taught_users(recipe, load_splits(run.directory).sft, len(teachers))
+    cases = load_cases(run, users)
     sets: dict[str, list[PersonaSet]] = {name: [] for name in teachers}
     for first in range(0, len(users), BATCH):
         some = {user: cases[user] for user in users[first : first + BATCH]}
@@ -70,6 +71,14 @@ def run_teachers(run: Run) -> None:
         run.reporter.say(f"teachers: {name}: {_told(found)}")
 
 
+def taught_users(recipe: Recipe, users: Sequence[str], teachers: int) -> list[str]:
+    """As many of `users`, drawn by the recipe's seed, as there are lessons for, were each taught by every
+    teacher once; sorted."""
+    most = -(-recipe.sft.personas.examples // teachers)
+    order_U = np.random.default_rng([recipe.seed, most]).permutation(len(users))
+    return sorted(users[place] for place in order_U[:most])
+
+
 def load_teachers(run: Run) -> list[list[PersonaSet]]:
     """What each teacher found, of the taught users in order."""
     folder = run.directory / "sft" / "teachers"
@@ -78,12 +87,12 @@ def load_teachers(run: Run) -> list[list[PersonaSet]]:
 
 def run_persona_sft(run: Run) -> None:
     """Train on sets drawn from all teachers, some of them briefer than they were."""
-    recipe = run.recipe
-    cases = load_cases(run, load_splits(run.directory).sft)
+    recipe, teachers = run.recipe, load_teachers(run)
+    cases = load_cases(run, [one.user_id for one in teachers[0]])
     tokenizer = ChatTokenizer.load(run.directory / "model")
     run.reporter.doing("lessons are made")
     stage = recipe.sft.personas
-    sets = list(drawn(load_teachers(run), stage.examples, recipe.sft.teacher_silence, recipe.seed))
+    sets = list(drawn(teachers, stage.examples, recipe.sft.teacher_silence, recipe.seed))
     examples, faults = persona_lessons(
         sets,
         {user: case.memories for user, case in cases.items()},

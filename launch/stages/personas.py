@@ -47,7 +47,12 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         ],
         outputs=("model",),
     ),
-    Stage(name="teachers", work=run_teachers, reads=lambda recipe: [], outputs=("sft/teachers",)),
+    Stage(
+        name="teachers",
+        work=run_teachers,
+        reads=lambda recipe: [recipe.sft.personas.examples],
+        outputs=("sft/teachers",),
+    ),
     Stage(
         name="sft",
         work=run_persona_sft,
