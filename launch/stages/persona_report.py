@@ -1,6 +1,7 @@
 """Stage report of personas: what models and clusters write about users held out, told in numbers."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -23,12 +24,25 @@ from launch.stages.persona_data import embedder_of, load_cases, load_population,
 from launch.stages.persona_sft import STAGE
 from launch.stages.splits import load_splits
 from lm.answers import Malformed
-from records.files import read_json
+from records.files import read_json, written_whole
 from records.persona import IntentMemory, PersonaSet
 from rewards.personas.total import Quality
 
 EXAMPLES = 5
 """Users shown in the report."""
+
+SCORES = "bench/quality.parquet"
+"""File of a run with the quality of every set of every inducer, a row a set."""
+
+SCORE_SCHEMA = {
+    "inducer": pl.String,
+    "user_id": pl.String,
+    **{
+        name: pl.Float64 for name in ("total", "cohesion", "alignment", "truthfulness", "coverage", "overlap")
+    },
+    "count": pl.Int64,
+    "error": pl.String,
+}
 
 SHOWN, WHOLE_LOG = "what lines show", "all memories"
 """What inducers without a model are given: the memories that the model's lines show, or more than a model can
@@ -59,6 +73,7 @@ def run_persona_report(run: Run) -> None:
         answers = pl.read_parquet(answers_path(run, name))
         sets[name] = _answered(answers, cases, scorer)
         tokens[name] = answers["tokens"].to_list()
+    write_scores(run.directory / SCORES, sets)
     rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
     best = max(taught, key=lambda name: _total(rows, name))
     stages = stage_seconds(run.directory)
@@ -86,6 +101,28 @@ def run_persona_report(run: Run) -> None:
     write_persona_report(report, run.directory)
     run.reporter.console.print(_table(rows))
     run.reporter.say(f"report: {run.directory / 'report.html'}")
+
+
+def write_scores(path: Path, sets: Mapping[str, Sets]) -> None:
+    """Write the quality of every set, by SCORE_SCHEMA."""
+    fields = list(SCORE_SCHEMA)[2:]
+    rows = [
+        (name, user, *(getattr(one, field) for field in fields))
+        for name, of_users in sets.items()
+        for user, mine in of_users.items()
+        for one in mine
+    ]
+    with written_whole(path) as aside:
+        pl.DataFrame(rows, schema=SCORE_SCHEMA, orient="row").write_parquet(aside)
+
+
+def read_scores(path: Path) -> dict[str, dict[str, list[Quality]]]:
+    """What `write_scores` wrote: inducer → user → qualities."""
+    found: dict[str, dict[str, list[Quality]]] = {}
+    for row in pl.read_parquet(path, glob=False).iter_rows(named=True):
+        name, user = row.pop("inducer"), row.pop("user_id")
+        found.setdefault(name, {}).setdefault(user, []).append(Quality(**row))
+    return found
 
 
 def _offline(run: Run) -> dict[str, Inducer]:

@@ -10,7 +10,7 @@ from launch.stages.all import simulating, training
 from launch.stages.groupwise import FOLDER, run_groupwise
 from launch.stages.persona_bench import run_persona_bench
 from launch.stages.persona_data import run_log, run_memories, run_model
-from launch.stages.persona_report import run_persona_report
+from launch.stages.persona_report import SCORES, run_persona_report
 from launch.stages.persona_sft import STAGE, run_persona_sft, run_teachers
 from records.config import Recipe
 
@@ -81,7 +81,7 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         name="report",
         work=run_persona_report,
         reads=lambda recipe: [recipe.name],
-        outputs=("report.json", "report.md", "report.html"),
+        outputs=("report.json", "report.md", "report.html", SCORES),
         cheap=True,
     ),
 )

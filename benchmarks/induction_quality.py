@@ -1,0 +1,140 @@
+"""How good persona sets about users held out are: runs of the recipe by log and seed, and their table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+
+from actors.cluster import ray_cluster
+from hprbench.persona_table import METRICS, Sets, by_user, differences, persona_row, row_json
+from launch.pipeline import Run, open_run, run_stages
+from launch.preflight import preflight
+from launch.progress import Reporter
+from launch.recipe import load_recipe
+from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
+from launch.stages.persona_report import SCORES, SHOWN, read_scores
+from launch.stages.personas import PERSONA_STAGES
+
+RECIPE = Path("recipes/induction.yaml")
+
+CLUSTERS, PLAIN = f"clusters, {SHOWN}", f"plain clusters, {SHOWN}"
+
+QUESTIONS = {
+    "groupwise DPO over SFT": (DPO_MODEL, SFT_MODEL),
+    "groupwise DPO over the plain baseline": (DPO_MODEL, PLAIN),
+    "groupwise DPO over the clusters": (DPO_MODEL, CLUSTERS),
+}
+"""What is compared with what."""
+
+Runs: TypeAlias = Mapping[str, Mapping[int, Run]]
+"""Log → seed → its run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """Logs that models are trained and measured on: simulated users, and Online Retail where its file is
+    given; `overrides` are of the recipe, for all."""
+
+    online_retail: Path | None
+    overrides: Sequence[str]
+
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """Overrides by log."""
+        found = {"simulated": [*self.overrides, "simulate.truth=true"]}
+        if self.online_retail is not None:
+            log = [f"log.input={self.online_retail.absolute()}", "log.mapping=online_retail"]
+            found["online_retail"] = [*log, "semantize.max_quarantine_share=0.5", *self.overrides]
+        return found
+
+
+def train(logs: Logs, seeds: Sequence[int], out: Path, reporter: Reporter) -> dict[str, dict[int, Run]]:
+    """A finished run a log and seed; what is there stays."""
+    runs: dict[str, dict[int, Run]] = {}
+    for log, words in logs.words.items():
+        for seed in seeds:
+            own = [f"seed={seed}", f"name=seed{seed}", f"runs_dir={out / log}"]
+            run = open_run(load_recipe(RECIPE, [*own, *words]), reporter)
+            runs.setdefault(log, {})[seed] = run
+            reporter.say(f"{log}, seed {seed}")
+            preflight(run.recipe)
+            with ray_cluster(run.recipe.cluster):
+                run_stages(run, PERSONA_STAGES)
+    return runs
+
+
+def quality_table(runs: Runs) -> dict[str, Any]:
+    """By log: the rows of all inducers, and every question with its paired differences; users of all seeds
+    count together, and the differences of each seed are told beside."""
+    return {log: _of_log(of_seeds) for log, of_seeds in runs.items()}
+
+
+def _of_log(runs: Mapping[int, Run]) -> dict[str, Any]:
+    scores = {seed: read_scores(run.directory / SCORES) for seed, run in runs.items()}
+    names = list(dict.fromkeys(name for of_seed in scores.values() for name in of_seed))
+    pooled: dict[str, Sets] = {name: _pooled(scores, name) for name in names}
+    return {
+        "seeds": sorted(runs),
+        "rows": [row_json(persona_row(name, pooled[name], 0)) for name in names],
+        "questions": {
+            question: {
+                "over_users": {
+                    metric: None if one is None else asdict(one)
+                    for metric, one in differences(pooled[better], pooled[worse], 0).items()
+                },
+                "by_seed": {
+                    metric: [_less(of_seed[better], of_seed[worse], metric) for of_seed in scores.values()]
+                    for metric in METRICS
+                },
+            }
+            for question, (better, worse) in QUESTIONS.items()
+            if better in pooled and worse in pooled
+        },
+    }
+
+
+def _pooled(scores: Mapping[int, Mapping[str, Sets]], name: str) -> Sets:
+    return {
+        f"{seed}/{user}": mine
+        for seed, of_seed in scores.items()
+        for user, mine in of_seed.get(name, {}).items()
+    }
+
+
+def _less(better: Sets, worse: Sets, metric: str) -> float | None:
+    ours, theirs = by_user(better, metric), by_user(worse, metric)
+    both = ours.keys() & theirs.keys()
+    return round(sum(ours[user] - theirs[user] for user in both) / len(both), 4) if both else None
+
+
+def show_quality(found: Mapping[str, Any], console: Console) -> None:
+    """Print the tables of each log."""
+    for log, one in found.items():
+        table = Table(title=f"{log}: means over users held out, seeds {', '.join(map(str, one['seeds']))}")
+        for heading in ("inducer", *METRICS):
+            table.add_column(heading, justify="left" if heading == "inducer" else "right")
+        for row in one["rows"]:
+            table.add_row(row["model"], *(_share(row[metric]) for metric in METRICS))
+        console.print(table)
+        table = Table(title="differences, paired by user, with 95 % intervals; in brackets seed by seed")
+        for heading in ("", *METRICS):
+            table.add_column(heading)
+        for question, answer in one["questions"].items():
+            cells = (_told(answer["over_users"][metric], answer["by_seed"][metric]) for metric in METRICS)
+            table.add_row(question, *cells)
+        console.print(table)
+
+
+def _share(share: Mapping[str, Any] | None) -> str:
+    return "–" if share is None else f"{share['value']:.3f}"
+
+
+def _told(found: Mapping[str, Any] | None, by_seed: Sequence[float | None]) -> str:
+    if found is None:
+        return "–"
+    low, high = found["interval"]
+    seeds = ", ".join("–" if value is None else f"{value:+.3f}" for value in by_seed)
+    return f"{found['mean']:+.3f} [{low:+.3f}, {high:+.3f}] ({seeds})"

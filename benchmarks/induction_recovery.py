@@ -1,0 +1,106 @@
+"""What induced sets of simulated users held out find of what these users are known to want."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from hprbench.recovery.controls import one_persona, shuffled
+from hprbench.recovery.table import read_truth, recovery_rows
+from hprbench.recovery.truth import MemoryTruth, truth_of_memories
+from induce.answers import parse_personas
+from induce.inducers import ClusterInducer
+from induce.plain import PlainInducer
+from induce.scoring import PersonaCase
+from launch.pipeline import Run
+from launch.stages.persona_bench import answers_path, persona_models
+from launch.stages.persona_data import embedder_of, load_cases, load_population
+from launch.stages.splits import load_splits
+from lm.answers import Malformed
+from records.persona import PersonaSet
+
+CLUSTERS = "clusters, all memories"
+
+COLUMNS = {
+    "personas": ("all", "personas"),
+    "Rand: desires": ("desires", "rand"),
+    "telling": ("telling", "rand"),
+    "sides": ("sides", "rand"),
+    "F1 telling": ("telling", "f1_by_size"),
+    "together": ("telling", "together"),
+    "by chance": ("telling", "by_chance"),
+    "shared: Rand": ("shared", "rand"),
+    "split": ("shared", "split"),
+    "alone: Rand": ("alone", "rand"),
+}
+"""What is printed of the table, by heading; all of it is in the JSON."""
+
+
+def recovery_of_runs(runs: Mapping[int, Run]) -> list[dict[str, Any]]:
+    """Rows of every inducer (`hprbench.recovery.table.Row` as plain values), users of all seeds together.
+
+    Models are shown some of a user's memories only, and the others are in no persona of theirs. Of their
+    answers the first counts.
+    """
+    sets: dict[str, list[PersonaSet]] = {}
+    truth: dict[str, tuple[MemoryTruth, ...]] = {}
+    for seed, run in runs.items():
+        cases = load_cases(run, load_splits(run.directory).bench)
+        memories = {user: case.memories for user, case in cases.items()}
+        known = truth_of_memories(read_truth(run.directory / "events", memories), memories)
+        truth |= {f"{seed}/{user}": mine for user, mine in known.items()}
+        for name, found in _sets(run, cases).items():
+            sets.setdefault(name, []).extend(replace(one, user_id=f"{seed}/{one.user_id}") for one in found)
+    return [asdict(row) for name, found in sets.items() for row in recovery_rows(name, found, truth, seed=0)]
+
+
+def _sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaSet]]:
+    """Sets of all inducers about the users of `cases`."""
+    clusters, embedder = run.recipe.induce.clusters, embedder_of(run)
+    whole = {user: case.memories for user, case in cases.items()}
+    shown = {
+        user: [memory for memory in case.memories if memory.number in case.lines.line_of]
+        for user, case in cases.items()
+    }
+    careful, plain = (
+        ClusterInducer(clusters, embedder, load_population(run)),
+        PlainInducer(clusters, embedder),
+    )
+    found = {
+        CLUSTERS: careful(whole),
+        "plain baseline, all memories": plain(whole),
+        "clusters, what lines show": careful(shown),
+        "plain baseline, what lines show": plain(shown),
+        "one persona": one_persona(whole),
+    }
+    found["clusters, dealt out by chance"] = shuffled(found[CLUSTERS], seed=run.recipe.seed)
+    return found | {name: _answered(run, name, cases) for name in persona_models(run)}
+
+
+def _answered(run: Run, model: str, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
+    """The first answer of a model about each user; none where it cannot be read."""
+    first = pl.read_parquet(answers_path(run, model)).filter(pl.col("run") == 0)
+    texts = dict(first.filter(pl.col("finish_reason") != "length").select("user_id", "text").iter_rows())
+    return [_read(user, texts.get(user), case) for user, case in cases.items()]
+
+
+def _read(user: str, text: str | None, case: PersonaCase) -> PersonaSet:
+    answer = None if text is None else parse_personas(text, case.lines)
+    if answer is None or isinstance(answer, Malformed):
+        return PersonaSet(user_id=user, personas=(), error="no answer" if answer is None else answer.reason)
+    return answer.personas
+
+
+def show_recovery(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print the table."""
+    found = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in rows}
+    table = Table(title="recovery of what simulated users want")
+    for heading in ("inducer", *COLUMNS):
+        table.add_column(heading, justify="left" if heading == "inducer" else "right")
+    for name in dict.fromkeys(row["inducer"] for row in rows):
+        values = [found.get((name, *key)) for key in COLUMNS.values()]
+        table.add_row(name, *("–" if value is None else f"{value:.3f}" for value in values))
+    console.print(table)
