@@ -120,11 +120,13 @@ def show_quality(found: Mapping[str, Any], console: Console) -> None:
             table.add_row(row["model"], *(_share(row[metric]) for metric in METRICS))
         console.print(table)
         table = Table(title="differences, paired by user, with 95 % intervals; in brackets seed by seed")
-        for heading in ("", *METRICS):
+        for heading in ("", *one["questions"]):
             table.add_column(heading)
-        for question, answer in one["questions"].items():
-            cells = (_told(answer["over_users"][metric], answer["by_seed"][metric]) for metric in METRICS)
-            table.add_row(question, *cells)
+        for metric in METRICS:
+            answers = one["questions"].values()
+            table.add_row(
+                metric, *(_told(one["over_users"][metric], one["by_seed"][metric]) for one in answers)
+            )
         console.print(table)
 
 

@@ -1,0 +1,64 @@
+"""The proof of induction: scores of runs pooled over seeds, and what is compared, worked by hand."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.induction_quality import CLUSTERS, PLAIN, Logs, quality_table, show_quality
+from launch.pipeline import Run, open_run
+from launch.progress import Reporter
+from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
+from launch.stages.persona_report import SCORES, read_scores, write_scores
+from records.config import Recipe
+from rewards.personas.total import Quality
+
+
+def good(total: float, cohesion: float = 0.5) -> Quality:
+    return Quality(total=total, cohesion=cohesion, alignment=1.0, truthfulness=1.0, coverage=1.0, count=2)
+
+
+def finished(folder: Path, seed: int, sft: list[Quality], dpo: list[Quality]) -> Run:
+    run = open_run(Recipe(runs_dir=str(folder), name=f"seed{seed}", seed=seed), Reporter())
+    sets = {
+        CLUSTERS: {"ann": [good(0.4)], "bob": [good(0.6)]},
+        SFT_MODEL: {"ann": sft, "bob": [good(0.2)]},
+        DPO_MODEL: {"ann": dpo, "bob": [good(0.5, 0.9)]},
+    }
+    write_scores(run.directory / SCORES, sets)
+    assert read_scores(run.directory / SCORES) == sets
+    return run
+
+
+def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
+    runs = {
+        0: finished(tmp_path, 0, [good(0.3), Quality(error="truncated")], [good(0.4), good(0.6)]),
+        1: finished(tmp_path, 1, [good(0.1), good(0.1)], [good(0.1), good(0.3)]),
+    }
+    found = quality_table({"simulated": runs})["simulated"]
+    assert found["seeds"] == [0, 1]
+    rows = {row["model"]: row for row in found["rows"]}
+    # SFT: ann .15 (an invalid set has 0) and bob .2 of seed 0, .1 and .2 of seed 1.
+    assert rows[SFT_MODEL]["total"]["value"] == pytest.approx((0.15 + 0.2 + 0.1 + 0.2) / 4)
+    assert rows[SFT_MODEL]["total"]["users"] == 4
+    assert rows[SFT_MODEL]["valid"]["value"] == pytest.approx(7 / 8)
+    assert rows[SFT_MODEL]["invalid"] == {"truncated": 1}
+    over_sft = found["questions"]["groupwise DPO over SFT"]
+    # ann: .5 − .15 and .2 − .1; bob: .5 − .2 twice.
+    assert over_sft["over_users"]["total"]["mean"] == pytest.approx((0.35 + 0.3 + 0.1 + 0.3) / 4)
+    assert over_sft["by_seed"]["total"] == [pytest.approx(0.325), pytest.approx(0.2)]
+    assert over_sft["by_seed"]["cohesion"] == [pytest.approx(0.2), pytest.approx(0.2)]
+    assert "groupwise DPO over the clusters" in found["questions"]
+    assert f"groupwise DPO over the {PLAIN}" not in found["questions"]  # nobody measured it
+    shown = io.StringIO()
+    show_quality({"simulated": found}, Console(file=shown, width=250))
+    assert "+0.262 [" in shown.getvalue()
+    assert "(+0.325, +0.200)" in shown.getvalue()
+
+
+def test_logs_are_what_recipes_are_told_of_them(tmp_path: Path) -> None:
+    logs = Logs(online_retail=tmp_path / "retail.parquet", overrides=["bench.k=2"])
+    assert logs.words["simulated"] == ["bench.k=2", "simulate.truth=true"]
+    assert f"log.input={tmp_path / 'retail.parquet'}" in logs.words["online_retail"]
+    assert set(Logs(online_retail=None, overrides=[]).words) == {"simulated"}
