@@ -123,7 +123,7 @@ class Induction:
         scores, lines = [], []
         for user, mine in memories.items():
             one = updates[user].personas
-            subject = Subject(mine, vectors_of(mine, self.embedder, most), background_D=self.usual)
+            subject = self.subject(mine)
             score = quality(one, subject, self.config.quality)
             scores.append((user, mine, score))
             lines.append(json.dumps(told(one, subject, score), ensure_ascii=False))
@@ -132,6 +132,11 @@ class Induction:
         note |= {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - spent}
         note |= {"embedded": self._embedded()}
         write_json(self.path / f"chunk-{chunk:05d}.json", note)
+
+    def subject(self, memories: Sequence[IntentMemory]) -> Subject:
+        """A user as persona sets are scored by."""
+        vectors_ND = vectors_of(memories, self.embedder, self.config.clusters.most_embedded)
+        return Subject(memories, vectors_ND, background_D=self.usual)
 
     def users_of(self, chunk: int) -> dict[str, tuple[IntentMemory, ...]]:
         """Memories of a chunk's users."""

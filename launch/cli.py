@@ -236,6 +236,13 @@ def _induce_arguments(
     induce.add_argument(
         "--show", action="append", default=[], metavar="USER", help="a user of the page (else the first 50)"
     )
+    induce.add_argument(
+        "--judge",
+        type=int,
+        default=0,
+        metavar="USERS",
+        help="of so many users, hold other versions of the qualities against these",
+    )
     _key_argument(induce)
     induce.add_argument(
         "overrides", nargs="*", default=[], metavar="key=value", help="fields of the recipe to change, if any"
@@ -360,6 +367,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             run=arguments.run,
             update=arguments.update,
             page_users=arguments.show,
+            judged=arguments.judge,
             overrides=arguments.overrides,
         )
     if arguments.command == "bench":

@@ -14,6 +14,7 @@ from induce.endpoint import EndpointInducer
 from induce.folder import Generation, check_new, open_personas
 from induce.inducers import Inducer
 from induce.trained import ModelInducer
+from launch.induce_judge import REPLIES, judge_folder
 from launch.induce_page import write_page
 from launch.progress import Reporter
 from launch.recipe import load_induction
@@ -28,8 +29,6 @@ from semantize.store import settings_of as settings_of_log
 
 _WAIT = "wait for it, or choose another --out"
 
-REPLIES = ".llm-cache"
-
 
 def induce(
     source: str,
@@ -41,19 +40,23 @@ def induce(
     run: Path | None = None,
     update: bool = False,
     page_users: Sequence[str] = (),
+    judged: int = 0,
     overrides: Sequence[str] = (),
 ) -> int:
     """Induce the personas of every user of the log `source` into `out` (see `induce.store`); a rerun goes on.
 
     `source` may be a folder that `usergpt semantize run` made. With `update` it holds new events alone, of a
     log whose personas are in `out`, which are brought up to date. With `run`, the directory of a run that
-    trained a model for personas, that model induces, and settings are the run's.
+    trained a model for personas, that model induces, and settings are the run's. Other versions of the
+    qualities are told of `judged` users (`launch.induce_judge`).
 
     Raises:
         UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
     """
     who = _Who(recipe_path, run, overrides)
     recipe, reporter = who.recipe, Reporter()
+    if judged < 0:
+        raise UserError(f"--judge {judged}: give a number of users")
     with held(out, _WAIT):
         check_new(out)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
@@ -71,6 +74,9 @@ def induce(
         for name in lost:
             reporter.say(f"lost {name}; done again")
         say_summary(summary, generation.number, reporter)
+        if judged:
+            with reporter.stage("judge"):
+                judge_folder(out, generation.number, judged, recipe.llm, reporter)
         shown = write_page(out, page_users, f"Personas of {Path(source).name}")
         reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
     return 0

@@ -255,3 +255,30 @@ def test_a_language_model_is_asked_again_where_it_did_not_answer(
     # Done, nobody is asked any more.
     assert induce(*words) == 0
     assert len(asked) == 2
+
+
+def test_other_versions_of_the_qualities_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = shop(tmp_path, [*two_sides("ann"), *two_sides("bob", 3), "silent,2026-01-01 10:00,,buy"])
+    out = tmp_path / "out"
+    induced(log, out, "--judge", "5")
+    shown = capsys.readouterr().out
+    assert "Agreement of versions over users" in shown
+    judged = pl.read_parquet(out / "judged.parquet")
+    assert judged["user_id"].to_list() == ["ann", "bob"]
+    quality = pl.read_parquet(out / store.QUALITY).filter(pl.col("count") > 0)
+    assert judged["alignment_rules"].to_list() == quality["alignment"].to_list()
+    assert judged["cohesion_category"].null_count() == 2  # the log has no categories
+    assert "truthfulness_llm" not in judged.columns
+
+    verdict = '{"coherence": 3, "unsupported": [], "false": []}'
+    server = Server(verdict, verdict, "I cannot say", verdict, again=False)
+    monkeypatch.setattr("lm.client.ChatClient", lambda config, cache: server)
+    induced(log, out, "--judge", "5", "llm.model=big")
+    shown = capsys.readouterr().out
+    judged = pl.read_parquet(out / "judged.parquet")
+    assert judged["cohesion_llm"].to_list() == [0.5, None]
+    assert "1 users without a verdict of the language model: 1 bad_json" in shown
+    assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out, "--judge", "-1") == 2
+    assert "--judge -1: give a number of users" in capsys.readouterr().err
