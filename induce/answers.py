@@ -1,9 +1,10 @@
 """The persona set that a model writes about memory lines, and the strict parser that reads it.
 
-    <answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys Milk.","lines":[1]}]}]}
+    <answer>{"personas":[{"label":"Baby: @3","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]}]}]}
     </answer>
 
-but on one line. What a model thinks before it, in `<think>…</think>`, is not looked at. Nothing is repaired:
+but on one line; `@3` is the name that line 3 begins with (`induce.pointers`). What a model thinks before it,
+in `<think>…</think>`, is not looked at. Nothing is repaired:
 beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a
 label, a sentence or a whole description), `overlap` (a line in two personas) and `no_line` (a persona without
 any). Cited lines that do not exist are dropped and counted.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from induce.lines import MemoryLines
+from induce.pointers import expanded, pointed
 from lm.answers import Malformed, is_text, read_frame, read_json
 from records.persona import Persona, PersonaSet, Statement
 
@@ -31,7 +33,8 @@ class PersonaAnswer:
 
 
 def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
-    """The text of `personas`, as models are taught to write it (compact JSON, line numbers rising).
+    """The text of `personas`, as models are taught to write it (compact JSON, line numbers rising, names by
+    pointer).
 
     A line belongs to the persona with most of its memories (ties: the first of them), and a statement cites
     the lines of the memories it rests on; of memories that are on no line nothing is seen. A persona left
@@ -43,10 +46,12 @@ def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
         mine = [line for line, owner in owners.items() if owner == place]
         if mine:
             said = [
-                {"text": statement.text, "lines": lines_of(statement.memories, lines)}
+                {"text": pointed(statement.text, lines, cited or mine), "lines": cited}
                 for statement in persona.description
+                for cited in [lines_of(statement.memories, lines)]
             ]
-            written.append({"label": persona.label, "lines": mine, "description": said})
+            label = pointed(persona.label, lines, mine)
+            written.append({"label": label, "lines": mine, "description": said})
     text = json.dumps({"personas": written}, separators=(",", ":"), ensure_ascii=False)
     # Inside JSON a bracket can be escaped, so no label can be read as a mark of the frame.
     escaped = text.replace("<", "\\u003c")
@@ -118,7 +123,7 @@ class _Reader:
 
     def _persona(self, value: Any) -> tuple[Persona, tuple[int, ...]]:
         entry = _entry(value, {"label", "lines", "description"}, "a persona")
-        label, said = _text(entry["label"], "a label"), entry["description"]
+        label, said = expanded(_text(entry["label"], "a label"), self._lines), entry["description"]
         if not isinstance(said, list):
             raise _MalformedError("schema", "description must be a list of sentences")
         if not said:
@@ -132,7 +137,7 @@ class _Reader:
 
     def _statement(self, value: Any) -> Statement:
         entry = _entry(value, {"text", "lines"}, "a sentence")
-        text = _text(entry["text"], "a sentence")
+        text = expanded(_text(entry["text"], "a sentence"), self._lines)
         return Statement(text=text, memories=self._lines.memories_of(self._cited(entry["lines"])))
 
     def _cited(self, cited: Any) -> tuple[int, ...]:

@@ -30,11 +30,13 @@ assert _STRENGTH.keys() == VERBS.keys()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryLine:
-    """One line (`text` begins with `#number`) and the numbers of the memories behind it, rising."""
+    """One line (`text` begins with `#number`), the numbers of the memories behind it, rising, and the names
+    that it shows whole."""
 
     number: int
     text: str
     memories: tuple[int, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +100,12 @@ def memory_lines(
     kept = _fitting(
         ranked, [_body(heads[group], group.names) for group in ranked], written, budget, count_tokens
     )
-    texts = written(kept)
+    texts, is_whole = written(kept), bool(kept)
     if not kept and (cut := _cut(heads[ranked[0]], ranked[0].names, budget, count_tokens)):
         kept, texts = ranked[:1], [cut]
     kept.sort(key=lambda group: group.memories[0].number)
     lines = tuple(
-        MemoryLine(number=number, text=text, memories=group.numbers)
+        MemoryLine(number=number, text=text, memories=group.numbers, names=group.names if is_whole else ())
         for number, (group, text) in enumerate(zip(kept, texts, strict=True), start=1)
     )
     shown = {memory for line in lines for memory in line.memories}

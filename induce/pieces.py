@@ -1,10 +1,11 @@
-"""Pieces of persona sets that a tokenizer keeps whole: a third fewer tokens, and names that can be copied."""
+"""Pieces of persona sets that a tokenizer keeps whole: a third fewer tokens, pointers are one each."""
 
 _FIXED = r"(?:Only|Less|About|A few|Several|Almost|Spends|Still|Mostly (?:on week|in the |at night))"
 _CLAIM = rf"(?:{_FIXED}|Buys |Looks at |Searches for |Mostly |Since |Last in )"
 _NAME = r' (?:[^ ,\n\[\]|"<.=#]| (?!and |[×~]))+'
 
 CLAIM_PIECES = (
+    r" ?@[1-9][0-9]*[b-f]?(?!\w)",
     r'(?:\]\}\]\},|:\[)\{"label":"',
     rf'(?:\],"description":\[|\]\}},)\{{"text":"(?={_CLAIM})',
     rf'(?<="text":"){_FIXED}[^",.]*\.(?=")',
@@ -12,5 +13,6 @@ CLAIM_PIECES = (
     rf'(?<=,)(?! \p{{Ll}}){_NAME}(?= and [^"\n]*\.")',
     rf'(?<= and){_NAME}(?=\.")',
 )
-"""Patterns (`lm.tokenizer.train_tokenizer`) of what stands between two sentences or personas, of a claim
-without names, and of a name after its verb, a comma or an "and", where it reads as it does on its line."""
+"""Patterns (`lm.tokenizer.train_tokenizer`) of a pointer to a name, of what stands between two sentences or
+personas, of a claim without names, and of a name after its verb, a comma or an "and", where it reads as it
+does on its line."""

@@ -37,7 +37,7 @@ def test_the_written_form() -> None:
     personas = (Persona(label="Baby", description=said, memories=(1, 3, 4)),)
     text = render_personas(PersonaSet(user_id="u", personas=personas), LINES)
     assert text == (
-        '<answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys Milk.","lines":[1]},'
+        '<answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]},'
         '{"text":"Since \\u003cb>.","lines":[1,3]}]}]}</answer>'
     )
 

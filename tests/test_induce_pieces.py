@@ -1,4 +1,4 @@
-"""What persona sets cost in tokens: fixed parts are one each, and names read as they do on their lines."""
+"""What persona sets cost in tokens: fixed parts are one each, and so are pointers to names."""
 
 import pytest
 
@@ -44,7 +44,16 @@ def test_a_claim_without_names_is_one_token(sentence: str) -> None:
     assert found.count(sentence) == 2
 
 
-@pytest.mark.parametrize("claim", WANTS + OTHERS)
+@pytest.mark.parametrize("claim", WANTS)
+def test_a_pointer_is_one_token(claim: Claim) -> None:
+    said = pieces(answered(render([claim])))
+    start = said.index('],"description":[{"text":"')
+    names = {"Wet Wipes": " @1", "Milk Powder": " @1b", "Tea": " @1c"}
+    for name in claim.names:
+        assert names[name] in said[start:]
+
+
+@pytest.mark.parametrize("claim", OTHERS)
 def test_a_name_is_the_token_that_it_is_on_its_line(claim: Claim) -> None:
     on_line = set(pieces(persona_message(LINES.text)))
     said = pieces(answered(render([claim])))
@@ -57,4 +66,5 @@ def test_a_name_is_the_token_that_it_is_on_its_line(claim: Claim) -> None:
 def test_a_sentence_costs_four_tokens_beside_its_own() -> None:
     one, two = (len(TOKENIZER.encode(answered(*["Only once."] * times))) for times in (1, 2))
     assert two - one == 4  # between two sentences, the sentence, `","lines":[`, the line
-    assert pieces(answered("Only once.", "Buys Tea.")).count(" Tea") == 2
+    # Once in the label, once in the sentence.
+    assert pieces(answered("Only once.", "Buys Tea.")).count(" @1c") == 2
