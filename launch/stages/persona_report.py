@@ -71,7 +71,7 @@ def run_persona_report(run: Run) -> None:
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
         answers = pl.read_parquet(answers_path(run, name))
-        sets[name] = _answered(answers, cases, scorer)
+        sets[name] = answered(answers, cases, scorer)
         tokens[name] = answers["tokens"].to_list()
     write_scores(run.directory / SCORES, sets)
     rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
@@ -147,9 +147,10 @@ def _scored(
     return {one.user_id: [scorer.quality(one, cases[one.user_id].memories)] for one in found}
 
 
-def _answered(
+def answered(
     answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer
 ) -> dict[str, list[Quality]]:
+    """The quality of a model's answers (`persona_bench.ANSWER_SCHEMA`) by user."""
     found: dict[str, list[Quality]] = {user: [] for user in cases}
     for user, finish_reason, text in answers.select("user_id", "finish_reason", "text").iter_rows():
         truncated = finish_reason == "length"
@@ -172,10 +173,11 @@ def _curves(run: Run) -> list[dict[str, Any]]:
 
 def _examples(run: Run, model: str, cases: Mapping[str, PersonaCase]) -> list[PersonaExample]:
     first = pl.read_parquet(answers_path(run, model)).filter(pl.col("run") == 0).head(EXAMPLES)
-    return [_example(cases[user].lines, text) for user, text in first.select("user_id", "text").iter_rows()]
+    return [example_of(cases[user].lines, text) for user, text in first.select("user_id", "text").iter_rows()]
 
 
-def _example(lines: MemoryLines, text: str) -> PersonaExample:
+def example_of(lines: MemoryLines, text: str) -> PersonaExample:
+    """A user's lines and what a model wrote about them."""
     texts = tuple(line.text for line in lines.lines)
     parsed = parse_personas(text, lines)
     if isinstance(parsed, Malformed):
