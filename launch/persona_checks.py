@@ -18,8 +18,9 @@ def check_personas(recipe: Recipe) -> None:
     sft, groupwise, learner = recipe.sft, recipe.groupwise, recipe.learner
     if not sft.personas.examples:
         raise UserError("sft.personas.examples is 0: no model would learn to write personas; raise it")
-    if sft.answer_weight == sft.personas.history_weight == 0:
-        raise UserError("sft.answer_weight and sft.personas.history_weight are both 0; nothing is learned")
+    for name in ("few_lines", "personas"):
+        if sft.answer_weight == getattr(sft, name).history_weight == 0:
+            raise UserError(f"sft.answer_weight and sft.{name}.history_weight are both 0; nothing is learned")
     for name in ("pilot", "stage1", "stage2", "stage3"):
         if getattr(sft, name).examples:
             raise UserError(
@@ -64,5 +65,6 @@ def check_tags(recipe: Recipe) -> None:
     Raises:
         UserError: naming the key and the mend.
     """
-    if recipe.sft.personas != StageConfig():
-        raise UserError("sft.personas is of task=personas; leave it out, or set that")
+    for name in ("few_lines", "personas"):
+        if getattr(recipe.sft, name) != StageConfig():
+            raise UserError(f"sft.{name} is of task=personas; leave it out, or set that")

@@ -34,7 +34,7 @@ INDUCTION = Path("recipes/induction.yaml")
         (["log.labels=x.csv"], "log.input is empty"),
         (["log.input=x.csv", "log.labels=x.csv"], "log.labels, log.tags and log.fold are of task=tags"),
         (["bench.users=9999"], "leave none of simulate.users"),
-        (["task=tags"], "sft.personas is of task=personas"),
+        (["task=tags"], "sft.few_lines is of task=personas"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_key(overrides: list[str], message: str) -> None:
@@ -71,7 +71,7 @@ def test_users_are_dealt_out_once_each() -> None:
 
 
 def test_no_more_users_are_taught_than_there_are_lessons_for() -> None:
-    recipe = load_recipe(INDUCTION, ["sft.personas.examples=7"])
+    recipe = load_recipe(INDUCTION, ["sft.few_lines.examples=5", "sft.personas.examples=7"])
     users = [f"u{number:02}" for number in range(12)]
     some = taught_users(recipe, users, teachers=3)
     assert len(set(some)) == 3

@@ -108,7 +108,12 @@ def run_model(run: Run) -> None:
         tokenizer = ChatTokenizer.load(model)
     else:
         users = load_splits(run.directory).sft[:TOKENIZER_USERS]
-        cases = cases_of(run, users, lambda texts: [max(1, len(text) // CHARACTERS) for text in texts])
+        budget = recipe.induce.line_tokens
+
+        def count(texts: Sequence[str]) -> list[int]:
+            return [max(1, len(text) // CHARACTERS) for text in texts]
+
+        cases = cases_of(run, users, count, budget)
         texts = _tokenizer_texts(run, cases)
         tokenizer = ChatTokenizer(train_tokenizer(texts, recipe.model.vocab_size, CLAIM_PIECES))
         parameters = create_model(recipe.model, tokenizer, recipe.seed, model)
@@ -148,14 +153,16 @@ def load_population(run: Run) -> Population:
     return population_of_folder(run.directory / "memories")
 
 
-def load_cases(run: Run, users: Sequence[str]) -> dict[str, PersonaCase]:
-    """Memories of users and the lines that the run's model reads of them, in the order of `users`."""
-    return cases_of(run, users, ChatTokenizer.load(run.directory / "model").count)
+def load_cases(run: Run, users: Sequence[str], share: float = 1.0) -> dict[str, PersonaCase]:
+    """Memories of users and the lines that the run's model reads of them, in the order of `users`; or of a
+    share of the budget those lines."""
+    budget = int(run.recipe.induce.line_tokens * share)
+    return cases_of(run, users, ChatTokenizer.load(run.directory / "model").count, budget)
 
 
-def cases_of(run: Run, users: Sequence[str], count: CountTokens) -> dict[str, PersonaCase]:
+def cases_of(run: Run, users: Sequence[str], count: CountTokens, budget: int) -> dict[str, PersonaCase]:
     """The same by any count of tokens."""
-    memories, budget = read_memories(run.directory / "memories", users), run.recipe.induce.line_tokens
+    memories = read_memories(run.directory / "memories", users)
     return {
         user: PersonaCase(memories=memories[user], lines=memory_lines(user, memories[user], budget, count))
         for user in users

@@ -10,22 +10,28 @@ import numpy as np
 import polars as pl
 
 from actors.persona_scorer import persona_scorer
+from induce.inducers import Inducer
 from induce.lessons import persona_lessons
 from induce.scoring import PersonaCase, PersonaScorer
 from induce.teaching import drawn, shown_sets, silenced, teachers_of
 from launch.pipeline import Run
 from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
-from launch.stages.sft import one_learner, train_lessons
+from launch.stages.sft import last_learnt, one_learner, train_lessons
 from launch.stages.splits import load_splits
+from lm import checkpoint
 from lm.tokenizer import ChatTokenizer
 from records.config import Recipe
 from records.errors import UserError
 from records.files import write_json, written_whole
 from records.persona import PersonaSet, persona_sets, personas_frame
 from rewards.personas.total import Quality
+from sft.objective import SFTExample
+
+STAGES = {"few_lines": 0.25, "personas": 1.0}
+"""Stages of SFT, and the share of the lines' budget in each."""
 
 STAGE = "personas"
-"""The one stage of SFT."""
+"""The last of them."""
 
 MEASURED = 200
 """Taught users whose sets are scored, to tell how far teachers differ."""
@@ -37,20 +43,16 @@ BATCH = 128
 def run_teachers(run: Run) -> None:
     """What each teacher finds about every taught user, into `sft/teachers/`, and how good it is."""
     recipe, folder = run.recipe, run.directory / "sft" / "teachers"
-    worths = recipe.sft.teacher_worths
-    teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), load_population(run))
+    worths, population = recipe.sft.teacher_worths, load_population(run)
+    teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), population)
     users = taught_users(recipe, load_splits(run.directory).sft, len(teachers))
-    cases = load_cases(run, users)
-    sets: dict[str, list[PersonaSet]] = {name: [] for name in teachers}
-    for first in range(0, len(users), BATCH):
-        some = {user: cases[user] for user in users[first : first + BATCH]}
-        for name, teacher in teachers.items():
-            sets[name] += shown_sets(teacher, some)
-        run.reporter.update(min(first + BATCH, len(users)), len(users), "users, by all teachers")
-    for number, mine in enumerate(sets.values()):
-        with written_whole(folder / f"teacher-{number}.parquet") as aside:
-            personas_frame(mine).write_parquet(aside)
-    scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
+    for name, share in STAGES.items():
+        cases = load_cases(run, users, share)
+        sets = _taught(run, teachers, cases, name)
+        for number, mine in enumerate(sets.values()):
+            with written_whole(folder / f"{name}-{number}.parquet") as aside:
+                personas_frame(mine).write_parquet(aside)
+    scorer = persona_scorer(recipe.induce, population, vectors_path(run))
     run.reporter.doing("teachers are compared")
     counts = {name: _mean_quality(mine[:MEASURED], cases, scorer) for name, mine in sets.items()}
     quiet = np.random.default_rng(recipe.seed)
@@ -60,9 +62,8 @@ def run_teachers(run: Run) -> None:
     ]
     counts["all, with silence"] = _mean_quality(both, cases, scorer)
     shown = [len(case.lines.line_of) / _intents(case) for case in cases.values()]
-    write_json(
-        folder / "counts.json", {"users": len(users), "shown": float(np.mean(shown)), "quality": counts}
-    )
+    told = {"users": len(users), "shown": float(np.mean(shown)), "quality": counts}
+    write_json(folder / "counts.json", told)
     run.reporter.say(
         f"teachers: {len(users):,} users, {np.mean([len(case.lines.lines) for case in cases.values()]):.1f} "
         f"lines each, which show {np.mean(shown):.0%} of their intents"
@@ -71,47 +72,68 @@ def run_teachers(run: Run) -> None:
         run.reporter.say(f"teachers: {name}: {_told(found)}")
 
 
+def _taught(
+    run: Run, teachers: Mapping[str, Inducer], cases: Mapping[str, PersonaCase], stage: str
+) -> dict[str, list[PersonaSet]]:
+    """Teacher → its sets about the lines of `cases`."""
+    users = list(cases)
+    sets: dict[str, list[PersonaSet]] = {name: [] for name in teachers}
+    for first in range(0, len(users), BATCH):
+        some = {user: cases[user] for user in users[first : first + BATCH]}
+        for name, teacher in teachers.items():
+            sets[name] += shown_sets(teacher, some)
+        run.reporter.update(min(first + BATCH, len(users)), len(users), f"users, for {stage}")
+    return sets
+
+
 def taught_users(recipe: Recipe, users: Sequence[str], teachers: int) -> list[str]:
     """As many of `users`, drawn by the recipe's seed, as there are lessons for, were each taught by every
     teacher once; sorted."""
-    most = -(-recipe.sft.personas.examples // teachers)
+    most = -(-max(recipe.sft.few_lines.examples, recipe.sft.personas.examples) // teachers)
     order_U = np.random.default_rng([recipe.seed, most]).permutation(len(users))
     return sorted(users[place] for place in order_U[:most])
 
 
-def load_teachers(run: Run) -> list[list[PersonaSet]]:
-    """What each teacher found, of the taught users in order."""
+def load_teachers(run: Run, stage: str) -> list[list[PersonaSet]]:
+    """What each teacher found for a stage, of the taught users in order."""
     folder = run.directory / "sft" / "teachers"
-    return [persona_sets(pl.read_parquet(path)) for path in sorted(folder.glob("teacher-*.parquet"))]
+    return [persona_sets(pl.read_parquet(path)) for path in sorted(folder.glob(f"{stage}-*.parquet"))]
 
 
 def run_persona_sft(run: Run) -> None:
-    """Train on sets drawn from all teachers, some of them briefer than they were."""
-    recipe, teachers = run.recipe, load_teachers(run)
-    cases = load_cases(run, [one.user_id for one in teachers[0]])
-    tokenizer = ChatTokenizer.load(run.directory / "model")
-    run.reporter.doing("lessons are made")
-    stage = recipe.sft.personas
+    """Train on sets drawn from all teachers, some of them briefer than they were, of few lines first."""
+    directory = run.directory
+    done = [name for name in STAGES if (directory / "sft" / name).is_dir()]
+    with one_learner(run) as learner:
+        if (learnt := last_learnt(directory / "sft" / "checkpoints", done)) is not None:
+            checkpoint.load(learnt, learner)
+        for name in list(STAGES)[len(done) :]:
+            run.reporter.doing(f"lessons are made, {name}")
+            train_lessons(run, name, learner, _lessons(run, name), getattr(run.recipe.sft, name))
+
+
+def _lessons(run: Run, name: str) -> list[SFTExample]:
+    recipe, stage, teachers = run.recipe, getattr(run.recipe.sft, name), load_teachers(run, name)
+    cases = load_cases(run, [one.user_id for one in teachers[0]], STAGES[name])
     sets = list(drawn(teachers, stage.examples, recipe.sft.teacher_silence, recipe.seed))
     examples, faults = persona_lessons(
         sets,
         {user: case.memories for user, case in cases.items()},
         {user: case.lines for user, case in cases.items()},
-        tokenizer,
+        ChatTokenizer.load(run.directory / "model"),
         most_tokens=recipe.model.max_length,
     )
-    if not examples:
+    if stage.examples and not examples:
         raise UserError(
             f"no teacher found personas that fit model.max_length {recipe.model.max_length}: raise that, or "
             f"induce.line_tokens; left out: {dict(faults)}"
         )
-    longest = max(len(example.response_ids) for example in examples)
+    longest = max((len(example.response_ids) for example in examples), default=0)
     run.reporter.say(
-        f"sft: {len(examples):,} lessons, the longest answer has {longest} tokens; left out: "
+        f"sft: {name}, {len(examples):,} lessons, the longest answer has {longest} tokens; left out: "
         f"{dict(sorted(faults.items())) or 'nothing'}"
     )
-    with one_learner(run) as learner:
-        train_lessons(run, STAGE, learner, examples, stage)
+    return examples
 
 
 def _mean_quality(

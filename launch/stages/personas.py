@@ -11,7 +11,7 @@ from launch.stages.groupwise import FOLDER, run_groupwise
 from launch.stages.persona_bench import run_persona_bench
 from launch.stages.persona_data import run_log, run_memories, run_model
 from launch.stages.persona_report import SCORES, run_persona_report
-from launch.stages.persona_sft import STAGE, run_persona_sft, run_teachers
+from launch.stages.persona_sft import STAGES, run_persona_sft, run_teachers
 from records.config import Recipe
 
 
@@ -50,15 +50,22 @@ PERSONA_STAGES: tuple[Stage, ...] = (
     Stage(
         name="teachers",
         work=run_teachers,
-        reads=lambda recipe: [recipe.sft.personas.examples],
+        reads=lambda recipe: [max(recipe.sft.few_lines.examples, recipe.sft.personas.examples)],
         outputs=("sft/teachers",),
     ),
     Stage(
         name="sft",
         work=run_persona_sft,
-        reads=lambda recipe: [recipe.sft.teacher_silence, *training(recipe, recipe.sft.personas)],
-        outputs=(f"sft/{STAGE}",),
-        traces=(f"sft/{STAGE}.jsonl", f"sft/checkpoints/{STAGE}", f"tb/sft/{STAGE}"),
+        reads=lambda recipe: [
+            recipe.sft.teacher_silence,
+            *training(recipe, recipe.sft.few_lines, recipe.sft.personas),
+        ],
+        outputs=tuple(f"sft/{name}" for name in STAGES),
+        traces=tuple(
+            trace
+            for name in STAGES
+            for trace in (f"sft/{name}.jsonl", f"sft/checkpoints/{name}", f"tb/sft/{name}")
+        ),
     ),
     Stage(
         name="groupwise",

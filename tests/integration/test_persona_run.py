@@ -25,7 +25,8 @@ sft:
   probe_users: 4
   batch_size: 8
   teacher_silence: 0.5
-  personas: {examples: 640, lr: 0.004}
+  few_lines: {examples: 160, lr: 0.004}
+  personas: {examples: 480, lr: 0.004}
 groupwise:
   steps: 3
   groups_per_step: 4
