@@ -24,6 +24,7 @@ def make_memories(generation: Generation, config: InduceConfig, runner: Runner, 
     def run(method: str, note: str, what: str) -> None:
         todo = [part for part in parts if not (path / f"{note}-{part:05d}.json").exists()]
         if todo:
+            progress(what, 0, len(todo))
             runner.run(method, todo, lambda done: progress(what, done, len(todo)), task_name="partition")
 
     if not generation.number:
@@ -42,6 +43,7 @@ def make_personas(generation: Generation, chunks: int, runner: Runner, progress:
     if not generation.is_finished:
         todo = [chunk for chunk in range(chunks) if not _is_done(generation, chunk)]
         if todo:
+            progress("chunks of users", chunks - len(todo), chunks)
             runner.run(
                 "personas",
                 todo,

@@ -44,10 +44,11 @@ def versions(
         for name, of_quality in MEASURES.items()
     }
     by_rules = RuleJudge(config).judge(cases)
+    # All at once: a model is idle over one user's few sentences.
+    texts = sorted({said.text for one, _ in cases for mine in one.personas for said in mine.description})
+    told = dict(zip(texts, embed(texts), strict=True))  # type: ignore[arg-type]
     for (personas, subject), verdict in zip(cases, by_rules, strict=True):
         score = quality(personas, subject, config)
-        texts = sorted({said.text for one in personas.personas for said in one.description})
-        told = dict(zip(texts, embed(texts), strict=True))  # type: ignore[arg-type]
         embedded = alignment_by_embedding(personas.personas, subject, told, config)
         has_categories = any(memory.category for memory in subject.memories.values())
         values["cohesion"]["embedding"].append(score.cohesion)

@@ -77,7 +77,7 @@ def test_killed_workers_lose_nothing_and_double_nothing(log: Path, expected: Pat
     seen: dict[str, int] = {}
 
     def kill_in_each_phase(phase: str, done: int, total: int) -> None:
-        if phase not in seen and done < total:
+        if phase not in seen and 0 < done < total:
             seen[phase] = 0
             for process in psutil.process_iter(["cmdline"]):
                 if "ray::InducerWorker" in " ".join(process.info["cmdline"] or []):
