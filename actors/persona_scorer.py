@@ -41,7 +41,7 @@ def persona_scorer(
     """
     clusters = config.clusters
     embedder = SentenceEmbedder(clusters.embeddings, cache=vectors, most=clusters.cached_texts, device=device)
-    return PersonaScorer(config.quality, embedder, population)
+    return PersonaScorer(config, embedder, population)
 
 
 class PersonaScorerPool(GroupPool[tuple[QualityScore, ...]]):

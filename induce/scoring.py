@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from induce.answers import parse_personas
+from induce.checking import checked
 from induce.embedding import Embedder
 from induce.lines import MemoryLines
-from induce.population import Population, text_of
+from induce.population import Population
+from induce.texts import vectors_of
 from lm.answers import Malformed
-from records.induction import QualityConfig
+from records.induction import InduceConfig
 from records.persona import IntentMemory, PersonaSet
 from records.quality import QualityScore
 from rewards.personas.subject import Subject, Vectors, background_of
@@ -34,10 +36,10 @@ class PersonaScorer:
     with one persona is held against.
 
     Example:
-        scores = PersonaScorer(QualityConfig(), SentenceEmbedder(), population).score(texts, case)
+        scores = PersonaScorer(InduceConfig(), SentenceEmbedder(), population).score(texts, case)
     """
 
-    def __init__(self, config: QualityConfig, embedder: Embedder, population: Population) -> None:
+    def __init__(self, config: InduceConfig, embedder: Embedder, population: Population) -> None:
         self.config, self.embedder, self.population = config, embedder, population
         self._subjects: dict[str, Subject] = {}
 
@@ -49,14 +51,16 @@ class PersonaScorer:
         """All numbers of a set; of one without personas 0, with the reason."""
         if not personas.personas:
             return Quality(error=f"none: {personas.error or 'no persona'}")
-        return quality(personas, self._subject(memories), self.config)
+        return quality(personas, self.subject(memories), self.config.quality)
 
-    def answered(self, text: str, case: PersonaCase) -> Quality:
-        """The same of an answer; of a malformed one 0, with the reason."""
+    def answered(self, text: str, case: PersonaCase, *, check: bool = False) -> Quality:
+        """The same of an answer; of a malformed one 0, with the reason. With `check`, of what is left of it
+        without sentences that the log refutes (`induce.checking`)."""
         parsed = parse_personas(text, case.lines)
         if isinstance(parsed, Malformed):
             return Quality(error=parsed.reason)
-        return self.quality(parsed.personas, case.memories)
+        found = checked(parsed.personas, case.memories)[0] if check else parsed.personas
+        return self.quality(found, case.memories)
 
     def _score(self, text: str, case: PersonaCase) -> QualityScore:
         found = self.answered(text, case)
@@ -70,11 +74,12 @@ class PersonaScorer:
         texts = self.population.texts
         return background_of(self.embedder(texts)) if texts else None
 
-    def _subject(self, memories: Sequence[IntentMemory]) -> Subject:
+    def subject(self, memories: Sequence[IntentMemory]) -> Subject:
+        """The user whose `memories` these are, as sets are scored by."""
         user = memories[0].user_id
         if user not in self._subjects:
             if len(self._subjects) >= _KEPT:
                 self._subjects.clear()
-            vectors_ND = self.embedder([text_of(memory) for memory in memories])
+            vectors_ND = vectors_of(memories, self.embedder, self.config.clusters.most_embedded)
             self._subjects[user] = Subject(memories, vectors_ND, background_D=self._background_D)
         return self._subjects[user]

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from induce import store
+from induce.checking import checked
 from induce.coded_events import with_entities
 from induce.embedding import SentenceEmbedder
 from induce.endpoint import is_unanswered
@@ -26,17 +27,17 @@ from induce.inducers import ClusterInducer, Inducer
 from induce.memories import memories_frame
 from induce.plain import PlainInducer
 from induce.population import population_of, text_of
+from induce.scoring import PersonaScorer
 from induce.sessions import gap_of, pause_histogram
 from induce.telling import told
-from induce.texts import embedded, vectors_of
+from induce.texts import embedded
 from induce.updating import Update, Updater
 from records.errors import UserError
 from records.files import read_json, write_json, written_whole
 from records.induction import InduceConfig
 from records.options import exactly
 from records.persona import MEMORY_SCHEMA, IntentMemory, PersonaSet, memories_of, persona_sets, personas_frame
-from rewards.personas.subject import Subject, background_of
-from rewards.personas.total import Quality, quality
+from rewards.personas.total import Quality
 from semantize.folder import settled_job
 from semantize.refining.refiners import refiner_of
 from semantize.store import live_partition, table_path
@@ -62,6 +63,8 @@ class Induction:
         note = read_json(self.path / store.LOG)
         self.first, self.last = int(note["first"]), int(note["last"])
         self._inducer = inducer
+        self.refuted = Counter[str]()
+        """Sentences of a language model that were left out since a chunk was written, by reason."""
         self._is_plain = settings["inducer"]["name"] == "plain"
 
     @cached_property
@@ -123,20 +126,20 @@ class Induction:
         scores, lines = [], []
         for user, mine in memories.items():
             one = updates[user].personas
-            subject = self.subject(mine)
-            score = quality(one, subject, self.config.quality)
+            subject, score = self.scorer.subject(mine), self.scorer.quality(one, mine)
             scores.append((user, mine, score))
             lines.append(json.dumps(told(one, subject, score), ensure_ascii=False))
         self._write(chunk, [updates[user].personas for user in memories], scores, lines)
         note = _note(list(updates.values()), scores)
         note |= {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - spent}
-        note |= {"embedded": self._embedded()}
+        note |= {"embedded": self._embedded(), "refuted": dict(sorted(self.refuted.items()))}
+        self.refuted.clear()
         write_json(self.path / f"chunk-{chunk:05d}.json", note)
 
-    def subject(self, memories: Sequence[IntentMemory]) -> Subject:
-        """A user as persona sets are scored by."""
-        vectors_ND = vectors_of(memories, self.embedder, self.config.clusters.most_embedded)
-        return Subject(memories, vectors_ND, background_D=self.usual)
+    @cached_property
+    def scorer(self) -> PersonaScorer:
+        """Tells how good a set is."""
+        return PersonaScorer(self.config, self.embedder, self.clusters.population)
 
     def users_of(self, chunk: int) -> dict[str, tuple[IntentMemory, ...]]:
         """Memories of a chunk's users."""
@@ -145,12 +148,6 @@ class Induction:
         names = frame.select(pl.col("user_id").unique()).collect()["user_id"].sort()
         mine = names[first : first + CHUNK_USERS].to_list()
         return memories_of(frame.filter(pl.col("user_id").is_in(mine)).collect())
-
-    @cached_property
-    def usual(self) -> Any:
-        """The mean vector of what the population wants: what a user with one persona is held against."""
-        texts = list(self.clusters.population.texts)
-        return background_of(self.embedder(texts)) if texts else None
 
     def _induced(self, memories: Mapping[str, Sequence[IntentMemory]]) -> dict[str, Update]:
         before: dict[str, PersonaSet] = {}
@@ -165,6 +162,9 @@ class Induction:
             found = {user: updater(one, old[user], memories[user]) for user, one in before.items()}
         new = {user: mine for user, mine in memories.items() if user not in before}
         for one in self.inducer(new) if new else ():
+            if self._inducer is not None:  # a language model, which may say what is not so
+                one, faults = checked(one, new[one.user_id])
+                self.refuted += faults
             found[one.user_id] = Update(personas=one, new=len(one.personas))
         return found
 

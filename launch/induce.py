@@ -209,6 +209,9 @@ def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> Non
         if summary[name]:
             counts = ", ".join(f"{count:,} {reason}" for reason, count in summary[name].items())
             reporter.say(f"{what}: {counts}")
+    if summary["refuted"]:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in summary["refuted"].items())
+        reporter.say(f"left out of what the language model says: {counts}")
     if summary["unanswered"]:
         reporter.say(f"{summary['unanswered']:,} users were not answered about; run it again to ask anew")
     if summary["quality"]:

@@ -40,7 +40,7 @@ def judge_folder(out: Path, generation: int, users: int, llm: ClientConfig, repo
     frame = pl.scan_parquet(out / store.PERSONAS, glob=False).filter(pl.col("user_id").is_in(chosen))
     sets = {one.user_id: one for one in persona_sets(frame.collect())}
     memories = store.read_memories(out, chosen)
-    cases: list[Case] = [(sets[user], induction.subject(memories[user])) for user in chosen]
+    cases: list[Case] = [(sets[user], induction.scorer.subject(memories[user])) for user in chosen]
     judge = None
     if llm.model.strip():
         from lm.client import ChatClient

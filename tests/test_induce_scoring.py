@@ -9,7 +9,7 @@ from induce.answers import render_personas
 from induce.population import population_of
 from induce.scoring import PersonaCase, PersonaScorer
 from induce.vector_cache import Vectors
-from records.induction import QualityConfig
+from records.induction import InduceConfig
 from records.persona import Persona, PersonaSet, Statement
 from records.quality import QualityScore
 from rewards.personas.subject import Subject, background_of
@@ -41,11 +41,11 @@ class Axes:
 
 def test_the_score_is_the_total_and_memories_are_embedded_once() -> None:
     embedder = Axes()
-    scorer = PersonaScorer(QualityConfig(), embedder, POPULATION)
+    scorer = PersonaScorer(InduceConfig(), embedder, POPULATION)
     answer = render_personas(SET, CASE.lines)
     background = background_of(np.eye(3)[[0, 0, 1, 2]])
     subject = Subject(MEMORIES, np.eye(3)[[0, 0, 1]], background_D=background)
-    expected = quality(SET, subject, QualityConfig())
+    expected = quality(SET, subject, InduceConfig().quality)
     assert scorer.answered(answer, CASE) == expected
     assert scorer.score([answer, answer], CASE) == [QualityScore(quality=expected.total)] * 2
     assert expected.total > 0
@@ -61,12 +61,12 @@ def test_the_score_is_the_total_and_memories_are_embedded_once() -> None:
     ],
 )
 def test_what_is_no_set_is_invalid(text: str, reason: str) -> None:
-    scorer = PersonaScorer(QualityConfig(), Axes(), POPULATION)
+    scorer = PersonaScorer(InduceConfig(), Axes(), POPULATION)
     assert scorer.score([text], CASE) == [QualityScore(invalid=reason)]
     assert scorer.answered(text, CASE).total == 0
 
 
 def test_a_user_without_memories_is_scored_too() -> None:
-    scorer = PersonaScorer(QualityConfig(), Axes(), POPULATION)
+    scorer = PersonaScorer(InduceConfig(), Axes(), POPULATION)
     nobody = PersonaSet(user_id="v", personas=(), error="no_memories")
     assert scorer.quality(nobody, ()).error == "none: no_memories"

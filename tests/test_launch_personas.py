@@ -17,7 +17,7 @@ from launch.stages.groupwise import ShownGroups
 from launch.stages.losses import Losses
 from launch.stages.persona_bench import ANSWER_SCHEMA, answers_path, persona_models
 from launch.stages.persona_report import answered, example_of
-from records.induction import QualityConfig
+from records.induction import InduceConfig
 from tests.test_induce_scoring import CASE, MEMORIES, SET, Axes
 
 ANSWER = render_personas(SET, CASE.lines)
@@ -58,7 +58,7 @@ def test_without_groupwise_dpo_there_is_one_model(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_was_cut_off_is_no_set_whatever_stands_in_it() -> None:
-    scorer = PersonaScorer(QualityConfig(), Axes(), population_of([MEMORIES]))
+    scorer = PersonaScorer(InduceConfig(), Axes(), population_of([MEMORIES]))
     rows = [("u", 0, "stop", 9, ANSWER), ("u", 1, "length", 9, ANSWER), ("u", 2, "stop", 9, "no")]
     answers = pl.DataFrame(rows, schema=ANSWER_SCHEMA, orient="row")
     cases = {"u": CASE, "nobody asked": PersonaCase(memories=MEMORIES, lines=CASE.lines)}

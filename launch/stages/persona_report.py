@@ -44,6 +44,9 @@ SCORE_SCHEMA = {
     "error": pl.String,
 }
 
+CHECKED = ", checked"
+"""How a model is called whose sentences that the log refutes are left out, as `usergpt induce` does."""
+
 SHOWN, WHOLE_LOG = "what lines show", "all memories"
 """What inducers without a model are given: the memories that the model's lines show, or more than a model can
 read."""
@@ -72,6 +75,7 @@ def run_persona_report(run: Run) -> None:
         run.reporter.doing(f"{name} is scored")
         answers = pl.read_parquet(answers_path(run, name))
         sets[name] = answered(answers, cases, scorer)
+        sets[f"{name}{CHECKED}"] = answered(answers, cases, scorer, check=True)
         tokens[name] = answers["tokens"].to_list()
     write_scores(run.directory / SCORES, sets)
     rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
@@ -148,13 +152,14 @@ def _scored(
 
 
 def answered(
-    answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer
+    answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer, *, check: bool = False
 ) -> dict[str, list[Quality]]:
     """The quality of a model's answers (`persona_bench.ANSWER_SCHEMA`) by user."""
     found: dict[str, list[Quality]] = {user: [] for user in cases}
     for user, finish_reason, text in answers.select("user_id", "finish_reason", "text").iter_rows():
         truncated = finish_reason == "length"
-        found[user].append(Quality(error="truncated") if truncated else scorer.answered(text, cases[user]))
+        one = Quality(error="truncated") if truncated else scorer.answered(text, cases[user], check=check)
+        found[user].append(one)
     return found
 
 

@@ -1,0 +1,62 @@
+"""What a language model says, held against the log: sentences that the user's memories refute are left out.
+
+sentence ── claims ──> false of what it cites, or of the persona ──> left out, counted
+                   └─> true, or nothing that memories can tell ──> stays
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from records.persona import IntentMemory, PersonaSet, Statement
+from rewards.personas.claims import parse
+from rewards.personas.facts import Facts, Setting, holds, setting_of
+
+UNSUPPORTED = "unsupported"
+"""Left out: a claim of the sentence is false of the memories that it cites, or it cites none."""
+UNTRUE = "untrue"
+"""Left out: a claim is false of the persona's memories."""
+REPEATED = "repeated"
+"""Left out: the persona says so already."""
+UNSAID = "unsaid"
+"""A persona of which no sentence is left; it is left out."""
+
+
+def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[PersonaSet, Counter[str]]:
+    """`personas` without what the user's `memories` (noise too) refute, and what was left out, by reason.
+
+    A sentence that is no claim, or of which memories cannot tell, stays. A set of which no persona is left
+    has the error UNSAID.
+    """
+    faults = Counter[str]()
+    if not personas.personas:
+        return personas, faults
+    setting = setting_of(memories)
+    by_number = {memory.number: memory for memory in memories}
+    kept = []
+    for persona in personas.personas:
+        whole = _facts(persona.memories, by_number, setting)
+        said: dict[str, Statement] = {}
+        for statement in persona.description:
+            if fault := _fault(statement, whole, _facts(statement.memories, by_number, setting), said):
+                faults[fault] += 1
+            else:
+                said[statement.text] = statement
+        if said:
+            kept.append(replace(persona, description=tuple(said.values())))
+        else:
+            faults[UNSAID] += 1
+    return replace(personas, personas=tuple(kept), error="" if kept else UNSAID), faults
+
+
+def _facts(numbers: Sequence[int], memories: dict[int, IntentMemory], setting: Setting) -> Facts:
+    return Facts([memories[number] for number in numbers if number in memories], setting)
+
+
+def _fault(statement: Statement, whole: Facts, cited: Facts, said: dict[str, Statement]) -> str:
+    claims = parse(statement.text)
+    if statement.text in said:
+        return REPEATED
+    if not cited.count or any(holds(claim, cited) is False for claim in claims):
+        return UNSUPPORTED
+    return UNTRUE if any(holds(claim, whole) is False for claim in claims) else ""
