@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from induce.scoring import PersonaCase
 from launch.commands import run_rl, stages_of
 from launch.recipe import load_recipe
 from launch.stages.persona_data import split_persona_users
-from launch.stages.persona_sft import taught_users
+from launch.stages.persona_sft import taught_users, why_nothing
 from records.errors import UserError
+from tests.induction import shown
+from tests.test_induce_scoring import CASE, MEMORIES
 
 INDUCTION = Path("recipes/induction.yaml")
 
@@ -78,3 +81,13 @@ def test_no_more_users_are_taught_than_there_are_lessons_for() -> None:
     assert some == sorted(some)
     assert some != users[:3]
     assert taught_users(load_recipe(INDUCTION), users, teachers=3) == users
+
+
+def test_a_stage_without_lessons_says_whether_lines_or_answers_had_no_room() -> None:
+    recipe = load_recipe(INDUCTION, ["induce.line_tokens=40"])
+    nothing = PersonaCase(memories=MEMORIES, lines=shown(list(MEMORIES), budget=1))
+    told = why_nothing(recipe, "few_lines", {"u": nothing}, {})
+    assert told.startswith("sft.few_lines: no line of memories fits 10 tokens, 0.25 of induce.line_tokens 40")
+    told = why_nothing(recipe, "personas", {"u": CASE}, {"too_long": 3})
+    assert "no teacher found personas that fit model.max_length 544" in told
+    assert told.endswith("left out: {'too_long': 3}")

@@ -124,16 +124,29 @@ def _lessons(run: Run, name: str) -> list[SFTExample]:
         most_tokens=recipe.model.max_length,
     )
     if stage.examples and not examples:
-        raise UserError(
-            f"no teacher found personas that fit model.max_length {recipe.model.max_length}: raise that, or "
-            f"induce.line_tokens; left out: {dict(faults)}"
-        )
+        raise UserError(why_nothing(recipe, name, cases, faults))
     longest = max((len(example.response_ids) for example in examples), default=0)
     run.reporter.say(
         f"sft: {name}, {len(examples):,} lessons, the longest answer has {longest} tokens; left out: "
         f"{dict(sorted(faults.items())) or 'nothing'}"
     )
     return examples
+
+
+def why_nothing(
+    recipe: Recipe, name: str, cases: Mapping[str, PersonaCase], faults: Mapping[str, int]
+) -> str:
+    """Why a stage has no lesson, and the mend."""
+    budget = int(recipe.induce.line_tokens * STAGES[name])
+    if not any(case.lines.lines for case in cases.values()):
+        return (
+            f"sft.{name}: no line of memories fits {budget} tokens, {STAGES[name]:g} of induce.line_tokens "
+            f"{recipe.induce.line_tokens}; raise that, or set sft.{name}.examples=0"
+        )
+    return (
+        f"sft.{name}: no teacher found personas that fit model.max_length {recipe.model.max_length}; raise "
+        f"that, or set sft.{name}.examples=0; left out: {dict(faults)}"
+    )
 
 
 def _mean_quality(
