@@ -7,14 +7,22 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks.induction_quality import quality_table
+from benchmarks.induction_recovery import CLUSTERS, recovery_of_runs
+from induce.checking import checked
+from induce.store import read_memories
 from launch.curves import read_curves
+from launch.pipeline import open_run
+from launch.progress import Reporter
+from launch.recipe import load_recipe
+from records.persona import persona_sets
 from rl.ledger import read_ledger
 from tests.integration.conftest import usergpt
 
 RECIPE = """
 name: tiny
 task: personas
-simulate: {users: 80, min_days: 30, max_days: 60}
+simulate: {users: 80, min_days: 30, max_days: 60, truth: true}
 induce: {line_tokens: 80}
 model: {vocab_size: 1024, hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, max_length: 400}
 learner: {threads: 1}
@@ -60,7 +68,7 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
         *("teacher, worth 0.75", "teacher, worth 1.5", "teacher, plain"),
         *("clusters, what lines show", "plain clusters, what lines show"),
         *("clusters, all memories", "plain clusters, all memories"),
-        *("SFT", "SFT + groupwise DPO"),
+        *("SFT", "SFT, checked", "SFT + groupwise DPO", "SFT + groupwise DPO, checked"),
     ]
     for name in ("worth 0.75", "worth 1.5", "plain"):
         assert rows[f"teacher, {name}"]["valid"]["value"] == 1
@@ -74,6 +82,40 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
     assert "http" not in (finished / "report.html").read_text().replace("http-equiv", "")
     answers = pl.read_parquet(finished / "bench" / "generations" / "groupwise.parquet")
     assert answers.group_by("user_id").len()["len"].to_list() == [2] * 6
+
+
+def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
+    run = open_run(load_recipe(finished / "config.yaml"), Reporter())
+    rows = recovery_of_runs({0: run})
+    names = list(dict.fromkeys(row["inducer"] for row in rows))
+    assert names[-2:] == ["SFT", "SFT + groupwise DPO"]
+    value = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in rows}
+    one, clusters = value["one persona", "telling", "rand"], value[CLUSTERS, "telling", "rand"]
+    assert one == 0 < clusters < 1
+    assert value["SFT", "all", "personas"] > 0
+    quality = quality_table({"simulated": {0: run}})["simulated"]
+    assert quality["questions"]["groupwise DPO over SFT"]["over_users"]["total"]["users"] == 6
+
+
+def test_the_trained_model_induces_from_any_log(finished: Path, tmp_path: Path) -> None:
+    log = pl.read_parquet(finished / "events" / "events-*.parquet")
+    users = log["user_id"].unique().sort()[:12]
+    log.filter(pl.col("user_id").is_in(users.implode())).write_parquet(tmp_path / "log.parquet")
+    words = ("induce", str(tmp_path / "log.parquet"), "--run", str(finished), "--out", str(tmp_path / "out"))
+    done = usergpt(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "language model: " in done.stdout
+    sets = persona_sets(pl.read_parquet(tmp_path / "out" / "personas.parquet"))
+    assert len(sets) == 12
+    assert any(one.personas for one in sets)
+    memories = read_memories(tmp_path / "out")
+    for one in sets:
+        assert bool(one.personas) != bool(one.error)
+        # What the log refutes is not there, whatever the model said.
+        assert checked(one, memories[one.user_id]) == (one, {})
+    again = usergpt(*words)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "all personas are up to date" in again.stdout
 
 
 def test_held_out_users_are_in_no_lesson_and_no_group(finished: Path) -> None:
