@@ -1,9 +1,11 @@
 """Users' memories in, their personas out.
 
-memories ── intents with a text ──> clusters ──> label, statements ──> PersonaSet, or the reason why not
+memories ── intents with a text ──> people ──> clusters of each ──> label, statements ──> PersonaSet
+                                                                       or the reason why not
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from induce.clustering import background_of, check_clusters, cluster
 from induce.describing import describe
 from induce.embedding import Embedder
 from induce.labelling import labels
+from induce.people import second_person
 from induce.population import Population, text_of
 from induce.texts import Memories, embedded_of, joined_by_names, weight
 from induce.vector_cache import Vectors
@@ -43,8 +46,8 @@ class Inducer(Protocol):
 class ClusterInducer:
     """Personas without a language model: clusters of embedded memories, described by what can be counted.
 
-    Every intent is in at most one persona, and noise in none. Personas come in the order of what stands
-    behind them, most first.
+    Every intent is in at most one persona, and noise in none. Where two people are seen to use the account,
+    no persona is made of memories of both. Personas come in the order of what stands behind them, most first.
 
     Args:
         embedder: what texts mean.
@@ -79,17 +82,10 @@ class ClusterInducer:
         """Clusters of the intents that are `told` by vectors, joined by the `others`."""
         if reason := reason_of(memories):
             return PersonaSet(user_id=user, personas=(), error=reason)
-        found_N = cluster(
-            [text_of(memory) for memory in told],
-            [weight(memory) for memory in told],
-            embedder,
-            background=self.background,
-            config=self.config,
-        )
-        clusters = [
-            [memory for memory, label in zip(told, found_N, strict=True) if label == number]
-            for number in range(found_N.max() + 1)
-        ]
+        people = self._people(told, embedder)
+        clusters = [group for one, most in people for group in self._clusters(one, most, embedder)]
+        if len(people) > 1:
+            clusters.sort(key=lambda group: -sum(map(weight, group)))
         if not clusters:
             return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
         groups = joined_by_names(clusters, others)
@@ -104,6 +100,36 @@ class ClusterInducer:
             for label, group in zip(labels(groups, self.population), groups, strict=True)
         ]
         return PersonaSet(user_id=user, personas=tuple(personas))
+
+    def _people(self, told: Memories, embedder: Embedder) -> list[tuple[Memories, int]]:
+        """The memories of each person behind the account, and how many personas that one may have."""
+        most, least = self.config.most_personas, self._least(len(told))
+        distinct = sorted({text_of(memory) for memory in told})
+        if most < 2 or len(told) < 2 * least:
+            return [(told, most)]
+        second_N = second_person(told, distinct, embedder(distinct), most=self.config.most_clustered)
+        parts = [[one for one, who in zip(told, second_N, strict=True) if who == person] for person in (0, 1)]
+        if min(map(len, parts)) < least:
+            return [(told, most)]
+        second = min(max(1, round(most * len(parts[1]) / len(told))), most - 1)
+        return [(parts[0], most - second), (parts[1], second)]
+
+    def _least(self, memories: int) -> float:
+        return max(self.config.least_memories, self.config.least_share * memories)
+
+    def _clusters(self, told: Memories, most: int, embedder: Embedder) -> list[list[IntentMemory]]:
+        """Clusters of one person's memories."""
+        found_N = cluster(
+            [text_of(memory) for memory in told],
+            [weight(memory) for memory in told],
+            embedder,
+            background=self.background,
+            config=replace(self.config, most_personas=most),
+        )
+        return [
+            [memory for memory, label in zip(told, found_N, strict=True) if label == number]
+            for number in range(found_N.max() + 1)
+        ]
 
 
 def reason_of(memories: Sequence[IntentMemory]) -> str:
