@@ -56,17 +56,18 @@ def retail_memories(path: Path) -> Users:
     reader = LogReader(path, load_mapping("online_retail"))
     batches = [as_rows(batch.events) for file, piece in reader.pieces() for batch in reader.read(file, piece)]
     timeline, _ = timelines(pl.concat(batches))
-    return _memories(timeline)
+    return memories_in(timeline)
 
 
 def simulated_memories(users: int, seed: int) -> Users:
     """Simulated users."""
     with tempfile.TemporaryDirectory() as place:
         simulate(SimulateConfig(users=users), seed, Path(place))
-        return _memories(scan(Path(place), "events").collect())
+        return memories_in(scan(Path(place), "events").collect())
 
 
-def _memories(timeline: pl.DataFrame) -> Users:
+def memories_in(timeline: pl.DataFrame) -> Users:
+    """The memories of a log, titles refined by rules."""
     events = with_entities(timeline.select(list(EVENT_SCHEMA)), RuleRefiner())
     return memories_of(memories_frame(events, MemoryConfig()))
 

@@ -50,7 +50,7 @@ class ClusterConfig:
         500_000, "Vectors kept in memory and on disk, 784 bytes each; the oldest go first.", low=1
     )
     worth: float = opt(
-        0.75,
+        0.6,
         "How foreign two groups must be to become two personas, and a memory to stay in none: 0: as alike as "
         "each is in itself, 1: as foreign as texts of the whole population.",
         low=0,
