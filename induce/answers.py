@@ -1,18 +1,23 @@
 """The persona set that a model writes about memory lines, and the strict parser that reads it.
 
+    <think>#1: Baby, a
+    #2: Tools, b
+    #3: Baby, a</think>
     <answer>{"personas":[{"label":"Baby: @3","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]}]}]}
     </answer>
 
-but on one line; `@3` is the name that line 3 begins with (`induce.pointers`). What a model thinks before it,
-in `<think>…</think>`, is not looked at. Nothing is repaired:
+but the answer on one line, and right behind the thought; `@3` is the name that line 3 begins with
+(`induce.pointers`). The thought, in which a model parts the lines one by one, is not looked at. Nothing is
+repaired:
 beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a
 label, a sentence or a whole description), `overlap` (a line in two personas) and `no_line` (a persona without
 any). Cited lines that do not exist are dropped and counted.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 from induce.lines import MemoryLines
@@ -33,8 +38,8 @@ class PersonaAnswer:
 
 
 def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
-    """The text of `personas`, as models are taught to write it (compact JSON, line numbers rising, names by
-    pointer).
+    """The text of `personas`, as models are taught to write it: first the lines one by one, each with the
+    persona it goes to, then the set (compact JSON, line numbers rising, names by pointer).
 
     A line belongs to the persona with most of its memories (ties: the first of them), and a statement cites
     the lines of the memories it rests on; of memories that are on no line nothing is seen. A persona left
@@ -55,7 +60,20 @@ def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
     text = json.dumps({"personas": written}, separators=(",", ":"), ensure_ascii=False)
     # Inside JSON a bracket can be escaped, so no label can be read as a mark of the frame.
     escaped = text.replace("<", "\\u003c")
-    return f"<answer>{escaped}</answer>"
+    return f"<think>{_thought(owners, lines)}</think><answer>{escaped}</answer>"
+
+
+def _thought(owners: Mapping[int, int], lines: MemoryLines) -> str:
+    """Each line with its category and a letter for its persona, a new one where that is new; - for none."""
+    letters: dict[int, str] = {}
+    said = []
+    for line in lines.lines:
+        owner = owners.get(line.number)
+        letter = "-" if owner is None else letters.setdefault(owner, ascii_lowercase[len(letters) % 26])
+        category = "" if "<" in line.category else line.category  # it might read as a mark of the frame
+        # A category reads as it does on the line.
+        said.append(f"#{line.number}: {category}, {letter}" if category else f"#{line.number}: {letter}")
+    return "\n".join(said)
 
 
 def owner_of_lines(personas: Sequence[Persona], lines: MemoryLines) -> dict[int, int]:

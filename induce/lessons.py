@@ -1,6 +1,6 @@
 """Lessons: persona sets of any inducer, as a model could have found them in the lines that it is shown.
 
-persona set ── whole lines ──> sentences that hold of what they cite ──> most memories first ──> lesson
+persona set ── whole lines ──> sentences that hold of what they cite ──> first memories first ──> lesson
 """
 
 from collections import Counter
@@ -73,8 +73,8 @@ def persona_lessons(
 def as_shown(
     personas: PersonaSet, lines: MemoryLines, memories: Sequence[IntentMemory]
 ) -> tuple[PersonaSet, Counter[str]]:
-    """`personas` in whole lines, most memories first, and what was left out: what lines do not show, a model
-    can but make up.
+    """`personas` in whole lines, in order of their first memories, and what was left out: what lines do not
+    show, a model can but make up.
 
     A persona has all memories of its lines (`answers.owner_of_lines`). A sentence of the grammar stays if it
     is true of these, and cites at most MOST_CITED lines of the persona of which alone it is true: those of
@@ -109,8 +109,8 @@ def as_shown(
 
 
 def in_order(personas: Sequence[Persona]) -> tuple[Persona, ...]:
-    """The one order that is taught: most memories first; ties: whose memories begin first."""
-    return tuple(sorted(personas, key=lambda persona: (-len(persona.memories), persona.memories)))
+    """The one order that is taught: whose memories begin first, so that lines come in order, too."""
+    return tuple(sorted(personas, key=lambda persona: persona.memories))
 
 
 class _Evidence:

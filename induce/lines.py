@@ -30,13 +30,14 @@ assert _STRENGTH.keys() == VERBS.keys()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryLine:
-    """One line (`text` begins with `#number`), the numbers of the memories behind it, rising, and the names
-    that it shows whole."""
+    """One line (`text` begins with `#number`), the numbers of the memories behind it, rising, the names
+    that it shows whole, and its category."""
 
     number: int
     text: str
     memories: tuple[int, ...]
     names: tuple[str, ...] = ()
+    category: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,13 @@ def memory_lines(
         kept, texts = ranked[:1], [cut]
     kept.sort(key=lambda group: group.memories[0].number)
     lines = tuple(
-        MemoryLine(number=number, text=text, memories=group.numbers, names=group.names if is_whole else ())
+        MemoryLine(
+            number=number,
+            text=text,
+            memories=group.numbers,
+            names=group.names if is_whole else (),
+            category=_most([memory.category for memory in group.memories]),
+        )
         for number, (group, text) in enumerate(zip(kept, texts, strict=True), start=1)
     )
     shown = {memory for line in lines for memory in line.memories}

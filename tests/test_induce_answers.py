@@ -37,6 +37,7 @@ def test_the_written_form() -> None:
     personas = (Persona(label="Baby", description=said, memories=(1, 3, 4)),)
     text = render_personas(PersonaSet(user_id="u", personas=personas), LINES)
     assert text == (
+        "<think>#1: Baby, a\n#2: Baby, -\n#3: Baby, a</think>"
         '<answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]},'
         '{"text":"Since \\u003cb>.","lines":[1,3]}]}]}</answer>'
     )

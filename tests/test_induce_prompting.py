@@ -75,6 +75,7 @@ def test_a_sentence_stays_if_lines_show_it() -> None:
     mute = persona("Mute", (), ("Looks at Drill.", (1,)))
     kept, faults = as_shown(found(tools, baby, gone, mute), LINES, LOG)
     assert kept.personas == (
+        tools,
         persona(
             "Baby",
             (2, 3, 4),
@@ -83,7 +84,6 @@ def test_a_sentence_stays_if_lines_show_it() -> None:
             ("About once a month.", (2, 3, 4)),
             ("Young parents.", (4,)),
         ),
-        tools,
     )
     assert faults == {"repeated": 1, "untrue": 2, "unsupported": 1, "unseen": 2}
 
@@ -94,9 +94,9 @@ def test_a_persona_of_which_nothing_can_be_said_is_left_out() -> None:
     assert faults == {"untrue": 1, "unsaid": 1}
 
 
-def test_the_order_is_most_memories_first() -> None:
+def test_the_order_is_of_first_memories() -> None:
     one, two, three = (persona(str(at), at) for at in ((2,), (1,), (3, 4)))
-    assert in_order([one, two, three]) == (three, two, one)
+    assert in_order([three, one, two]) == (two, one, three)
 
 
 def test_lessons_are_what_the_loop_takes() -> None:
