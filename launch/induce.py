@@ -21,7 +21,9 @@ from launch.recipe import load_induction
 from launch.semantization import run_generation
 from records.config import Recipe
 from records.errors import UserError
+from records.induction import InduceConfig
 from records.locks import held
+from records.options import exactly
 from semantize.folder import Job, job_of, open_log, open_update
 from semantize.reading.mapping import load_mapping
 from semantize.store import SETTINGS as LOG_SETTINGS
@@ -53,10 +55,12 @@ def induce(
     Raises:
         UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
     """
-    who = _Who(recipe_path, run, overrides)
-    recipe, reporter = who.recipe, Reporter()
     if judged < 0:
         raise UserError(f"--judge {judged}: give a number of users")
+    who = _Who(recipe_path, run, overrides)
+    if update:
+        who.goes_on(out)
+    recipe, reporter = who.recipe, Reporter()
     with held(out, _WAIT):
         check_new(out)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
@@ -147,6 +151,12 @@ class _Who:
             from launch.trained_inducer import trained_recipe
 
             self.recipe, self.model = trained_recipe(run, overrides)
+
+    def goes_on(self, out: Path) -> None:
+        """Take the settings that the personas in `out` were made with, where no others are asked for."""
+        saved = store.settings_of(out)["induce"]
+        if self.recipe.induce == InduceConfig():
+            self.recipe = replace(self.recipe, induce=exactly(InduceConfig, saved))
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_odd_users_get_an_answer_or_a_reason(tmp_path: Path, capsys: pytest.Capt
 def test_new_events_bring_personas_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = shop(tmp_path, [*two_sides("ann"), *two_sides("bob")])
     out = tmp_path / "out"
-    before = induced(log, out)
+    before = induced(log, out, "induce.clusters.citations=4")  # an update need not say so again
     new = [f"ann,2026-02-{day:02} 09:00,wine {day},buy" for day in range(1, 9)]
     more = shop(tmp_path, [*new, *two_sides("cid", 2)], "more.csv")
     capsys.readouterr()
