@@ -15,7 +15,7 @@ from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
-from launch.stages.persona_report import CHECKED, SCORES, SHOWN, read_scores
+from launch.stages.persona_report import CHECKED, SCORES, SHOWN, WHOLE_LOG, read_scores
 from launch.stages.personas import PERSONA_STAGES
 
 RECIPE = Path("recipes/induction.yaml")
@@ -26,7 +26,9 @@ QUESTIONS = {
     "groupwise DPO over SFT": (DPO_MODEL, SFT_MODEL),
     "groupwise DPO over the plain baseline": (DPO_MODEL, PLAIN),
     "groupwise DPO over the clusters": (DPO_MODEL, CLUSTERS),
+    "groupwise DPO over SFT, both checked": (f"{DPO_MODEL}{CHECKED}", f"{SFT_MODEL}{CHECKED}"),
     "checked, over the plain baseline": (f"{DPO_MODEL}{CHECKED}", PLAIN),
+    "groupwise DPO over the plain baseline on all memories": (DPO_MODEL, f"plain clusters, {WHOLE_LOG}"),
 }
 """What is compared with what."""
 

@@ -101,10 +101,10 @@ def parse_personas(text: str, lines: MemoryLines) -> PersonaAnswer | Malformed:
     return body if isinstance(body, Malformed) else read_personas(body, lines)
 
 
-def read_personas(body: Any, lines: MemoryLines) -> PersonaAnswer | Malformed:
-    """The same for the JSON value inside the frame."""
+def read_personas(body: Any, lines: MemoryLines, *, points: bool = True) -> PersonaAnswer | Malformed:
+    """The same for the JSON value inside the frame; who was not taught pointers does not mean any."""
     try:
-        return _Reader(lines).read(body)
+        return _Reader(lines, points=points).read(body)
     except _MalformedError as error:
         return Malformed(reason=error.reason, detail=str(error))
 
@@ -116,8 +116,8 @@ class _MalformedError(Exception):
 
 
 class _Reader:
-    def __init__(self, lines: MemoryLines) -> None:
-        self._lines = lines
+    def __init__(self, lines: MemoryLines, *, points: bool) -> None:
+        self._lines, self._points = lines, points
         self._dropped = 0
 
     def read(self, body: Any) -> PersonaAnswer:
@@ -141,7 +141,7 @@ class _Reader:
 
     def _persona(self, value: Any) -> tuple[Persona, tuple[int, ...]]:
         entry = _entry(value, {"label", "lines", "description"}, "a persona")
-        label, said = expanded(_text(entry["label"], "a label"), self._lines), entry["description"]
+        label, said = self._expanded(_text(entry["label"], "a label")), entry["description"]
         if not isinstance(said, list):
             raise _MalformedError("schema", "description must be a list of sentences")
         if not said:
@@ -155,8 +155,11 @@ class _Reader:
 
     def _statement(self, value: Any) -> Statement:
         entry = _entry(value, {"text", "lines"}, "a sentence")
-        text = expanded(_text(entry["text"], "a sentence"), self._lines)
+        text = self._expanded(_text(entry["text"], "a sentence"))
         return Statement(text=text, memories=self._lines.memories_of(self._cited(entry["lines"])))
+
+    def _expanded(self, text: str) -> str:
+        return expanded(text, self._lines) if self._points else text
 
     def _cited(self, cited: Any) -> tuple[int, ...]:
         if not isinstance(cited, list) or any(type(line) is not int for line in cited):

@@ -23,7 +23,7 @@ LONGEST_LABEL, LONGEST_TEXT, MOST_SENTENCES = 80, 240, 8
 """Characters of a label and of a sentence, and sentences of a description, at most."""
 
 
-_UNANSWERED = re.compile(r"budget|deadline|timeout|connection|http_\d+")
+_UNANSWERED = re.compile(r"budget|deadline|timeout|connection|http_(?:429|5\d\d)")
 
 
 def is_unanswered(error: str) -> bool:
@@ -104,7 +104,7 @@ class EndpointInducer:
         if reply.error:
             return PersonaSet(user_id=lines.user_id, personas=(), error=reply.reason)
         value = json_of(reply)
-        answer = None if value is None else read_personas(value, lines)
+        answer = None if value is None else read_personas(value, lines, points=False)
         if isinstance(answer, PersonaAnswer):
             self.dropped_citations += answer.dropped_citations
             return answer.personas

@@ -18,7 +18,7 @@ from records.options import first_difference
 from semantize.store import finished_generations, generation_path
 from semantize.store import settings_of as settings_of_log
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same settings come to give other personas: two versions do not mix."""
 
 _OWN = {store.OWN_LOG, store.VECTORS}
@@ -54,43 +54,60 @@ def open_personas(out: Path, log: Path, config: InduceConfig, inducer: Mapping[s
     Raises:
         UserError: the log is not finished, or `out` holds personas of another log or made otherwise.
     """
+    check_folder(out, config, inducer)
     partitions = settings_of_log(log)["partitions"]
     grown = len(finished_generations(log))
     if not grown:
         raise UserError(f"{log}: is not finished; run `usergpt semantize run` again, it goes on")
-    is_own = log == out / store.OWN_LOG
-    settings = {
-        "version": VERSION,
-        "log": "" if is_own else str(log.absolute()),
-        "log_digest": _digest(log),
-        "inducer": dict(inducer),
-        "induce": asdict(config),
-    }
-    settings = json.loads(json.dumps(settings))
+    is_own = log.resolve() == (out / store.OWN_LOG).resolve()
+    place = {"log": "" if is_own else str(log.resolve()), "log_digest": _digest(log)}
     path = out / store.SETTINGS
     if path.exists():
-        key = first_difference(read_json(path), settings)
+        saved = read_json(path)
+        if saved["log_digest"] != place["log_digest"]:
+            raise UserError(f"{out}: holds personas of another log; choose another --out, or delete this one")
+        if saved["log"] != place["log"]:  # it was moved
+            write_json(path, saved | place)
+    else:
+        write_json(path, {**_made_with(config, inducer), **place})
+    return Generation(out=out, number=_number(out, grown), partitions=partitions)
+
+
+def check_folder(out: Path, config: InduceConfig, inducer: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds something else, or personas made otherwise.
+
+    Raises:
+        UserError: naming what differs.
+    """
+    if (out / store.SETTINGS).exists():
+        saved = read_json(out / store.SETTINGS)
+        if not isinstance(saved, dict) or "induce" not in saved:
+            raise UserError(f"{out}: holds something else than personas; choose another --out")
+        settings = _made_with(config, inducer)
+        key = first_difference({name: saved.get(name) for name in settings}, settings)
         if key is not None:
             raise UserError(
                 f"{out}: holds personas made with other settings ({key} differs, see {store.SETTINGS} "
                 "there); choose another --out, or delete this one"
             )
-    else:
-        check_new(out)
-        write_json(path, settings)
-    return Generation(out=out, number=_number(out, grown), partitions=partitions)
-
-
-def check_new(out: Path) -> None:
-    """Refuse a folder that holds something else.
-
-    Raises:
-        UserError: naming it.
-    """
-    if (out / store.SETTINGS).exists():
-        store.settings_of(out)
     elif out.exists() and any(not one.name.startswith(".") and one.name not in _OWN for one in out.iterdir()):
         raise UserError(f"{out}: is not empty and holds no personas; choose another --out")
+
+
+def is_current(out: Path, log: Path) -> bool:
+    """Whether the personas in `out` are finished, and of all that is folded into the log."""
+    number = len(finished_generations(out)) - 1
+    if number < 0 or (generation_path(out, number + 1) / store.LOG).exists():
+        return False
+    path = generation_path(out, number)
+    done = int(read_json(path / store.LOG)["last"])
+    return _is_finished(path) and done == len(finished_generations(log))
+
+
+def _made_with(config: InduceConfig, inducer: Mapping[str, Any]) -> dict[str, Any]:
+    """What personas are made with, as it is kept."""
+    plain = {"version": VERSION, "inducer": dict(inducer), "induce": asdict(config)}
+    return json.loads(json.dumps(plain))  # type: ignore[no-any-return]
 
 
 def _number(out: Path, grown: int) -> int:

@@ -43,7 +43,8 @@ def expanded(text: str, lines: MemoryLines) -> str:
     """`text` with the names that its pointers stand for; a name said twice in a claim is said once."""
     claims = parse(text)
     if not claims:
-        return _POINTER.sub(lambda found: _name(found, lines), text)
+        found = _POINTER.sub(lambda found: _name(found, lines), text)
+        return text if parse(found) else found  # a name out of a log makes no claim of what was none
 
     def name_of(name: str) -> str:
         found = _POINTER.fullmatch(name)

@@ -154,7 +154,8 @@ class Induction:
         old: Mapping[str, Sequence[IntentMemory]] = {}
         if self.number:
             earlier = store.live(self.out, "personas", list(memories), self.number).collect()
-            before = {one.user_id: one for one in persona_sets(earlier)}
+            # Who has none is a user like a new one.
+            before = {one.user_id: one for one in persona_sets(earlier) if one.personas}
             old = store.read_memories(self.out, list(before), self.number)
         found = {}
         if before:

@@ -11,7 +11,7 @@ from rich.table import Table
 from actors.inducers import induce_folder
 from induce import store
 from induce.endpoint import EndpointInducer
-from induce.folder import Generation, check_new, open_personas
+from induce.folder import Generation, check_folder, is_current, open_personas
 from induce.inducers import Inducer
 from induce.trained import ModelInducer
 from launch.induce_judge import REPLIES, judge_folder
@@ -24,9 +24,10 @@ from records.errors import UserError
 from records.induction import InduceConfig
 from records.locks import held
 from records.options import exactly
-from semantize.folder import Job, job_of, open_log, open_update
+from semantize.folder import Job, job_of, open_log, open_update, was_folded
 from semantize.reading.mapping import load_mapping
 from semantize.store import SETTINGS as LOG_SETTINGS
+from semantize.store import finished_generations
 from semantize.store import settings_of as settings_of_log
 
 _WAIT = "wait for it, or choose another --out"
@@ -62,28 +63,38 @@ def induce(
         who.goes_on(out)
     recipe, reporter = who.recipe, Reporter()
     with held(out, _WAIT):
-        check_new(out)
+        check_folder(out, recipe.induce, who.identity)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
         generation = open_personas(out, log, recipe.induce, who.identity)
         if generation.is_finished:
             reporter.say("all personas are up to date")
-        with reporter.stage("induce"), who.inducer(generation, reporter) as inducer:
-            summary, lost = induce_folder(
-                generation,
-                recipe.induce,
-                recipe.cluster,
-                lambda phase, done, total: reporter.update(done, total, phase),
-                inducer,
-            )
-        for name in lost:
-            reporter.say(f"lost {name}; done again")
-        say_summary(summary, generation.number, reporter)
+        while True:
+            _induced(generation, who, reporter)
+            later = open_personas(out, log, recipe.induce, who.identity)
+            if later.number == generation.number:
+                break
+            generation = later  # the log had grown before it was finished
+        shown = write_page(out, page_users, f"Personas of {Path(source).name}")
+        reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
         if judged:
             with reporter.stage("judge"):
                 judge_folder(out, generation.number, judged, recipe.llm, reporter)
-        shown = write_page(out, page_users, f"Personas of {Path(source).name}")
-        reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
     return 0
+
+
+def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> None:
+    """Do what is left of a generation, and say what came of it."""
+    with reporter.stage("induce"), who.inducer(generation, reporter) as inducer:
+        summary, lost = induce_folder(
+            generation,
+            who.recipe.induce,
+            who.recipe.cluster,
+            lambda phase, done, total: reporter.update(done, total, phase),
+            inducer,
+        )
+    for name in lost:
+        reporter.say(f"lost {name}; done again")
+    say_summary(summary, generation.number, reporter)
 
 
 def _semantized(
@@ -128,6 +139,14 @@ def _updated(
         )
     if mapping_name:
         raise UserError("--update: new events are read as the first log was; leave out --mapping")
+    if not finished_generations(own):
+        raise UserError(f"{out}: is not finished; run the first `usergpt induce` again, it goes on")
+    if not is_current(out, own):
+        if was_folded(source, own):  # and personas were not made yet
+            return own
+        raise UserError(
+            f"{out}: is not finished; run the `usergpt induce` before this one again, it goes on, then this"
+        )
     job = job_of(own, key_file)
     job = replace(job, config=replace(job.config, max_quarantine_share=recipe.semantize.max_quarantine_share))
     run_generation(open_update(source, own, key_file), job, None, recipe.cluster, recipe.llm, reporter)

@@ -55,7 +55,7 @@ class ClusterConfig:
         "each is in itself, 1: as foreign as texts of the whole population.",
         low=0,
     )
-    most_personas: int = opt(8, "Personas a user, at most.", low=1)
+    most_personas: int = opt(8, "Personas a user, at most.", low=1, high=12)
     least_memories: int = opt(3, "Memories that a persona of several must stand on.", low=1)
     least_share: float = opt(0.03, "The same as a share of the user's memories.", low=0, high=1)
     most_clustered: int = opt(

@@ -159,6 +159,18 @@ def open_update(source: str, out: Path, key_file: Path | None) -> Generation:
     return _todo(out, number, reader)
 
 
+def was_folded(source: str, out: Path) -> bool:
+    """Whether a finished generation of `out` is of the very files of `source`.
+
+    Raises:
+        UserError: the log is at fault, or `out` holds none.
+    """
+    files = _log_note(LogReader(source, settled_job(out).mapping), source, 0)["files"]
+    return any(
+        read_json(generation_path(out, each) / LOG)["files"] == files for each in finished_generations(out)
+    )
+
+
 def settled_job(out: Path) -> Job:
     """The config and mapping that `out` was made with, without a key.
 

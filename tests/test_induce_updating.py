@@ -138,3 +138,16 @@ def test_an_update_is_a_proper_set(kinds: list[str], cut: int, seed: int) -> Non
         assert found.kept + found.changed + found.new == len(found.personas.personas)
         held = {number for persona in found.personas.personas for number in persona.memories}
         assert held >= {number for persona in before.personas for number in persona.memories}
+
+
+def test_a_new_persona_does_not_take_a_name_that_stays() -> None:
+    first = induce(BEFORE)
+    wine = [later(LAST + n, f"wine {n}", 170 + n) for n in range(1, 4)]
+    (*_, added) = Updater(inducer())(first, BEFORE, [*BEFORE, *wine]).personas.personas
+    taken = replace(first, personas=(replace(first.personas[0], label=added.label), first.personas[1]))
+    found = Updater(inducer())(taken, BEFORE, [*BEFORE, *wine]).personas
+    assert [one.label for one in found.personas] == [
+        added.label,
+        first.personas[1].label,
+        f"{added.label} (2)",
+    ]

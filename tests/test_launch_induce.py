@@ -1,6 +1,7 @@
 """`usergpt induce` on small logs, as a user types it: personas, a page, updates, and odd users."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from records.client import ClientConfig
 from records.files import read_json
 from records.locks import held
 from records.persona import persona_sets
+from semantize.store import finished_generations
 from tests.chat_stand_in import Server
 from tests.pages import Page
 from tests.test_induce_clustering import letters
@@ -161,6 +163,22 @@ def test_new_events_bring_personas_up_to_date(tmp_path: Path, capsys: pytest.Cap
     assert {user: len(mine) for user, mine in store.read_memories(out).items()} == {
         "ann": 24, "bob": 16, "cid": 16,
     }  # fmt: skip
+    # Killed when the log was read, or on its way through the personas: the same command goes on.
+    shutil.rmtree(store.generation_path(out, 1))
+    assert induce(more, "--out", out, "--update") == 0
+    assert records(out) == after
+    for path in store.generation_path(out, 1).glob("*"):
+        if path.name not in (store.LOG, store.CHUNKS) and not path.name.startswith(("memories", "counts")):
+            path.unlink()
+    another = shop(tmp_path, ["bob,2026-03-01 09:00,wine 1,buy"], "another.csv")
+    assert induce(another, "--out", out, "--update") == 2
+    assert "is not finished; run the `usergpt induce` before this one again" in capsys.readouterr().err
+    assert induce(more, "--out", out, "--update") == 0
+    assert records(out) == after
+    # Other settings are refused before anything is folded in.
+    assert induce(another, "--out", out, "--update", "induce.clusters.worth=0.7") == 2
+    assert "induce.clusters.worth differs" in capsys.readouterr().err
+    assert len(finished_generations(out / store.OWN_LOG)) == 2
     # The same events again are refused, by name.
     assert induce(more, "--out", out, "--update") == 2
     assert "was folded into" in capsys.readouterr().err
@@ -204,6 +222,9 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
     assert "is not empty and holds no personas" in refused(*mapped, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir() if path.name != ".lock"] == ["diary.txt"]
     assert "no personas; make some" in refused(log, "--out", tmp_path / "new", "--update")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / store.SETTINGS).write_text('{"partitions": 1}')
+    assert "holds something else than personas" in refused(*mapped, tmp_path / "other")
     with held(out, "wait"):
         assert "another run is at work there" in refused(*mapped, out)
     induced(log, out)
