@@ -28,6 +28,9 @@ from records.persona import Persona, PersonaSet, Statement
 MOST_PERSONAS = 12
 """Personas that a set may have."""
 
+LONGEST_TEXT = 2000
+"""Characters of a label or a sentence, at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaAnswer:
@@ -180,6 +183,8 @@ def _text(value: Any, what: str) -> str:
         raise _MalformedError("schema", f"{what} must be text")
     if not value.strip():
         raise _MalformedError("empty", f"{what} must not be empty")
-    if not is_text(value):
-        raise _MalformedError("schema", f"{what} must be text that can be written down")
+    if not is_text(value) or not value.isprintable() or len(value) > LONGEST_TEXT:
+        raise _MalformedError(
+            "schema", f"{what} must be a line of at most {LONGEST_TEXT} printable characters"
+        )
     return value

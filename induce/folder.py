@@ -174,6 +174,7 @@ def summary_of(generation: Generation) -> dict[str, Any]:
         "gap": read_json(generation_path(generation.out, 0) / store.GAP),
         "unanswered": 0,
         **{key: value for key, value in chunks.items() if key != "users"},
+        "cpu_seconds": counts.get("cpu_seconds", 0) + chunks.get("cpu_seconds", 0),
         "quality": means,
     }
 

@@ -94,6 +94,7 @@ class Induction:
 
     def memories(self, part: int) -> None:
         """Write the memories of a partition's users: of those with new events, in a later generation."""
+        spent = time.process_time()
         events = self._events(part)
         minutes = read_json(store.generation_path(self.out, 0) / store.GAP)["minutes"]
         config = replace(self.config.memories, gap_minutes=minutes)
@@ -111,6 +112,7 @@ class Induction:
             "events": len(events),
             "memories": len(frame),
             "noise": dict(noise.iter_rows()),
+            "cpu_seconds": time.process_time() - spent,
         }
         write_json(self.path / f"counts-{part:05d}.json", note)
 

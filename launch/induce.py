@@ -246,7 +246,7 @@ def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> Non
     if summary["quality"]:
         reporter.console.print(_quality_table(summary["quality"]))
     reporter.say(
-        f"cost of a user: {1000 * summary['cpu_seconds'] / users:.1f} ms of CPU, "
+        f"cost of a user, the log read: {1000 * summary['cpu_seconds'] / users:.1f} ms of CPU, "
         f"{summary['embedded'] / users:.1f} texts embedded"
     )
 

@@ -32,6 +32,12 @@ def reason(text: str) -> str:
     return parsed.reason
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a\0", "\u202ea", "a" * 2001])
+def test_labels_and_sentences_are_lines_that_can_be_shown(text: str) -> None:
+    assert reason(answer(persona(label=text))) == "schema"
+    assert reason(answer(persona(description=[{"text": text, "lines": [1]}]))) == "schema"
+
+
 def test_the_written_form() -> None:
     said = (Statement(text="Buys Milk.", memories=(3,)), Statement(text="Since <b>.", memories=(1, 4)))
     personas = (Persona(label="Baby", description=said, memories=(1, 3, 4)),)

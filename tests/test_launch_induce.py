@@ -80,7 +80,7 @@ def test_from_a_log_to_personas(tmp_path: Path, capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert "16 memories of 1 users" in shown
     assert "2 personas, 2.00 a user" in shown
-    assert "cost of a user:" in shown
+    assert "cost of a user, the log read:" in shown
     assert [persona["label"][:4] for persona in ann["personas"]] == ["baby", "tent"]
     baby = ann["personas"][0]
     first = baby["description"][0]
