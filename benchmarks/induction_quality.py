@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy import stats
 
 from actors.cluster import ray_cluster
 from hprbench.persona_table import METRICS, Sets, by_user, differences, persona_row, row_json
@@ -70,8 +72,11 @@ def train(logs: Logs, seeds: Sequence[int], out: Path, reporter: Reporter) -> di
 
 
 def quality_table(runs: Runs) -> dict[str, Any]:
-    """By log: the rows of all inducers, and every question with its paired differences; users of all seeds
-    count together, and the differences of each seed are told beside."""
+    """By log: the rows of all inducers, and every question with its paired differences.
+
+    `over_users` has intervals over the users of all seeds together: of these trained models. `over_seeds` has
+    Student's interval of the mean over seeds, which holds what training anew changes (None for one seed).
+    """
     return {log: _of_log(of_seeds) for log, of_seeds in runs.items()}
 
 
@@ -88,15 +93,34 @@ def _of_log(runs: Mapping[int, Run]) -> dict[str, Any]:
                     metric: None if one is None else asdict(one)
                     for metric, one in differences(pooled[better], pooled[worse], 0).items()
                 },
-                "by_seed": {
-                    metric: [_less(of_seed[better], of_seed[worse], metric) for of_seed in scores.values()]
-                    for metric in METRICS
-                },
+                "by_seed": (
+                    by_seed := {
+                        metric: [
+                            _less(of_seed[better], of_seed[worse], metric) for of_seed in scores.values()
+                        ]
+                        for metric in METRICS
+                    }
+                ),
+                "over_seeds": {metric: over_seeds(by_seed[metric]) for metric in METRICS},
             }
             for question, (better, worse) in QUESTIONS.items()
             if better in pooled and worse in pooled
         },
     }
+
+
+def over_seeds(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """The mean of a number that seeds have, and Student's 95 % interval; None for fewer than two.
+
+    Example:
+        over_seeds([0.1, 0.2, 0.3])["interval"] == [-0.0484, 0.4484]  # 0.2 ± 4.3027 × 0.1 / √3
+    """
+    known = np.array([value for value in values if value is not None])
+    if len(known) < 2:
+        return None
+    half = float(stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / len(known) ** 0.5)
+    mean = float(known.mean())
+    return {"mean": round(mean, 4), "interval": [round(mean - half, 4), round(mean + half, 4)]}
 
 
 def _pooled(scores: Mapping[int, Mapping[str, Sets]], name: str) -> Sets:
@@ -122,14 +146,13 @@ def show_quality(found: Mapping[str, Any], console: Console) -> None:
         for row in one["rows"]:
             table.add_row(row["model"], *(_share(row[metric]) for metric in METRICS))
         console.print(table)
-        table = Table(title="differences, paired by user, with 95 % intervals; in brackets seed by seed")
+        table = Table(
+            title="differences, paired by user, with 95 % intervals over users; by seed; over seeds"
+        )
         for heading in ("", *one["questions"]):
             table.add_column(heading)
         for metric in METRICS:
-            answers = one["questions"].values()
-            table.add_row(
-                metric, *(_told(one["over_users"][metric], one["by_seed"][metric]) for one in answers)
-            )
+            table.add_row(metric, *(_told(answer, metric) for answer in one["questions"].values()))
         console.print(table)
 
 
@@ -137,9 +160,15 @@ def _share(share: Mapping[str, Any] | None) -> str:
     return "–" if share is None else f"{share['value']:.3f}"
 
 
-def _told(found: Mapping[str, Any] | None, by_seed: Sequence[float | None]) -> str:
+def _told(answer: Mapping[str, Any], metric: str) -> str:
+    found, seeds = answer["over_users"][metric], answer["over_seeds"][metric]
     if found is None:
         return "–"
+    by_seed = ", ".join("–" if value is None else f"{value:+.3f}" for value in answer["by_seed"][metric])
+    told = f"{found['mean']:+.3f} {_interval(found)} ({by_seed})"
+    return told if seeds is None else f"{told}; over seeds {_interval(seeds)}"
+
+
+def _interval(found: Mapping[str, Any]) -> str:
     low, high = found["interval"]
-    seeds = ", ".join("–" if value is None else f"{value:+.3f}" for value in by_seed)
-    return f"{found['mean']:+.3f} [{low:+.3f}, {high:+.3f}] ({seeds})"
+    return f"[{low:+.3f}, {high:+.3f}]"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.induction_quality import CLUSTERS, PLAIN, Logs, quality_table, show_quality
+from benchmarks.induction_quality import CLUSTERS, PLAIN, Logs, over_seeds, quality_table, show_quality
 from launch.pipeline import Run, open_run
 from launch.progress import Reporter
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
@@ -49,6 +49,10 @@ def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
     assert over_sft["over_users"]["total"]["mean"] == pytest.approx((0.35 + 0.3 + 0.1 + 0.3) / 4)
     assert over_sft["by_seed"]["total"] == [pytest.approx(0.325), pytest.approx(0.2)]
     assert over_sft["by_seed"]["cohesion"] == [pytest.approx(0.2), pytest.approx(0.2)]
+    # Of two seeds Student's t is 12.706: .2625 ± 12.706 × .0884 / √2.
+    assert over_sft["over_seeds"]["total"] == {"mean": 0.2625, "interval": [-0.5316, 1.0566]}
+    assert over_seeds([0.1, 0.2, None, 0.3]) == {"mean": 0.2, "interval": [-0.0484, 0.4484]}
+    assert over_seeds([0.1]) is None
     assert "groupwise DPO over the clusters" in found["questions"]
     assert f"groupwise DPO over the {PLAIN}" not in found["questions"]  # nobody measured it
     shown = io.StringIO()
