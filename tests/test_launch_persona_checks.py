@@ -31,7 +31,7 @@ INDUCTION = Path("recipes/induction.yaml")
         (["groupwise.groups_per_step=5"], "groupwise.groups_per_step 5 is no multiple"),
         (["groupwise.beta=0"], "groupwise.beta is 0; it must be at least"),
         (["groupwise.bta=1"], "groupwise.bta"),
-        (["induce.line_tokens=900"], "model.max_length 544 leaves no room for induce.line_tokens 900"),
+        (["induce.line_tokens=900"], "model.max_length 672 leaves no room for induce.line_tokens 900"),
         (["learner.micro_batch_tokens=2000"], "learner.micro_batch_tokens is 2000, and a group"),
         (["induce.clusters.method=tree"], "induce.clusters.method is 'tree'"),
         (["log.labels=x.csv"], "log.input is empty"),
@@ -89,5 +89,5 @@ def test_a_stage_without_lessons_says_whether_lines_or_answers_had_no_room() -> 
     told = why_nothing(recipe, "few_lines", {"u": nothing}, {})
     assert told.startswith("sft.few_lines: no line of memories fits 10 tokens, 0.25 of induce.line_tokens 40")
     told = why_nothing(recipe, "personas", {"u": CASE}, {"too_long": 3})
-    assert "no teacher found personas that fit model.max_length 544" in told
+    assert "no teacher found personas that fit model.max_length 672" in told
     assert told.endswith("left out: {'too_long': 3}")
