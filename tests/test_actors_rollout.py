@@ -12,7 +12,7 @@ from actors.rollout import RolloutPool, Weights, _Call, _Job, _Seat
 from actors.scorer import ScorerPool
 from actors.supervision import ActorError
 from actors.tasks import LIVES
-from records.config import RolloutConfig, ScorerConfig
+from records.config import RolloutConfig
 from records.prompt import Prompt, Request, Sampling
 
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=4)
@@ -319,5 +319,5 @@ def test_patience_is_that_of_all_calls_that_follow_each_other() -> None:
     pool.timeout_s = 5.0
     assert pool.patience_s == 20
     scorers = object.__new__(ScorerPool)
-    scorers.start_s, scorers.config = 7.0, ScorerConfig(timeout_s=11.0)
+    scorers.start_s, scorers.timeout_s = 7.0, 11.0
     assert scorers.patience_s == 18
