@@ -30,10 +30,10 @@ from records.events import EVENT_SCHEMA
 from records.induction import ClusterConfig, MemoryConfig, QualityConfig
 from records.persona import IntentMemory, PersonaSet, memories_of
 from records.simulation import SimulateConfig
-from rewards.personas.alignment import alignment_by_embedding
-from rewards.personas.judge import Agreement, RuleJudge, agreements
+from rewards.personas.judge import Agreement, agreements
 from rewards.personas.subject import Subject, background_of
 from rewards.personas.total import quality
+from rewards.personas.versions import versions
 from semantize.reading.mapping import load_mapping
 from semantize.reading.readers import LogReader
 from semantize.refining.refine import RuleRefiner
@@ -104,22 +104,16 @@ def compared(users: Users, population: Population, embedder: Embedder, seed: int
 
 def scored(sets: Sequence[PersonaSet], subjects: Mapping[str, Subject], embedder: Embedder) -> Scores:
     """All measures of all users with personas."""
-    config, found = QualityConfig(), {name: {} for name in (*MEASURES, *VERSIONS.values())}
-    for personas in sets:
-        subject, user = subjects[personas.user_id], personas.user_id
-        if personas.error:
-            continue
-        for measure, value in asdict(quality(personas, subject, config)).items():
-            if measure in MEASURES:
-                found[measure][user] = float(value)
-        texts = sorted({said.text for persona in personas.personas for said in persona.description})
-        by_text = dict(zip(texts, embedder(texts), strict=True))
-        embedded = alignment_by_embedding(personas.personas, subject, by_text, config)
-        found[EMBEDDED][user] = float("nan") if embedded is None else embedded
-        (verdict,) = RuleJudge(config).judge([(personas, subject)])
-        has_categories = any(memory.category for memory in subject.memories.values())
-        found[PURITY][user] = verdict.cohesion if has_categories else float("nan")
-    return found
+    config = QualityConfig()
+    cases = [(one, subjects[one.user_id]) for one in sets if not one.error]
+    users = [one.user_id for one, _ in cases]
+    rated = {user: asdict(quality(*case, config)) for user, case in zip(users, cases, strict=True)}
+    other = versions(cases, embedder, config).values
+    return {
+        **{name: {user: float(one[name]) for user, one in rated.items()} for name in MEASURES},
+        EMBEDDED: dict(zip(users, other["alignment"]["embedding"], strict=True)),
+        PURITY: dict(zip(users, other["cohesion"]["category"], strict=True)),
+    }
 
 
 def _agreement(
@@ -156,8 +150,8 @@ def show(name: str, found: dict[str, Any], console: Console) -> None:
     less = found["difference"].values()
     table.add_row("plain − cluster", *("–" if one is None else f"{one['value']:+.3f}" for one in less))
     console.print(table)
-    for versions, agreement in found["agreement"].items():
-        console.print(f"{versions}: {agreement}")
+    for compared_in, agreement in found["agreement"].items():
+        console.print(f"{compared_in}: {agreement}")
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 from math import isfinite
 
-from records.config import Recipe, StageConfig
+from records.config import Recipe
 from records.errors import UserError
+from records.sft import StageConfig
 
 FRAME_TOKENS = 32
 """Tokens around the memory lines of a question, at most."""

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from records.config import AnswerConfig, SFTStageConfig
+from records.config import AnswerConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.sft import SFTStageConfig
 from records.strata import evenly
 from records.tags import GIVEN, TAG_NAMES, GoldTag
 from sft.bands import CONTROVERSIAL, STANDARD, Gold

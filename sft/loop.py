@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lm import checkpoint
 from lm.objective import Learner
-from records.config import SFTConfig, StageConfig
 from records.log import Log
+from records.sft import SFTConfig, StageConfig
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
 
 FINAL_LR = 0.05

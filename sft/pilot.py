@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from records.config import AnswerConfig, SFTStageConfig
+from records.config import AnswerConfig
 from records.history import SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.sft import SFTStageConfig
 from records.tags import GIVEN, GoldTag, known_tags
 from sft.bands import Gold
 from sft.demonstration import gold_answer

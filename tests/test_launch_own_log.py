@@ -34,9 +34,10 @@ from launch.stages.scores import cities_of, readers, tag_tallies
 from launch.stages.splits import load_splits, load_taught
 from lm.answers import parse_answer
 from records.client import ClientConfig
-from records.config import BenchConfig, Recipe, SFTConfig
+from records.config import BenchConfig, Recipe
 from records.errors import UserError
 from records.files import read_json, write_json
+from records.sft import SFTConfig
 from records.tags import GIVEN, TAG, GoldTag
 from sft.lessons import read_lessons
 

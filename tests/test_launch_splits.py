@@ -11,8 +11,9 @@ from launch.stages.benchmark import spare_candidates
 from launch.stages.data import split_users
 from launch.stages.own_log import split_log
 from launch.stages.splits import Splits
-from records.config import BenchConfig, Recipe, SFTConfig
+from records.config import BenchConfig, Recipe
 from records.errors import UserError
+from records.sft import SFTConfig
 from records.strata import stratum_of
 from records.tags import TAG, GoldTag
 from tests.test_hprbench_build import gold_user

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from lm.answers import Answer, parse_answer
-from records.config import AnswerConfig, SFTStageConfig
+from records.config import AnswerConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.sft import SFTStageConfig
 from records.tags import TAG, TAG_NAMES, GoldTag
 from rewards.claims import read_claims
 from sft.curriculum import build_stage, unasked_lessons

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lm.objective import Objective, UpdateReport
-from records.config import SFTConfig, SFTStageConfig
+from records.sft import SFTConfig, SFTStageConfig
 from sft.loop import FINAL_LR, schedule, train_stage
 from sft.objective import SFTExample, SFTMicroBatch, SFTObjective
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from lm.answers import Answer, Sentence, parse_answer, render_answer
-from records.config import AnswerConfig, SFTStageConfig
+from records.config import AnswerConfig
 from records.history import HistoryLine, SemanticHistory
 from records.prompt import COMPOSITE_TASK, TAGS_TASK
+from records.sft import SFTStageConfig
 from records.tags import GIVEN, TAG_NAMES, GoldTag
 from sft.demonstration import gold_answer
 from sft.lessons import Lesson

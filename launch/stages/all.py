@@ -16,7 +16,8 @@ from launch.stages.report import run_report
 from launch.stages.rl import run_rl
 from launch.stages.sft import STAGES as SFT_STAGES
 from launch.stages.sft import run_sft
-from records.config import Recipe, ScorerConfig, StageConfig
+from records.config import Recipe, ScorerConfig
+from records.sft import StageConfig
 from simulate.world_files import SHIPPED
 
 
@@ -27,6 +28,12 @@ def simulating(recipe: Recipe) -> list[Any]:
         recipe.seed,
         [directory_state(folder) for folder in recipe.simulate.world if folder != SHIPPED],
     ]
+
+
+def semantizing(recipe: Recipe) -> list[Any]:
+    """What timelines and histories depend on beside the log and the tokenizer."""
+    titles = recipe.llm.model if recipe.semantize.llm_titles else ""
+    return [recipe.semantize, file_state(recipe.semantize.knowledge), titles]
 
 
 def training(recipe: Recipe, *stages: StageConfig) -> list[Any]:
@@ -58,9 +65,7 @@ STAGES: tuple[Stage, ...] = (
         name="semantize",
         work=run_semantize,
         reads=lambda recipe: [
-            recipe.semantize,
-            file_state(recipe.semantize.knowledge),
-            recipe.llm.model if recipe.semantize.llm_titles else "",
+            *semantizing(recipe),
             recipe.model,
             directory_state(recipe.model.init_dir),
             recipe.answer,

@@ -5,17 +5,15 @@ from contextlib import ExitStack, closing
 from functools import partial
 
 from actors.cluster import ray_cluster
-from actors.learner import LearnerGroup
 from actors.persona_scorer import PersonaScorerPool
 from actors.placement import Places, reserved, rl_needs
-from actors.rollout import RolloutPool
 from induce.prompting import persona_prompt
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.losses import Losses
 from launch.stages.persona_data import load_cases, load_population, vectors_path
 from launch.stages.persona_sft import STAGE as SFT
-from launch.stages.rl import CheckedPublisher, Shown, until_done
+from launch.stages.rl import CheckedPublisher, Shown, engines_and_learner, until_done
 from launch.stages.splits import load_splits
 from lm.tokenizer import ChatTokenizer
 from records.errors import UserError
@@ -86,14 +84,9 @@ def _train(
     local: bool,
 ) -> None:
     """Train from the newest checkpoint to the end, with engines and a learner of its own, and export."""
-    recipe, folder, timeout = run.recipe, run.directory / FOLDER, run.recipe.cluster.timeout_s
+    recipe, folder = run.recipe, run.directory / FOLDER
     start = run.directory / "sft" / SFT
-    run.reporter.doing("engines, learner and scorers start")
-    pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
-    parts.callback(pool.close)
-    losses.watch(pool.lost, "generated again")
-    learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
-    parts.callback(learner.close)
+    pool, learner = engines_and_learner(run, start, losses, places, parts, local=local)
     train_groupwise(
         GroupwiseRun(
             config=recipe.groupwise,

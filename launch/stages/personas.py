@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from launch.pipeline import Stage
-from launch.recipe import directory_state, file_state
-from launch.stages.all import simulating, training
+from launch.recipe import directory_state
+from launch.stages.all import semantizing, simulating, training
 from launch.stages.groupwise import FOLDER, run_groupwise
 from launch.stages.persona_bench import run_persona_bench
 from launch.stages.persona_data import run_log, run_memories, run_model
@@ -26,9 +26,7 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         name="memories",
         work=run_memories,
         reads=lambda recipe: [
-            recipe.semantize,
-            file_state(recipe.semantize.knowledge),
-            recipe.llm.model if recipe.semantize.llm_titles else "",
+            *semantizing(recipe),
             recipe.induce,
             *_embeddings(recipe),
             recipe.bench.users,

@@ -211,6 +211,26 @@ def run_rl(run: Run) -> None:
         say_scorers(run, scorers, folder)
 
 
+def engines_and_learner(
+    run: Run,
+    start: Path,
+    losses: Losses,
+    places: Mapping[str, Places],
+    parts: ExitStack,
+    *,
+    local: bool,
+) -> tuple[RolloutPool, LearnerGroup]:
+    """Engines and a learner of the model `start`, which end with `parts`; engines that are lost are told."""
+    recipe, timeout = run.recipe, run.recipe.cluster.timeout_s
+    run.reporter.doing("engines, learner and scorers start")
+    pool = RolloutPool(start, recipe.rollout, recipe.model.max_length, timeout, places["rollout"])
+    parts.callback(pool.close)
+    losses.watch(pool.lost, "generated again")
+    learner = LearnerGroup(start, recipe.learner, timeout, local=local, places=places["learner"])
+    parts.callback(learner.close)
+    return pool, learner
+
+
 def _train(
     run: Run,
     asked: Questions,
@@ -224,15 +244,9 @@ def _train(
     local: bool,
 ) -> None:
     """Train from the newest checkpoint to the end, with engines and a learner of its own, and export."""
-    recipe, folder, timeout = run.recipe, run.directory / "rl", run.recipe.cluster.timeout_s
+    recipe, folder = run.recipe, run.directory / "rl"
     known = asked.prompts or asked.probe_prompts
-    length = recipe.model.max_length
-    run.reporter.doing("engines, learner and scorers start")
-    pool = RolloutPool(asked.start, recipe.rollout, length, timeout, places["rollout"])
-    parts.callback(pool.close)
-    losses.watch(pool.lost, "generated again")
-    learner = LearnerGroup(asked.start, recipe.learner, timeout, local=local, places=places["learner"])
-    parts.callback(learner.close)
+    pool, learner = engines_and_learner(run, asked.start, losses, places, parts, local=local)
     train(
         RLRun(
             config=recipe.rl,

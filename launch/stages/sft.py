@@ -15,8 +15,8 @@ from launch.stages.data import load_histories
 from lm import checkpoint
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
-from records.config import StageConfig
 from records.history import SemanticHistory
+from records.sft import StageConfig
 from sft.lessons import Lesson, read_lessons
 from sft.loop import train_stage
 from sft.objective import SFTExample

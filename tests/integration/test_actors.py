@@ -33,10 +33,9 @@ from records.config import (
     RLConfig,
     RolloutConfig,
     ScorerConfig,
-    SFTConfig,
-    SFTStageConfig,
 )
 from records.prompt import Prompt, Request, Sampling
+from records.sft import SFTConfig, SFTStageConfig
 from records.tags import TAG_NAMES
 from rewards.case import Reference
 from rl.batching import empty_micro_batch as empty_rl_micro_batch
