@@ -3,8 +3,9 @@
     python -m benchmarks.induction --online-retail online_retail.parquet --complete-journey --json
     python -m benchmarks.induction --tables quality --seeds 0 --set sft.personas.examples=400
 
-Three tables:
+Four tables:
 
+    validation do the numbers of quality fall where true sets of simulated users are spoilt in known ways?
     quality    persona sets about users held out, of the clusters, the plain baseline, a model after SFT and
                after groupwise DPO: a run of recipes/induction.yaml a log and seed (OUT/LOG/seedN)
     recovery   the same sets against what simulated users are known to want
@@ -24,6 +25,7 @@ from rich.console import Console
 
 from benchmarks.induction_quality import Logs, quality_table, show_quality, train
 from benchmarks.induction_recovery import recovery_of_runs, show_recovery
+from benchmarks.induction_validation import show_validation, validation
 from benchmarks.next_item import SEEDS as NEXT_ITEM_SEEDS
 from benchmarks.next_item import run as next_item
 from benchmarks.next_item import show as show_next_item
@@ -32,7 +34,7 @@ from launch.progress import Reporter
 from records.files import read_json, write_json
 from records.induction import MemoryConfig
 
-TABLES = ("quality", "recovery", "future")
+TABLES = ("validation", "quality", "recovery", "future")
 
 
 def future(words: argparse.Namespace) -> dict[str, Any]:
@@ -73,8 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = parser.parse_args(arguments)
     console, found = Console(width=200), dict[str, Any]()
     logs = Logs(online_retail=words.online_retail, overrides=words.set)
-    if {"quality", "recovery"} & set(words.tables):
+    if {"validation", "quality", "recovery"} & set(words.tables):
         runs = train(logs, words.seeds, words.out, Reporter(Console(stderr=True)))
+        if "validation" in words.tables:
+            found["validation"] = validation(runs["simulated"])
+            show_validation(found["validation"], console)
         if "quality" in words.tables:
             found["quality"] = quality_table(runs)
             show_quality(found["quality"], console)

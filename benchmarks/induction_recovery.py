@@ -8,13 +8,14 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from hprbench.recovery.controls import one_persona, shuffled
+from hprbench.recovery.controls import by_category, one_persona, shuffled, true_sides
 from hprbench.recovery.table import read_truth, recovery_rows
 from hprbench.recovery.truth import MemoryTruth, truth_of_memories
 from induce.answers import parse_personas
 from induce.inducers import ClusterInducer
 from induce.plain import PlainInducer
 from induce.scoring import PersonaCase
+from induce.teaching import shown
 from launch.pipeline import Run
 from launch.stages.persona_bench import answers_path, persona_models
 from launch.stages.persona_data import embedder_of, load_cases, load_population
@@ -23,6 +24,9 @@ from lm.answers import Malformed
 from records.persona import PersonaSet
 
 CLUSTERS = "clusters, all memories"
+
+MOST = 8
+"""Personas of a set that knows the truth, at most."""
 
 COLUMNS = {
     "personas": ("all", "personas"),
@@ -52,19 +56,18 @@ def recovery_of_runs(runs: Mapping[int, Run]) -> list[dict[str, Any]]:
         memories = {user: case.memories for user, case in cases.items()}
         known = truth_of_memories(read_truth(run.directory / "events", memories), memories)
         truth |= {f"{seed}/{user}": mine for user, mine in known.items()}
-        for name, found in _sets(run, cases).items():
+        for name, found in _sets(run, cases, known).items():
             sets.setdefault(name, []).extend(replace(one, user_id=f"{seed}/{one.user_id}") for one in found)
     return [asdict(row) for name, found in sets.items() for row in recovery_rows(name, found, truth, seed=0)]
 
 
-def _sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaSet]]:
-    """Sets of all inducers about the users of `cases`."""
+def _sets(
+    run: Run, cases: Mapping[str, PersonaCase], truth: Mapping[str, tuple[MemoryTruth, ...]]
+) -> dict[str, list[PersonaSet]]:
+    """Sets of all inducers about the users of `cases`, and of some that know the `truth` or nothing."""
     clusters, embedder = run.recipe.induce.clusters, embedder_of(run)
     whole = {user: case.memories for user, case in cases.items()}
-    shown = {
-        user: [memory for memory in case.memories if memory.number in case.lines.line_of]
-        for user, case in cases.items()
-    }
+    seen = {user: shown(case) for user, case in cases.items()}
     careful, plain = (
         ClusterInducer(clusters, embedder, load_population(run)),
         PlainInducer(clusters, embedder),
@@ -72,11 +75,13 @@ def _sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaS
     found = {
         CLUSTERS: careful(whole),
         "plain baseline, all memories": plain(whole),
-        "clusters, what lines show": careful(shown),
-        "plain baseline, what lines show": plain(shown),
+        "clusters, what lines show": careful(seen),
+        "plain baseline, what lines show": plain(seen),
         "one persona": one_persona(whole),
     }
     found["clusters, dealt out by chance"] = shuffled(found[CLUSTERS], seed=run.recipe.seed)
+    found["a persona a category"] = by_category(whole)
+    found[f"the {MOST - 1} largest true sides, and the rest"] = true_sides(truth, "sides", most=MOST)
     return found | {name: _answered(run, name, cases) for name in persona_models(run)}
 
 

@@ -1,12 +1,12 @@
 """The persona set that a model writes about memory lines, and the strict parser that reads it.
 
-    <think>#1: Baby, a
-    #2: Tools, b
-    #3: Baby, a</think>
-    <answer>{"personas":[{"label":"Baby: @3","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]}]}]}
+    <think>#1: a
+    #2: 6, a
+    #3: 1, b</think>
+    <answer>{"personas":[{"label":"Baby: @2","lines":[1,2],"description":[{"text":"Buys @1.","lines":[1]}]}]}
     </answer>
 
-but the answer on one line, and right behind the thought; `@3` is the name that line 3 begins with
+but the answer on one line, and right behind the thought; `@2` is the name that line 2 begins with
 (`induce.pointers`). The thought, in which a model parts the lines one by one, is not looked at. Nothing is
 repaired:
 beside the reasons of `lm.answers`, a set is malformed for `no_persona`, `too_many` personas, `empty` (a
@@ -67,15 +67,15 @@ def render_personas(personas: PersonaSet, lines: MemoryLines) -> str:
 
 
 def _thought(owners: Mapping[int, int], lines: MemoryLines) -> str:
-    """Each line with its category and a letter for its persona, a new one where that is new; - for none."""
+    """Each line with how near it is to what stands before it, and a letter for its persona, a new one where
+    that is new; - for none."""
     letters: dict[int, str] = {}
     said = []
     for line in lines.lines:
         owner = owners.get(line.number)
         letter = "-" if owner is None else letters.setdefault(owner, ascii_lowercase[len(letters) % 26])
-        category = "" if "<" in line.category else line.category  # it might read as a mark of the frame
-        # A category reads as it does on the line.
-        said.append(f"#{line.number}: {category}, {letter}" if category else f"#{line.number}: {letter}")
+        near = "" if line.near is None else f"{line.near}, "
+        said.append(f"#{line.number}: {near}{letter}")
     return "\n".join(said)
 
 

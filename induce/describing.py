@@ -6,9 +6,9 @@ Nothing is said that is not true of the group's memories, and of the cited ones 
 
 from collections.abc import Iterator, Sequence
 
-from induce.labelling import main_category, ranked, terms_of
+from induce.labelling import labels, main_category, ranked, terms_of
 from induce.population import Population
-from records.persona import IntentMemory, Statement
+from records.persona import IntentMemory, Persona, Statement
 from rewards.personas.claims import MOST_NAMES, NOW, WHEN, Claim, family, render
 from rewards.personas.facts import Facts, Setting, holds
 
@@ -16,6 +16,21 @@ LEAST_OF_FAMILY = 1 / 4
 """Share of the memories from which on a second family of actions is told of."""
 
 Memories = Sequence[IntentMemory]
+
+
+def personas_of(
+    groups: Sequence[Memories], everything: Memories, setting: Setting, population: Population, most: int
+) -> tuple[Persona, ...]:
+    """A persona for each of a user's `groups`, with a label that tells it from the others; the rest as
+    `describe`."""
+    return tuple(
+        Persona(
+            label=label,
+            description=describe(group, everything, setting, population, most),
+            memories=tuple(memory.number for memory in group),
+        )
+        for label, group in zip(labels(groups, population), groups, strict=True)
+    )
 
 
 def describe(

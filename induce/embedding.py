@@ -3,7 +3,6 @@
 Suffixes: N texts, D width of a vector.
 """
 
-import hashlib
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -13,10 +12,11 @@ import numpy as np
 
 from induce.vector_cache import Steps, VectorCache, Vectors, from_steps, to_steps
 from lm.sentences import SHIPPED, encoder_directory, load_encoder
-from records.files import read_json
+from records.files import directory_digest, read_json
 
-BATCH = 32
-"""Texts a forward pass: on a CPU core larger ones fall out of its cache."""
+BATCH = 8
+"""Texts a forward pass, always so many: kernels go by the shape of a batch. More of them gain little on a CPU
+core, and fill up longer batches with what is thrown away."""
 
 
 class Embedder(Protocol):
@@ -33,9 +33,9 @@ class Embedder(Protocol):
 class SentenceEmbedder:
     """Sentence embeddings, each distinct text once, kept in `cache` if there is one.
 
-    Texts of one number of tokens make a batch, so nothing is padded: a row is computed by the same
-    operations whatever stands beside it, and its numbers do not move. They are put on a grid
-    (`vector_cache.STEP`) nevertheless, for machines whose kernels go by the shape of the batch.
+    Texts of one number of tokens make batches of one size, filled up with copies: a row is computed by the
+    same operations whatever stands beside it, and its numbers do not move. They are kept on a grid
+    (`vector_cache.STEP`).
     The model is loaded when the first text is not in the cache.
 
     Args:
@@ -59,7 +59,7 @@ class SentenceEmbedder:
         self.computed = 0
         """Texts that went through the model so far."""
         self._encoder: Any = None
-        folder = cache / _digest(self.directory) if cache else None
+        folder = cache / directory_digest(self.directory) if cache else None
         self._cache = VectorCache(folder, self.width, most) if folder else None
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
@@ -88,22 +88,25 @@ class SentenceEmbedder:
         steps_MD = np.empty((len(texts), self.width), dtype=np.int16)
         for _, same in groupby(order, key=lambda i: len(pieces[i])):
             rows = list(same)
+            full = rows + rows[-1:] * (-len(rows) % BATCH)
             vectors = self._encoder.encode(
-                [texts[i] for i in rows],
+                [texts[i] for i in full],
                 batch_size=BATCH,
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            steps_MD[rows] = to_steps(np.asarray(vectors, dtype=np.float32))
+            steps_MD[rows] = to_steps(np.asarray(vectors[: len(rows)], dtype=np.float32))
         return steps_MD
 
 
-def _digest(directory: Path) -> str:
-    """Of everything in a model's directory, so that another model never answers for this one."""
-    whole = hashlib.sha256()
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.suffix != ".md":
-            whole.update(path.relative_to(directory).as_posix().encode())
-            with path.open("rb") as stream:
-                whole.update(hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()[:16]
+class Prepared:
+    """Vectors of texts embedded beforehand, each distinct one once; that of an empty text is 0."""
+
+    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
+        distinct = sorted({text for text in texts if text})
+        vectors_UD = embedder(distinct)
+        self._vectors_UD = np.vstack([vectors_UD, np.zeros_like(vectors_UD, shape=(1, vectors_UD.shape[1]))])
+        self._place = {text: place for place, text in enumerate([*distinct, ""])}
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        return self._vectors_UD[[self._place[text] for text in texts]]

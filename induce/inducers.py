@@ -10,15 +10,13 @@ from functools import cached_property
 from typing import Protocol
 
 from induce.clustering import background_of, check_clusters, cluster
-from induce.describing import describe
-from induce.embedding import Embedder
-from induce.labelling import labels
+from induce.describing import personas_of
+from induce.embedding import Embedder, Prepared
 from induce.people import second_person
 from induce.population import Population, text_of
 from induce.texts import Memories, embedded_of, joined_by_names, weight
-from induce.vector_cache import Vectors
 from records.induction import ClusterConfig
-from records.persona import IntentMemory, Persona, PersonaSet
+from records.persona import IntentMemory, PersonaSet
 from rewards.personas.facts import setting_of
 
 NO_MEMORIES = "no_memories"
@@ -90,16 +88,9 @@ class ClusterInducer:
             return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
         groups = joined_by_names(clusters, others)
         intents = sorted((one for one in memories if not one.noise), key=lambda memory: memory.number)
-        setting = setting_of(memories)
-        personas = [
-            Persona(
-                label=label,
-                description=describe(group, intents, setting, self.population, self.config.citations),
-                memories=tuple(memory.number for memory in group),
-            )
-            for label, group in zip(labels(groups, self.population), groups, strict=True)
-        ]
-        return PersonaSet(user_id=user, personas=tuple(personas))
+        setting, most = setting_of(memories), self.config.citations
+        personas = personas_of(groups, intents, setting, self.population, most)
+        return PersonaSet(user_id=user, personas=personas)
 
     def _people(self, told: Memories, embedder: Embedder) -> list[tuple[Memories, int]]:
         """The memories of each person behind the account, and how many personas that one may have."""
@@ -138,15 +129,3 @@ def reason_of(memories: Sequence[IntentMemory]) -> str:
     if not intents:
         return ALL_NOISE if memories else NO_MEMORIES
     return "" if any(map(text_of, intents)) else NO_TEXT
-
-
-class Prepared:
-    """Vectors of texts embedded beforehand, each distinct one once."""
-
-    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
-        distinct = sorted({text for text in texts if text})
-        self._vectors_UD = embedder(distinct)
-        self._place = {text: place for place, text in enumerate(distinct)}
-
-    def __call__(self, texts: Sequence[str]) -> Vectors:
-        return self._vectors_UD[[self._place[text] for text in texts]]

@@ -1,6 +1,6 @@
 """Lessons: persona sets of any inducer, as a model could have found them in the lines that it is shown.
 
-persona set ── whole lines ──> sentences that hold of what they cite ──> first memories first ──> lesson
+persona set ── whole lines ──> sentences that hold of what they cite ──> first lines first ──> lesson
 """
 
 from collections import Counter
@@ -73,7 +73,7 @@ def persona_lessons(
 def as_shown(
     personas: PersonaSet, lines: MemoryLines, memories: Sequence[IntentMemory]
 ) -> tuple[PersonaSet, Counter[str]]:
-    """`personas` in whole lines, in order of their first memories, and what was left out: what lines do not
+    """`personas` in whole lines, in order of their first lines, and what was left out: what lines do not
     show, a model can but make up.
 
     A persona has all memories of its lines (`answers.owner_of_lines`). A sentence of the grammar stays if it
@@ -86,7 +86,7 @@ def as_shown(
     evidence = _Evidence(lines, memories) if memories else None
     owners = owner_of_lines(personas.personas, lines)
     faults = Counter[str]()
-    kept = []
+    kept: dict[int, Persona] = {}
     for place, persona in enumerate(personas.personas):
         mine = [line for line, owner in owners.items() if owner == place]
         if not mine or evidence is None:
@@ -102,15 +102,12 @@ def as_shown(
             else:
                 said[found.text] = found
         if said:
-            kept.append(replace(persona, description=tuple(said.values()), memories=lines.memories_of(mine)))
+            kept[mine[0]] = replace(
+                persona, description=tuple(said.values()), memories=lines.memories_of(mine)
+            )
         else:
             faults["unsaid"] += 1
-    return replace(personas, personas=in_order(kept)), faults
-
-
-def in_order(personas: Sequence[Persona]) -> tuple[Persona, ...]:
-    """The one order that is taught: whose memories begin first, so that lines come in order, too."""
-    return tuple(sorted(personas, key=lambda persona: persona.memories))
+    return replace(personas, personas=tuple(kept[line] for line in sorted(kept))), faults
 
 
 class _Evidence:

@@ -1,19 +1,26 @@
 """A user's intent memories → the numbered lines that a model reads, within a budget of tokens.
 
-    #3 [SOURCE: Shop] [CATEGORY: Baby] [TIME: 2026-01 to 2026-05, weekends] [TYPE: Order] [COUNT: 12] | Milk
+    #3 [NEAR: 6] [SOURCE: Shop] [CATEGORY: Baby] [TIME: 2026-01 to 2026-05] [TYPE: Order] [COUNT: 12] | Milk
 
-A line says what claims (`rewards.personas.claims`) can be made of: TIME holds the months of the first and the
-last memory and what is mostly so of days and hours, COUNT the memories behind it, SPENDS their tercile of
-money. A field of which nothing is known is left out. Log text is cleaned as that of histories is.
+NEAR is how alike a line is to what stands before it, from 0 to 9, where lines are put in order by what they
+mean (`induce.arranging`). The rest of a line says what claims (`rewards.personas.claims`) can be made of:
+TIME holds the months of the first and the last memory and what is mostly so of days and hours, COUNT the
+memories behind it, SPENDS their tercile of money. A field of which nothing is known is left out. Log text is
+cleaned as that of histories is.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import TypeAlias
 
+import numpy as np
+
+from induce.arranging import by_likeness
+from induce.embedding import Embedder, Prepared
+from induce.population import text_of
 from records.persona import IntentMemory
 from rewards.personas.claims import VERBS, WHEN, Claim, family
 from rewards.personas.facts import Facts, Setting, holds, setting_of
@@ -31,18 +38,18 @@ assert _STRENGTH.keys() == VERBS.keys()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryLine:
     """One line (`text` begins with `#number`), the numbers of the memories behind it, rising, the names
-    that it shows whole, and its category."""
+    that it shows whole, and how near it is to what stands before it (None where nothing tells)."""
 
     number: int
     text: str
     memories: tuple[int, ...]
     names: tuple[str, ...] = ()
-    category: str = ""
+    near: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryLines:
-    """What is shown of a user's memories: lines numbered from 1, in the order of their first memories.
+    """What is shown of a user's memories: lines numbered from 1, by likeness or in time (`memory_lines`).
 
     Every memory stands behind exactly one line, or is in `noise` (no intent of the user's own) or in
     `no_room` (left out for the budget); both rise.
@@ -68,7 +75,11 @@ class MemoryLines:
 
 
 def memory_lines(
-    user_id: str, memories: Sequence[IntentMemory], budget: int, count_tokens: CountTokens
+    user_id: str,
+    memories: Sequence[IntentMemory],
+    budget: int,
+    count_tokens: CountTokens,
+    embedder: Embedder | None = None,
 ) -> MemoryLines:
     """The lines of a user's `memories` (any order, numbers unique), of at most `budget` tokens together.
 
@@ -81,6 +92,9 @@ def memory_lines(
 
     Where no line fits, the most telling shows fewer names, at last a shortened one; where that does not fit
     either there are no lines.
+
+    Lines come in the order of their first memories, with an `embedder` like beside like
+    (`induce.arranging`), so that a reader need not know which words mean the like.
     """
     in_order = sorted(memories, key=lambda memory: memory.number)
     noise = tuple(memory.number for memory in in_order if memory.noise)
@@ -91,33 +105,45 @@ def memory_lines(
     # A line takes a token at least, so that no more than these could fit.
     ranked = sorted(groups, key=_telling(groups), reverse=True)[: max(budget, 1)]
     heads = {group: _head(group, setting) for group in ranked}
+    bodies = {group: _body(heads[group], group.names) for group in ranked}
 
     def written(chosen: Sequence[_Group]) -> list[str]:
-        in_time = sorted(chosen, key=lambda group: group.memories[0].number)
+        placed = _placed(chosen, embedder)
         return [
-            f"#{number} {_body(heads[group], group.names)}" for number, group in enumerate(in_time, start=1)
+            f"#{number} {_near(near)}{bodies[group]}" for number, (group, near) in enumerate(placed, start=1)
         ]
 
-    kept = _fitting(
-        ranked, [_body(heads[group], group.names) for group in ranked], written, budget, count_tokens
-    )
+    longest = _near(None if embedder is None else 0)
+    kept = _fitting(ranked, [f"{longest}{bodies[group]}" for group in ranked], written, budget, count_tokens)
     texts, is_whole = written(kept), bool(kept)
     if not kept and (cut := _cut(heads[ranked[0]], ranked[0].names, budget, count_tokens)):
         kept, texts = ranked[:1], [cut]
-    kept.sort(key=lambda group: group.memories[0].number)
     lines = tuple(
         MemoryLine(
             number=number,
             text=text,
             memories=group.numbers,
             names=group.names if is_whole else (),
-            category=_most([memory.category for memory in group.memories]),
+            near=near,
         )
-        for number, (group, text) in enumerate(zip(kept, texts, strict=True), start=1)
+        for number, ((group, near), text) in enumerate(
+            zip(_placed(kept, embedder), texts, strict=True), start=1
+        )
     )
     shown = {memory for line in lines for memory in line.memories}
     left = (number for group in groups for number in group.numbers if number not in shown)
     return MemoryLines(user_id=user_id, lines=lines, noise=noise, no_room=tuple(sorted(left)))
+
+
+def lines_of_users(
+    users: Mapping[str, Sequence[IntentMemory]], budget: int, count_tokens: CountTokens, embedder: Embedder
+) -> dict[str, MemoryLines]:
+    """The lines of each user's memories, by likeness; texts are embedded together."""
+    told = [memory for memories in users.values() for memory in memories if not memory.noise]
+    vectors = Prepared(embedder, [text_of(memory) for memory in told])
+    return {
+        user: memory_lines(user, memories, budget, count_tokens, vectors) for user, memories in users.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,6 +156,24 @@ class _Group:
     @property
     def numbers(self) -> tuple[int, ...]:
         return tuple(memory.number for memory in self.memories)
+
+
+def _placed(groups: Sequence[_Group], embedder: Embedder | None) -> list[tuple[_Group, int | None]]:
+    """Groups in the order of lines, each with how near it is to what stands before it."""
+    in_time = sorted(groups, key=lambda group: group.memories[0].number)
+    if embedder is None or not in_time:
+        return [(group, None) for group in in_time]
+    texts = [text_of(memory) for group in in_time for memory in group.memories]
+    vectors_ND = embedder(texts).astype(np.float64)
+    vectors_ND[[not text for text in texts]] = 0  # what has no text is like nothing
+    weights_L = np.array([len(group.memories) for group in in_time])
+    sums_LD = np.add.reduceat(vectors_ND, np.cumsum(weights_L) - weights_L)
+    order = by_likeness(sums_LD, weights_L)
+    return [(in_time[place], near if number else None) for number, (place, near) in enumerate(order)]
+
+
+def _near(near: int | None) -> str:
+    return "" if near is None else f"[NEAR: {near}] "
 
 
 def _groups(intents: Sequence[IntentMemory]) -> list[_Group]:

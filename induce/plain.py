@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from induce.embedding import Embedder
-from induce.inducers import Prepared, reason_of
+from induce.embedding import Embedder, Prepared
+from induce.inducers import reason_of
 from induce.labelling import MOST_IN_LABEL, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters

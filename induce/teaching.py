@@ -4,40 +4,70 @@ A model that imitates all of them writes sets of every kind. Which is better no 
 quality of what it writes does, by which groupwise DPO ranks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
+from induce.describing import personas_of
 from induce.embedding import Embedder
-from induce.inducers import ClusterInducer, Inducer
 from induce.lessons import as_shown
+from induce.lines import MemoryLines
 from induce.plain import PlainInducer
 from induce.population import Population
 from induce.scoring import PersonaCase
 from records.induction import ClusterConfig
-from records.persona import Persona, PersonaSet
+from records.persona import IntentMemory, Persona, PersonaSet
+from rewards.personas.facts import setting_of
+
+Teacher: TypeAlias = Callable[[Mapping[str, PersonaCase]], list[PersonaSet]]
+"""Finds what it teaches about users, in the memories that their lines show; a set a user, told as the lines
+bear it out (`lessons.as_shown`), some without personas."""
 
 
 def teachers_of(
-    worths: Sequence[float], config: ClusterConfig, embedder: Embedder, population: Population
-) -> dict[str, Inducer]:
-    """A teacher for every worth, by name, and the plain one, which finds many narrow personas."""
-    careful: dict[str, Inducer] = {
-        f"worth {worth:g}": ClusterInducer(replace(config, worth=worth), embedder, population)
-        for worth in worths
-    }
-    return {**careful, "plain": PlainInducer(config, embedder)}
+    cuts: Sequence[int], config: ClusterConfig, embedder: Embedder, population: Population
+) -> dict[str, Teacher]:
+    """By name: a teacher that cuts the lines, for each of `cuts`, and the plain inducer."""
+    plain = PlainInducer(config, embedder)
+
+    def by_plain(cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
+        found = plain({user: shown(case) for user, case in cases.items()})
+        return [_as_shown(one, cases[one.user_id]) for one in found]
+
+    def by_cut(cut: int, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
+        return [_cut_set(cut, case, population, config.citations) for case in cases.values()]
+
+    return {**{f"cut {cut}": partial(by_cut, cut) for cut in cuts}, "plain": by_plain}
 
 
-def shown_sets(teacher: Inducer, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
-    """What `teacher` finds in the memories that lines show, told as the lines bear it out
-    (`lessons.as_shown`); a set a user, some without personas."""
-    shown = {
-        user: [memory for memory in case.memories if memory.number in case.lines.line_of]
-        for user, case in cases.items()
-    }
-    return [as_shown(one, cases[one.user_id].lines, cases[one.user_id].memories)[0] for one in teacher(shown)]
+def shown(case: PersonaCase) -> list[IntentMemory]:
+    """The memories that lines show."""
+    return [memory for memory in case.memories if memory.number in case.lines.line_of]
+
+
+def stretches(lines: MemoryLines, cut: int) -> list[list[int]]:
+    """Line numbers, in stretches that begin where a line is less near than `cut` to what stands before it."""
+    found: list[list[int]] = []
+    for line in lines.lines:
+        if line.near is None or line.near < cut:
+            found.append([])
+        found[-1].append(line.number)
+    return found
+
+
+def _cut_set(cut: int, case: PersonaCase, population: Population, most: int) -> PersonaSet:
+    seen = shown(case)
+    parts = [set(case.lines.memories_of(part)) for part in stretches(case.lines, cut)]
+    groups = [[memory for memory in seen if memory.number in part] for part in parts]
+    personas = personas_of(groups, seen, setting_of(seen), population, most)
+    return _as_shown(PersonaSet(user_id=case.lines.user_id, personas=personas), case)
+
+
+def _as_shown(one: PersonaSet, case: PersonaCase) -> PersonaSet:
+    return as_shown(one, case.lines, case.memories)[0]
 
 
 def drawn(

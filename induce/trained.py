@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from induce.answers import PersonaAnswer, parse_personas
+from induce.embedding import Embedder
 from induce.endpoint import unasked
-from induce.lines import MemoryLines, memory_lines
+from induce.lines import MemoryLines, lines_of_users
 from induce.prompting import persona_prompt
 from induce.vector_cache import digest
 from lm.answers import Malformed
@@ -41,6 +42,7 @@ class ModelInducer:
     users of a call by the rounding of engines alone.
 
     Args:
+        embedder: what lines are put in order by.
         budget: tokens of a user's lines; with the frame of the question and `sampling.max_tokens` they must
             fit into the model.
         sampling: of the attempts after the first.
@@ -48,20 +50,22 @@ class ModelInducer:
 
     Example:
         sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=512)
-        inducer = ModelInducer(pool, ChatTokenizer.load(model), budget=600, sampling=sampling)
+        tokenizer, embedder = ChatTokenizer.load(model), SentenceEmbedder()
+        inducer = ModelInducer(pool, tokenizer, embedder, budget=600, sampling=sampling)
     """
 
     def __init__(
         self,
         generator: Generator,
         tokenizer: ChatTokenizer,
+        embedder: Embedder,
         *,
         budget: int,
         sampling: Sampling,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> None:
-        self.generator, self.tokenizer, self.budget = generator, tokenizer, budget
+        self.generator, self.tokenizer, self.embedder, self.budget = generator, tokenizer, embedder, budget
         self.sampling, self.seed, self.progress = sampling, seed, progress
         self.asked = self.tokens = self.dropped_citations = 0
         self.malformed = Counter[str]()
@@ -87,10 +91,7 @@ class ModelInducer:
         }
 
     def _batch(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
-        lines = {
-            user: memory_lines(user, given, self.budget, self.tokenizer.count)
-            for user, given in users.items()
-        }
+        lines = lines_of_users(users, self.budget, self.tokenizer.count, self.embedder)
         found = {user: unasked(user, users[user]) for user in users if not lines[user].lines}
         waiting = [user for user in users if user not in found]
         for attempt in range(ATTEMPTS):

@@ -185,7 +185,10 @@ class _Who:
 
             return identity(self.model, self.recipe)
         name = self.recipe.induce.inducer
-        return {"name": name, **({"model": self.recipe.llm.model} if name == "endpoint" else {})}
+        found: dict[str, Any] = {"name": name}
+        if name == "endpoint":  # where it is served does not matter: servers move
+            found |= {"model": self.recipe.llm.model, "seed": self.recipe.seed}
+        return found
 
     @contextmanager
     def inducer(self, generation: Generation, reporter: Reporter) -> Iterator[Inducer | None]:
@@ -208,7 +211,7 @@ class _Who:
         if self.model is not None:
             from launch.trained_inducer import trained_inducer
 
-            with trained_inducer(self.model, self.recipe) as inducer:
+            with trained_inducer(self.model, self.recipe, generation.out / store.VECTORS) as inducer:
                 yield inducer
             return
         from lm.client import ChatClient

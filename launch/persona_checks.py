@@ -1,7 +1,5 @@
 """What must hold of a recipe that trains a model for personas, each refused by its key and the mend."""
 
-from math import isfinite
-
 from records.config import Recipe
 from records.errors import UserError
 from records.sft import StageConfig
@@ -27,13 +25,11 @@ def check_personas(recipe: Recipe) -> None:
             raise UserError(
                 f"sft.{name}.examples is of task=tags; with task=personas set sft.personas.examples"
             )
-    if not sft.teacher_worths:
-        raise UserError("sft.teacher_worths is empty; give a worth, such as 0.75, a teacher")
-    for place, worth in enumerate(sft.teacher_worths):
-        if not isfinite(worth) or worth < 0:
-            raise UserError(f"sft.teacher_worths[{place}] is {worth}; it must be a number of at least 0")
-    if len(set(sft.teacher_worths)) < len(sft.teacher_worths):
-        raise UserError("sft.teacher_worths names a worth twice; teachers must differ")
+    for place, cut in enumerate(sft.teacher_cuts):
+        if not 1 <= cut <= 9:
+            raise UserError(f"sft.teacher_cuts[{place}] is {cut}; it must be from 1 to 9")
+    if len(set(sft.teacher_cuts)) < len(sft.teacher_cuts):
+        raise UserError("sft.teacher_cuts names a cut twice; teachers must differ")
     if groupwise.steps and not (sft.rl_users and sft.probe_users):
         raise UserError(
             "sft.rl_users and sft.probe_users: groupwise DPO needs some of both; or set groupwise.steps=0"

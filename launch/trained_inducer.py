@@ -8,14 +8,16 @@ from typing import Any
 from actors.cluster import ray_cluster
 from actors.placement import check_fit, cluster_nodes, rollout_need
 from actors.rollout import RolloutPool
+from induce.embedding import SentenceEmbedder
 from induce.trained import ModelInducer
 from launch.preflight import check_engines
-from launch.recipe import directory_state, load_recipe
+from launch.recipe import load_recipe
 from launch.stages.groupwise import FOLDER as GROUPWISE
 from launch.stages.persona_sft import STAGE as SFT
 from lm.tokenizer import ChatTokenizer
 from records.config import PERSONAS, Recipe
 from records.errors import UserError
+from records.files import directory_digest
 from records.prompt import Sampling
 
 
@@ -42,13 +44,13 @@ def identity(model: Path, recipe: Recipe) -> dict[str, Any]:
     """What tells this inducer from another."""
     bench = recipe.bench
     sampling = [bench.temperature, bench.top_p, bench.max_response_tokens]
-    return {"name": "model", "files": directory_state(str(model)), "sampling": sampling, "seed": recipe.seed}
+    return {"name": "model", "files": directory_digest(model), "sampling": sampling, "seed": recipe.seed}
 
 
 @contextmanager
-def trained_inducer(model: Path, recipe: Recipe) -> Iterator[ModelInducer]:
-    """The inducer, while its engines are up."""
-    bench = recipe.bench
+def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[ModelInducer]:
+    """The inducer, while its engines are up; embeddings are kept in `vectors`."""
+    bench, clusters = recipe.bench, recipe.induce.clusters
     with ray_cluster(recipe.cluster):
         check_fit([rollout_need(recipe.rollout)], cluster_nodes())
         timeout = recipe.cluster.timeout_s
@@ -57,6 +59,7 @@ def trained_inducer(model: Path, recipe: Recipe) -> Iterator[ModelInducer]:
             yield ModelInducer(
                 pool,
                 ChatTokenizer.load(model),
+                SentenceEmbedder(clusters.embeddings, cache=vectors, most=clusters.cached_texts),
                 budget=recipe.induce.line_tokens,
                 sampling=Sampling(
                     temperature=bench.temperature, top_p=bench.top_p, max_tokens=bench.max_response_tokens

@@ -1,5 +1,6 @@
 """Files that appear whole: written aside, then renamed into place."""
 
+import hashlib
 import json
 import os
 import time
@@ -57,3 +58,15 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read the JSON file at `path`."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def directory_digest(directory: Path) -> str:
+    """Of everything in a model's directory but what is told about it (*.md): another model never has the
+    same, and a copy has."""
+    whole = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.suffix != ".md":
+            whole.update(path.relative_to(directory).as_posix().encode())
+            with path.open("rb") as stream:
+                whole.update(hashlib.file_digest(stream, "sha256").digest())
+    return whole.hexdigest()[:16]

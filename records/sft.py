@@ -70,10 +70,10 @@ class SFTConfig:
         "What stage 2 asks for: mixed (controversial tags and some standard) or random (as many of either, "
         "drawn blindly, in the place of the controversial ones, to compare with).",
     )
-    teacher_worths: list[float] = opt(
-        [0.75, 1.5],
-        "Teachers of persona sets, by their induce.clusters.worth: many narrow personas or few wide ones. "
-        "Beside them there is the plain baseline.",
+    teacher_cuts: list[int] = opt(
+        [1, 2, 4],
+        "Teachers of persona sets, each by the NEAR of memory lines below which it begins another persona, 1 "
+        "to 9: many narrow ones or few wide ones. Beside them there is the plain baseline.",
     )
     rl_users: int = opt(400, "Users set apart for prompts of DF-GRPO or groupwise DPO.", low=0)
     probe_users: int = opt(128, "Users set apart for the probe of rewards or quality.", low=0)

@@ -1,10 +1,13 @@
 """Memories of any kind, hostile ones among them, for tests of what a model reads and writes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from hypothesis import strategies as st
 
 from induce.lines import MemoryLines, memory_lines
+from induce.vector_cache import Vectors
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
 
 _PLAIN = ["Milk", "milk", "Wet Wipes", "Saw, Blue", "婴儿湿巾", ""]
@@ -37,6 +40,12 @@ def memories(draw: st.DrawFn, most: int = 12) -> list[IntentMemory]:
 def counted(texts: list[str] | tuple[str, ...]) -> list[int]:
     """A token a character."""
     return [len(text) for text in texts]
+
+
+def by_letter(texts: Sequence[str]) -> Vectors:
+    """N×27 unit vectors, the same for texts that begin with the same letter."""
+    vectors = np.eye(27, dtype=np.float32)
+    return vectors[[min(max(ord(text[:1].casefold()[:1] or "{") - ord("a"), 0), 26) for text in texts]]
 
 
 def shown(given: list[IntentMemory], budget: int = 100_000) -> MemoryLines:

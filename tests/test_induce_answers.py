@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from induce.answers import MOST_PERSONAS, PersonaAnswer, parse_personas, render_personas
+from induce.lines import memory_lines
 from lm.answers import Malformed
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
-from tests.induction import line_sets, memories, shown
+from tests.induction import by_letter, counted, line_sets, memories, shown
 from tests.personas import memory
 
 LINES = shown([memory(1, ["Milk"]), memory(2, ["Saw"]), memory(3, ["Milk"]), memory(4, ["Tea"])])
@@ -43,10 +44,22 @@ def test_the_written_form() -> None:
     personas = (Persona(label="Baby", description=said, memories=(1, 3, 4)),)
     text = render_personas(PersonaSet(user_id="u", personas=personas), LINES)
     assert text == (
-        "<think>#1: Baby, a\n#2: Baby, -\n#3: Baby, a</think>"
+        "<think>#1: a\n#2: -\n#3: a</think>"
         '<answer>{"personas":[{"label":"Baby","lines":[1,3],"description":[{"text":"Buys @1.","lines":[1]},'
         '{"text":"Since \\u003cb>.","lines":[1,3]}]}]}</answer>'
     )
+
+
+def test_the_thought_says_how_near_lines_are() -> None:
+    lines = memory_lines(
+        "u", [memory(1, ["Milk"]), memory(2, ["Saw"]), memory(3, ["Melon"])], 999, counted, by_letter
+    )
+    personas = tuple(
+        Persona(label=label, description=(Statement(text="x", memories=numbers),), memories=numbers)
+        for label, numbers in (("Baby", (1, 3)), ("Tools", (2,)))
+    )
+    text = render_personas(PersonaSet(user_id="u", personas=personas), lines)
+    assert text.startswith("<think>#1: a\n#2: 9, a\n#3: 0, b</think>")
 
 
 def test_a_line_belongs_to_whom_most_of_its_memories_do() -> None:

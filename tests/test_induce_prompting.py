@@ -1,13 +1,12 @@
 """The prompt about memory lines, and lessons made of persona sets."""
 
 from collections import Counter
-from dataclasses import replace
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from induce.answers import PersonaAnswer, parse_personas
-from induce.lessons import MOST_CITED, as_shown, in_order, persona_lessons
+from induce.lessons import MOST_CITED, as_shown, persona_lessons
 from induce.lines import memory_lines
 from induce.prompting import persona_message, persona_prompt
 from lm.tokenizer import END, PAD, START, ChatTokenizer, train_tokenizer
@@ -15,7 +14,7 @@ from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from records.prompt import PERSONAS_TASK
 from rewards.personas.claims import parse
 from rewards.personas.facts import Facts, holds, setting_of
-from tests.induction import line_sets, memories, shown
+from tests.induction import by_letter, counted, line_sets, memories, shown
 from tests.personas import memory
 
 # Days 0 (Thursday), 2 (Saturday), 9 (Saturday), 100 (Saturday, 2026-04-11); all at noon.
@@ -94,9 +93,12 @@ def test_a_persona_of_which_nothing_can_be_said_is_left_out() -> None:
     assert faults == {"untrue": 1, "unsaid": 1}
 
 
-def test_the_order_is_of_first_memories() -> None:
-    one, two, three = (persona(str(at), at) for at in ((2,), (1,), (3, 4)))
-    assert in_order([three, one, two]) == (two, one, three)
+def test_the_order_is_of_first_lines() -> None:
+    lines = memory_lines("u", LOG, 10_000, counted, by_letter)
+    assert [line.memories for line in lines.lines] == [(1,), (4,), (2, 3)]
+    one, two, three = (persona(str(at), at, ("Mostly on weekends.", at)) for at in ((4,), (2, 3), (1,)))
+    kept, _ = as_shown(found(two, three, one), lines, LOG)
+    assert [mine.label for mine in kept.personas] == ["(4,)", "(2, 3)"]
 
 
 def test_lessons_are_what_the_loop_takes() -> None:
@@ -137,4 +139,6 @@ def test_what_is_taught_holds_of_what_it_cites(log: list[IntentMemory], data: st
             facts = Facts([by_number[number] for number in statement.memories], setting_of(log))
             assert all(holds(claim, facts) for claim in parse(statement.text))
     again, _ = as_shown(kept, lines, log)
-    assert again == replace(kept, personas=in_order(kept.personas))
+    assert again == kept
+    firsts = [min(lines.line_of[number] for number in one.memories) for one in kept.personas]
+    assert firsts == sorted(firsts)

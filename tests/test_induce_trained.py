@@ -7,7 +7,7 @@ from induce.trained import ATTEMPTS, GREEDY, TRUNCATED, ModelInducer
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.persona import Persona, PersonaSet, Statement
 from records.prompt import Request, Rollout, Sampling
-from tests.induction import shown
+from tests.induction import by_letter, shown
 from tests.personas import memory
 
 LOG = [memory(1, ["Milk"]), memory(2, ["Milk"]), memory(3, ["Saw"])]
@@ -37,7 +37,7 @@ class Engines:
 
 
 def inducer(engines: Engines) -> ModelInducer:
-    return ModelInducer(engines, TOKENIZER, budget=200, sampling=SAMPLING, seed=4)
+    return ModelInducer(engines, TOKENIZER, by_letter, budget=200, sampling=SAMPLING, seed=4)
 
 
 def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:

@@ -15,13 +15,13 @@ from actors.semantizers import semantize_folder
 from induce.answers import render_personas
 from induce.embedding import SentenceEmbedder
 from induce.folder import open_personas
-from induce.lines import CountTokens, memory_lines
+from induce.lines import CountTokens, lines_of_users
 from induce.pieces import CLAIM_PIECES
 from induce.population import Population
 from induce.prompting import persona_message
 from induce.scoring import PersonaCase
 from induce.store import VECTORS, population_of_folder, read_memories
-from induce.teaching import shown_sets, teachers_of
+from induce.teaching import teachers_of
 from launch.persona_checks import FRAME_TOKENS
 from launch.pipeline import Run
 from launch.semantization import say_summary, title_client
@@ -130,10 +130,10 @@ def _tokenizer_texts(run: Run, cases: Mapping[str, PersonaCase]) -> Iterator[str
     for case in cases.values():
         yield persona_message(case.lines.text)
     teachers = teachers_of(
-        run.recipe.sft.teacher_worths, run.recipe.induce.clusters, embedder_of(run), load_population(run)
+        run.recipe.sft.teacher_cuts, run.recipe.induce.clusters, embedder_of(run), load_population(run)
     )
     for teacher in teachers.values():
-        for one in shown_sets(teacher, cases):
+        for one in teacher(cases):
             yield render_personas(one, cases[one.user_id].lines)
 
 
@@ -163,7 +163,5 @@ def load_cases(run: Run, users: Sequence[str], share: float = 1.0) -> dict[str, 
 def cases_of(run: Run, users: Sequence[str], count: CountTokens, budget: int) -> dict[str, PersonaCase]:
     """The same by any count of tokens."""
     memories = read_memories(run.directory / "memories", users)
-    return {
-        user: PersonaCase(memories=memories[user], lines=memory_lines(user, memories[user], budget, count))
-        for user in users
-    }
+    lines = lines_of_users({user: memories[user] for user in users}, budget, count, embedder_of(run))
+    return {user: PersonaCase(memories=memories[user], lines=lines[user]) for user in users}

@@ -15,7 +15,7 @@ from induce.inducers import ClusterInducer, Inducer
 from induce.lines import MemoryLines
 from induce.plain import PlainInducer
 from induce.scoring import PersonaCase, PersonaScorer
-from induce.teaching import shown_sets, teachers_of
+from induce.teaching import shown, teachers_of
 from launch.curves import read_curves
 from launch.pipeline import Run, stage_seconds
 from launch.stages.groupwise import FOLDER as GROUPWISE
@@ -25,7 +25,7 @@ from launch.stages.persona_sft import STAGE
 from launch.stages.splits import load_splits
 from lm.answers import Malformed
 from records.files import read_json, written_whole
-from records.persona import IntentMemory, PersonaSet
+from records.persona import PersonaSet
 from rewards.personas.total import Quality
 
 EXAMPLES = 5
@@ -61,15 +61,19 @@ def run_persona_report(run: Run) -> None:
     sets: dict[str, Sets] = {}
     run.reporter.doing("clusters are made")
     teachers = teachers_of(
-        recipe.sft.teacher_worths, recipe.induce.clusters, embedder_of(run), load_population(run)
+        recipe.sft.teacher_cuts, recipe.induce.clusters, embedder_of(run), load_population(run)
     )
     for name, teacher in teachers.items():
-        sets[f"teacher, {name}"] = _scored(shown_sets(teacher, cases), cases, scorer)
+        sets[f"teacher, {name}"] = _scored(teacher(cases), cases, scorer)
     taught = list(sets)
     for name, inducer in _offline(run).items():
-        sets[f"{name}, {SHOWN}"] = _scored(inducer(_memories(cases, shown=True)), cases, scorer)
+        sets[f"{name}, {SHOWN}"] = _scored(
+            inducer({user: shown(case) for user, case in cases.items()}), cases, scorer
+        )
     for name, inducer in _offline(run).items():
-        sets[f"{name}, {WHOLE_LOG}"] = _scored(inducer(_memories(cases, shown=False)), cases, scorer)
+        sets[f"{name}, {WHOLE_LOG}"] = _scored(
+            inducer({user: case.memories for user, case in cases.items()}), cases, scorer
+        )
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
@@ -135,13 +139,6 @@ def _offline(run: Run) -> dict[str, Inducer]:
     return {
         "clusters": ClusterInducer(clusters, embedder, load_population(run)),
         "plain clusters": PlainInducer(clusters, embedder),
-    }
-
-
-def _memories(cases: Mapping[str, PersonaCase], *, shown: bool) -> dict[str, list[IntentMemory]]:
-    return {
-        user: [memory for memory in case.memories if not shown or memory.number in case.lines.line_of]
-        for user, case in cases.items()
     }
 
 

@@ -1,6 +1,6 @@
 """Stages teachers and sft: persona sets of several teachers, and a model that learns to write such.
 
-memories ── lines ──► teachers, one a worth ──► sets as lines bear them out ── silence ──► lessons ──► learner
+memories ── lines ──► teachers, one a cut ──► sets as lines bear them out ── silence ──► lessons ──► learner
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 
 from actors.persona_scorer import persona_scorer
-from induce.inducers import Inducer
 from induce.lessons import persona_lessons
 from induce.scoring import PersonaCase, PersonaScorer
-from induce.teaching import drawn, shown_sets, silenced, teachers_of
+from induce.teaching import Teacher, drawn, silenced, teachers_of
 from launch.pipeline import Run
 from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
 from launch.stages.sft import last_learnt, one_learner, train_lessons
@@ -43,8 +42,8 @@ BATCH = 128
 def run_teachers(run: Run) -> None:
     """What each teacher finds about every taught user, into `sft/teachers/`, and how good it is."""
     recipe, folder = run.recipe, run.directory / "sft" / "teachers"
-    worths, population = recipe.sft.teacher_worths, load_population(run)
-    teachers = teachers_of(worths, recipe.induce.clusters, embedder_of(run), population)
+    cuts, population = recipe.sft.teacher_cuts, load_population(run)
+    teachers = teachers_of(cuts, recipe.induce.clusters, embedder_of(run), population)
     users = taught_users(recipe, load_splits(run.directory).sft, len(teachers))
     for name, share in STAGES.items():
         cases = load_cases(run, users, share)
@@ -73,7 +72,7 @@ def run_teachers(run: Run) -> None:
 
 
 def _taught(
-    run: Run, teachers: Mapping[str, Inducer], cases: Mapping[str, PersonaCase], stage: str
+    run: Run, teachers: Mapping[str, Teacher], cases: Mapping[str, PersonaCase], stage: str
 ) -> dict[str, list[PersonaSet]]:
     """Teacher → its sets about the lines of `cases`."""
     users = list(cases)
@@ -81,7 +80,7 @@ def _taught(
     for first in range(0, len(users), BATCH):
         some = {user: cases[user] for user in users[first : first + BATCH]}
         for name, teacher in teachers.items():
-            sets[name] += shown_sets(teacher, some)
+            sets[name] += teacher(some)
         run.reporter.update(min(first + BATCH, len(users)), len(users), f"users, for {stage}")
     return sets
 

@@ -41,7 +41,7 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         reads=lambda recipe: [
             recipe.model,
             directory_state(recipe.model.init_dir),
-            recipe.sft.teacher_worths,
+            recipe.sft.teacher_cuts,
         ],
         outputs=("model",),
     ),
