@@ -1,4 +1,4 @@
-"""Teachers of persona sets: clusters of several kinds, some of whose sets are brief and some thorough.
+"""Teachers of persona sets, in the lines that a model reads: each cuts them into stretches in its own way.
 
 A model that imitates all of them writes sets of every kind. Which is better no demonstration says; the
 quality of what it writes does, by which groupwise DPO ranks.
@@ -12,13 +12,9 @@ from typing import TypeAlias
 import numpy as np
 
 from induce.describing import personas_of
-from induce.embedding import Embedder
 from induce.lessons import as_shown
 from induce.lines import MemoryLines
-from induce.plain import PlainInducer
-from induce.population import Population
-from induce.scoring import PersonaCase
-from records.induction import ClusterConfig
+from induce.scoring import PersonaCase, PersonaScorer
 from records.persona import IntentMemory, Persona, PersonaSet
 from rewards.personas.facts import setting_of
 
@@ -26,21 +22,33 @@ Teacher: TypeAlias = Callable[[Mapping[str, PersonaCase]], list[PersonaSet]]
 """Finds what it teaches about users, in the memories that their lines show; a set a user, told as the lines
 bear it out (`lessons.as_shown`), some without personas."""
 
+BEST_OF = (0, 1, 2, 3, 4)
+"""Cuts among which the best is looked for; of narrower ones it is next to never."""
 
-def teachers_of(
-    cuts: Sequence[int], config: ClusterConfig, embedder: Embedder, population: Population
-) -> dict[str, Teacher]:
-    """By name: a teacher that cuts the lines, for each of `cuts`, and the plain inducer."""
-    plain = PlainInducer(config, embedder)
 
-    def by_plain(cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
-        found = plain({user: shown(case) for user, case in cases.items()})
-        return [_as_shown(one, cases[one.user_id]) for one in found]
+def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher]:
+    """By name: a teacher for each of `cuts`, and one that takes for each user what of BEST_OF has the highest
+    total."""
+    config, population = scorer.config, scorer.population
 
-    def by_cut(cut: int, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
-        return [_cut_set(cut, case, population, config.citations) for case in cases.values()]
+    def cut_set(case: PersonaCase, cut: int) -> PersonaSet:
+        seen = shown(case)
+        parts = [set(case.lines.memories_of(part)) for part in stretches(case.lines, cut)]
+        groups = [[memory for memory in seen if memory.number in part] for part in parts]
+        setting, most = setting_of(seen), config.clusters.citations
+        personas = personas_of(groups, seen, setting, population, most)
+        found = PersonaSet(user_id=case.lines.user_id, personas=personas)
+        return as_shown(found, case.lines, case.memories)[0]
 
-    return {**{f"cut {cut}": partial(by_cut, cut) for cut in cuts}, "plain": by_plain}
+    def best_set(case: PersonaCase) -> PersonaSet:
+        found = [cut_set(case, cut) for cut in BEST_OF]
+        return max(found, key=lambda one: scorer.quality(one, case.memories).total)
+
+    def by(found: Callable[[PersonaCase], PersonaSet], cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
+        return [found(case) for case in cases.values()]
+
+    teachers = {f"cut {cut}": partial(by, partial(cut_set, cut=cut)) for cut in cuts}
+    return {**teachers, "best cut": partial(by, best_set)}
 
 
 def shown(case: PersonaCase) -> list[IntentMemory]:
@@ -56,18 +64,6 @@ def stretches(lines: MemoryLines, cut: int) -> list[list[int]]:
             found.append([])
         found[-1].append(line.number)
     return found
-
-
-def _cut_set(cut: int, case: PersonaCase, population: Population, most: int) -> PersonaSet:
-    seen = shown(case)
-    parts = [set(case.lines.memories_of(part)) for part in stretches(case.lines, cut)]
-    groups = [[memory for memory in seen if memory.number in part] for part in parts]
-    personas = personas_of(groups, seen, setting_of(seen), population, most)
-    return _as_shown(PersonaSet(user_id=case.lines.user_id, personas=personas), case)
-
-
-def _as_shown(one: PersonaSet, case: PersonaCase) -> PersonaSet:
-    return as_shown(one, case.lines, case.memories)[0]
 
 
 def drawn(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from induce.answers import PersonaAnswer, parse_personas
@@ -22,8 +21,8 @@ from rl.seeds import derived_seed
 ATTEMPTS = 4
 """Times that a user is asked about, at most, where answers are malformed: greedily, then by chance."""
 
-GREEDY = 0.01
-"""Temperature of the first attempt: what engines take for the lowest."""
+GREEDY, BY_CHANCE, TOP_P = 0.01, 0.7, 0.9
+"""Temperatures of the first attempt (what engines take for the lowest) and the others, and their nucleus."""
 
 BATCH = 256
 """Users asked about at once; progress is told in between."""
@@ -43,15 +42,14 @@ class ModelInducer:
 
     Args:
         embedder: what lines are put in order by.
-        budget: tokens of a user's lines; with the frame of the question and `sampling.max_tokens` they must
-            fit into the model.
-        sampling: of the attempts after the first.
+        budget: tokens of a user's lines; with the frame of the question and `most_tokens` they must fit
+            into the model.
+        most_tokens: length limit of an answer.
         progress: called with (users, users of the call) as they are done with.
 
     Example:
-        sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=512)
         tokenizer, embedder = ChatTokenizer.load(model), SentenceEmbedder()
-        inducer = ModelInducer(pool, tokenizer, embedder, budget=600, sampling=sampling)
+        inducer = ModelInducer(pool, tokenizer, embedder, budget=600, most_tokens=512)
     """
 
     def __init__(
@@ -61,12 +59,12 @@ class ModelInducer:
         embedder: Embedder,
         *,
         budget: int,
-        sampling: Sampling,
+        most_tokens: int,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> None:
         self.generator, self.tokenizer, self.embedder, self.budget = generator, tokenizer, embedder, budget
-        self.sampling, self.seed, self.progress = sampling, seed, progress
+        self.most_tokens, self.seed, self.progress = most_tokens, seed, progress
         self.asked = self.tokens = self.dropped_citations = 0
         self.malformed = Counter[str]()
 
@@ -105,7 +103,9 @@ class ModelInducer:
                 )
                 for user in waiting
             ]
-            sampling = replace(self.sampling, temperature=GREEDY) if attempt == 0 else self.sampling
+            sampling = Sampling(
+                temperature=BY_CHANCE if attempt else GREEDY, top_p=TOP_P, max_tokens=self.most_tokens
+            )
             answers = self.generator.generate(requests, sampling)
             self.asked += len(requests)
             for request, (rollout,) in zip(requests, answers, strict=True):

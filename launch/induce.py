@@ -203,7 +203,8 @@ class _Who:
         cached = f"{stats['cached']:,} answered from {REPLIES}, " if "cached" in stats else ""
         reporter.say(
             f"language model: {stats['asked']:,} requests sent, {cached}"
-            f"{sum(stats['malformed'].values()):,} malformed, {stats['tokens']:,} tokens"
+            f"{sum(stats['malformed'].values()):,} malformed, {stats['tokens']:,} tokens "
+            f"({stats['tokens'] / max(stats['asked'], 1):,.0f} a request)"
         )
 
     @contextmanager

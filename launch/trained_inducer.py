@@ -18,7 +18,6 @@ from lm.tokenizer import ChatTokenizer
 from records.config import PERSONAS, Recipe
 from records.errors import UserError
 from records.files import directory_digest
-from records.prompt import Sampling
 
 
 def trained_recipe(run: Path, overrides: Sequence[str]) -> tuple[Recipe, Path]:
@@ -42,15 +41,14 @@ def trained_recipe(run: Path, overrides: Sequence[str]) -> tuple[Recipe, Path]:
 
 def identity(model: Path, recipe: Recipe) -> dict[str, Any]:
     """What tells this inducer from another."""
-    bench = recipe.bench
-    sampling = [bench.temperature, bench.top_p, bench.max_response_tokens]
-    return {"name": "model", "files": directory_digest(model), "sampling": sampling, "seed": recipe.seed}
+    most = recipe.bench.max_response_tokens
+    return {"name": "model", "files": directory_digest(model), "most_tokens": most, "seed": recipe.seed}
 
 
 @contextmanager
 def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[ModelInducer]:
     """The inducer, while its engines are up; embeddings are kept in `vectors`."""
-    bench, clusters = recipe.bench, recipe.induce.clusters
+    clusters = recipe.induce.clusters
     with ray_cluster(recipe.cluster):
         check_fit([rollout_need(recipe.rollout)], cluster_nodes())
         timeout = recipe.cluster.timeout_s
@@ -61,8 +59,6 @@ def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[Mode
                 ChatTokenizer.load(model),
                 SentenceEmbedder(clusters.embeddings, cache=vectors, most=clusters.cached_texts),
                 budget=recipe.induce.line_tokens,
-                sampling=Sampling(
-                    temperature=bench.temperature, top_p=bench.top_p, max_tokens=bench.max_response_tokens
-                ),
+                most_tokens=recipe.bench.max_response_tokens,
                 seed=recipe.seed,
             )

@@ -71,9 +71,9 @@ class SFTConfig:
         "drawn blindly, in the place of the controversial ones, to compare with).",
     )
     teacher_cuts: list[int] = opt(
-        [1, 2, 4],
+        [2, 3],
         "Teachers of persona sets, each by the NEAR of memory lines below which it begins another persona, 1 "
-        "to 9: many narrow ones or few wide ones. Beside them there is the plain baseline.",
+        "to 9: many narrow ones or few wide ones. Beside them there is one with each user's best cut.",
     )
     rl_users: int = opt(400, "Users set apart for prompts of DF-GRPO or groupwise DPO.", low=0)
     probe_users: int = opt(128, "Users set apart for the probe of rewards or quality.", low=0)

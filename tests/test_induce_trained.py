@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from induce.answers import render_personas
-from induce.trained import ATTEMPTS, GREEDY, TRUNCATED, ModelInducer
+from induce.trained import ATTEMPTS, BY_CHANCE, GREEDY, TRUNCATED, ModelInducer
 from lm.tokenizer import ChatTokenizer, train_tokenizer
 from records.persona import Persona, PersonaSet, Statement
 from records.prompt import Request, Rollout, Sampling
@@ -14,7 +14,6 @@ LOG = [memory(1, ["Milk"]), memory(2, ["Milk"]), memory(3, ["Saw"])]
 BABY = Persona(label="Baby", description=(Statement(text="Buys Milk.", memories=(1, 2)),), memories=(1, 2))
 GOOD = render_personas(PersonaSet(user_id="u", personas=(BABY,)), shown(LOG))
 TOKENIZER = ChatTokenizer(train_tokenizer([shown(LOG).text, GOOD], 300))
-SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=50)
 
 
 class Engines:
@@ -37,7 +36,7 @@ class Engines:
 
 
 def inducer(engines: Engines) -> ModelInducer:
-    return ModelInducer(engines, TOKENIZER, by_letter, budget=200, sampling=SAMPLING, seed=4)
+    return ModelInducer(engines, TOKENIZER, by_letter, budget=200, most_tokens=50, seed=4)
 
 
 def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
@@ -52,7 +51,7 @@ def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
     assert sets[0].personas == sets[2].personas == (BABY,)
     # First all three, greedily; then the two that were malformed; then one until its attempts are used up.
     temperatures = [sampling.temperature for _, sampling in engines.asked]
-    assert temperatures == [GREEDY] * 3 + [0.7] * 4
+    assert temperatures == [GREEDY] * 3 + [BY_CHANCE] * 4
     assert len({request.seed for request, _ in engines.asked}) == 7
     stats = asked.stats()
     assert stats["malformed"] == {"no_answer": ATTEMPTS, TRUNCATED: 1}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from actors.inducers import memories_of_folder
+from actors.persona_scorer import persona_scorer
 from actors.semantizers import semantize_folder
 from induce.answers import render_personas
 from induce.embedding import SentenceEmbedder
@@ -129,10 +130,8 @@ def run_model(run: Run) -> None:
 def _tokenizer_texts(run: Run, cases: Mapping[str, PersonaCase]) -> Iterator[str]:
     for case in cases.values():
         yield persona_message(case.lines.text)
-    teachers = teachers_of(
-        run.recipe.sft.teacher_cuts, run.recipe.induce.clusters, embedder_of(run), load_population(run)
-    )
-    for teacher in teachers.values():
+    scorer = persona_scorer(run.recipe.induce, load_population(run), vectors_path(run))
+    for teacher in teachers_of(run.recipe.sft.teacher_cuts, scorer).values():
         for one in teacher(cases):
             yield render_personas(one, cases[one.user_id].lines)
 

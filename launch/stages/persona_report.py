@@ -60,10 +60,7 @@ def run_persona_report(run: Run) -> None:
     scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
     sets: dict[str, Sets] = {}
     run.reporter.doing("clusters are made")
-    teachers = teachers_of(
-        recipe.sft.teacher_cuts, recipe.induce.clusters, embedder_of(run), load_population(run)
-    )
-    for name, teacher in teachers.items():
+    for name, teacher in teachers_of(recipe.sft.teacher_cuts, scorer).items():
         sets[f"teacher, {name}"] = _scored(teacher(cases), cases, scorer)
     taught = list(sets)
     for name, inducer in _offline(run).items():

@@ -14,7 +14,7 @@ from induce.lessons import persona_lessons
 from induce.scoring import PersonaCase, PersonaScorer
 from induce.teaching import Teacher, drawn, silenced, teachers_of
 from launch.pipeline import Run
-from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
+from launch.stages.persona_data import load_cases, load_population, vectors_path
 from launch.stages.sft import last_learnt, one_learner, train_lessons
 from launch.stages.splits import load_splits
 from lm import checkpoint
@@ -42,8 +42,8 @@ BATCH = 128
 def run_teachers(run: Run) -> None:
     """What each teacher finds about every taught user, into `sft/teachers/`, and how good it is."""
     recipe, folder = run.recipe, run.directory / "sft" / "teachers"
-    cuts, population = recipe.sft.teacher_cuts, load_population(run)
-    teachers = teachers_of(cuts, recipe.induce.clusters, embedder_of(run), population)
+    scorer = persona_scorer(recipe.induce, load_population(run), vectors_path(run))
+    teachers = teachers_of(recipe.sft.teacher_cuts, scorer)
     users = taught_users(recipe, load_splits(run.directory).sft, len(teachers))
     for name, share in STAGES.items():
         cases = load_cases(run, users, share)
@@ -51,7 +51,6 @@ def run_teachers(run: Run) -> None:
         for number, mine in enumerate(sets.values()):
             with written_whole(folder / f"{name}-{number}.parquet") as aside:
                 personas_frame(mine).write_parquet(aside)
-    scorer = persona_scorer(recipe.induce, population, vectors_path(run))
     run.reporter.doing("teachers are compared")
     counts = {name: _mean_quality(mine[:MEASURED], cases, scorer) for name, mine in sets.items()}
     quiet = np.random.default_rng(recipe.seed)
