@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.induction_quality import quality_table
 from benchmarks.induction_recovery import CLUSTERS, recovery_of_runs
+from benchmarks.induction_validation import INDUCED, TRUE, validation
 from induce.checking import checked
 from induce.store import read_memories
 from launch.curves import read_curves
@@ -65,14 +66,15 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
     report = json.loads((finished / "report.json").read_text())
     rows = {row["model"]: row for row in report["rows"]}
     assert list(rows) == [
-        *("teacher, worth 0.75", "teacher, worth 1.5", "teacher, plain"),
+        *("teacher, cut 2", "teacher, cut 3", "teacher, best cut"),
         *("clusters, what lines show", "plain clusters, what lines show"),
         *("clusters, all memories", "plain clusters, all memories"),
         *("SFT", "SFT, checked", "SFT + groupwise DPO", "SFT + groupwise DPO, checked"),
     ]
-    for name in ("worth 0.75", "worth 1.5", "plain"):
+    for name in ("cut 2", "cut 3", "best cut"):
         assert rows[f"teacher, {name}"]["valid"]["value"] == 1
         assert rows[f"teacher, {name}"]["alignment"]["value"] > 0.95
+    assert rows["teacher, best cut"]["total"]["value"] >= rows["teacher, cut 2"]["total"]["value"]
     # Who sees all of a user's memories covers more of them.
     whole, shown = (rows[f"clusters, {given}"]["coverage"] for given in ("all memories", "what lines show"))
     assert whole["value"] > shown["value"] + 0.2
@@ -89,10 +91,16 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     rows = recovery_of_runs({0: run})
     names = list(dict.fromkeys(row["inducer"] for row in rows))
     assert names[-2:] == ["SFT", "SFT + groupwise DPO"]
+    assert {"a persona a category", "the 7 largest true sides, and the rest"} < set(names)
     value = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in rows}
     one, clusters = value["one persona", "telling", "rand"], value[CLUSTERS, "telling", "rand"]
     assert one == 0 < clusters < 1
     assert value["SFT", "all", "personas"] > 0
+    assert value["the 7 largest true sides, and the rest", "sides", "rand"] > clusters
+    effects = validation({0: run})
+    for name in (TRUE, INDUCED):
+        assert effects[name]["shuffled_memories"]["change"] < 0
+        assert effects[name]["swapped_evidence"]["lowered"] > 0.5
     quality = quality_table({"simulated": {0: run}})["simulated"]
     assert quality["questions"]["groupwise DPO over SFT"]["over_users"]["total"]["users"] == 6
 
