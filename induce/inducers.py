@@ -45,8 +45,8 @@ class ClusterInducer:
     """Personas without a language model: clusters of embedded memories, described by what can be counted.
 
     Every intent is in at most one persona, and noise in none. Where two people are seen to use the account,
-    no persona is made of memories of both (of those that are not embedded, `induce.texts`, nothing tells whose
-    they are). Personas come in the order of what stands behind them, most first.
+    no persona is made of memories of both (of those that are not embedded nothing tells whose they are).
+    Personas come in the order of what stands behind them, most first.
 
     Args:
         embedder: what texts mean.
