@@ -22,8 +22,8 @@ Teacher: TypeAlias = Callable[[Mapping[str, PersonaCase]], list[PersonaSet]]
 """Finds what it teaches about users, in the memories that their lines show; a set a user, told as the lines
 bear it out (`lessons.as_shown`), some without personas."""
 
-BEST_OF = (0, 1, 2, 3, 4)
-"""Cuts among which the best is looked for; of narrower ones it is next to never."""
+BEST_OF = range(7)
+"""Cuts among which the best is looked for; narrower ones are next to never."""
 
 
 def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher]:
