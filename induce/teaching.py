@@ -22,6 +22,9 @@ Teacher: TypeAlias = Callable[[Mapping[str, PersonaCase]], list[PersonaSet]]
 """Finds what it teaches about users, in the memories that their lines show; a set a user, told as the lines
 bear it out (`lessons.as_shown`), some without personas."""
 
+NO_LINES = "no_lines"
+"""Reason: nothing of the user is shown."""
+
 BEST_OF = range(7)
 """Cuts among which the best is looked for; narrower ones are next to never."""
 
@@ -33,6 +36,8 @@ def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher
 
     def cut_set(case: PersonaCase, cut: int) -> PersonaSet:
         seen = shown(case)
+        if not seen:
+            return PersonaSet(user_id=case.lines.user_id, personas=(), error=NO_LINES)
         parts = [set(case.lines.memories_of(part)) for part in stretches(case.lines, cut)]
         groups = [[memory for memory in seen if memory.number in part] for part in parts]
         setting, most = setting_of(seen), config.clusters.citations

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from induce.teaching import drawn, silenced
+from induce.lines import memory_lines
+from induce.population import population_of
+from induce.scoring import PersonaCase, PersonaScorer
+from induce.teaching import NO_LINES, drawn, silenced, teachers_of
+from records.induction import InduceConfig
 from records.persona import Persona, PersonaSet, Statement
+from tests.induction import by_letter, counted
+from tests.personas import memory
 
 SAID = tuple(Statement(text=f"Buys Thing {number}.", memories=(1,)) for number in range(4))
 
@@ -66,3 +72,30 @@ def test_silence_is_as_frequent_as_asked_and_differs_from_set_to_set() -> None:
     assert np.mean(counts) == pytest.approx(4 * 0.75 + 0.0125, abs=0.05)
     # Were r .25 for all, .32 of them would be whole; with r even on [0, .5] (1 − .5⁵) / (5 · .5) = .3875 are.
     assert np.mean(np.array(counts) == 4) == pytest.approx(0.3875, abs=0.04)
+
+
+LOG = [
+    *(memory(number, ["Saw"], number, category="Tools") for number in (1, 2)),
+    *(memory(number, ["Milk"], number, category="Baby") for number in (3, 4)),
+    memory(5, ["Melon"], 5, category="Food"),
+]
+
+
+def test_a_teacher_cuts_the_lines_and_another_takes_the_best_cut() -> None:
+    scorer = PersonaScorer(InduceConfig(), by_letter, population_of([LOG]))
+    teachers = teachers_of([1, 9], scorer)
+    assert list(teachers) == ["cut 1", "cut 9", "best cut"]
+    lines = memory_lines("u", LOG, 1000, counted, by_letter)
+    nothing = memory_lines("v", LOG, 5, counted, by_letter)
+    cases = {
+        "u": PersonaCase(memories=tuple(LOG), lines=lines),
+        "v": PersonaCase(memories=tuple(LOG), lines=nothing),
+    }
+    sets = {name: teacher(cases) for name, teacher in teachers.items()}
+    assert [len(one.personas) for one in sets["cut 1"]] == [2, 0]
+    assert all(one[1] == PersonaSet(user_id="v", personas=(), error=NO_LINES) for one in sets.values())
+    assert [persona.memories for persona in sets["cut 1"][0].personas] == [(1, 2), (3, 4, 5)]
+    totals = {name: scorer.quality(one[0], LOG).total for name, one in sets.items()}
+    assert totals["best cut"] == max(totals.values()) > 0
+    for one in sets["best cut"][0].personas:
+        assert one.description
