@@ -17,20 +17,21 @@ from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
-from launch.stages.persona_report import CHECKED, SCORES, SHOWN, WHOLE_LOG, read_scores
+from launch.stages.persona_report import CHECKED, CLUSTERS, PLAIN, SCORES, SHOWN, WHOLE_LOG, read_scores
 from launch.stages.personas import PERSONA_STAGES
 
 RECIPE = Path("recipes/induction.yaml")
 
-CLUSTERS, PLAIN = f"clusters, {SHOWN}", f"plain clusters, {SHOWN}"
+DPO_CHECKED, SFT_CHECKED = f"{DPO_MODEL}{CHECKED}", f"{SFT_MODEL}{CHECKED}"
 
 QUESTIONS = {
     "groupwise DPO over SFT": (DPO_MODEL, SFT_MODEL),
-    "groupwise DPO over the plain baseline": (DPO_MODEL, PLAIN),
-    "groupwise DPO over the clusters": (DPO_MODEL, CLUSTERS),
-    "groupwise DPO over SFT, both checked": (f"{DPO_MODEL}{CHECKED}", f"{SFT_MODEL}{CHECKED}"),
-    "checked, over the plain baseline": (f"{DPO_MODEL}{CHECKED}", PLAIN),
-    "groupwise DPO over the plain baseline on all memories": (DPO_MODEL, f"plain clusters, {WHOLE_LOG}"),
+    "groupwise DPO over SFT, both checked": (DPO_CHECKED, SFT_CHECKED),
+    "groupwise DPO over the plain baseline": (DPO_MODEL, f"{PLAIN}, {SHOWN}"),
+    "checked, over the plain baseline": (DPO_CHECKED, f"{PLAIN}, {SHOWN}"),
+    "groupwise DPO over the plain baseline on all memories": (DPO_MODEL, f"{PLAIN}, {WHOLE_LOG}"),
+    "checked, over the plain baseline on all memories": (DPO_CHECKED, f"{PLAIN}, {WHOLE_LOG}"),
+    "groupwise DPO over the clusters": (DPO_MODEL, f"{CLUSTERS}, {SHOWN}"),
 }
 """What is compared with what."""
 
@@ -140,7 +141,11 @@ def _less(better: Sets, worse: Sets, metric: str) -> float | None:
 def show_quality(found: Mapping[str, Any], console: Console) -> None:
     """Print the tables of each log."""
     for log, one in found.items():
-        table = Table(title=f"{log}: means over users held out, seeds {', '.join(map(str, one['seeds']))}")
+        seeds = ", ".join(map(str, one["seeds"]))
+        table = Table(
+            title=f"{log}: means over users held out (of total and valid), over their valid sets (of all "
+            f"others); seeds {seeds}"
+        )
         for heading in ("inducer", *METRICS):
             table.add_column(heading, justify="left" if heading == "inducer" else "right")
         for row in one["rows"]:

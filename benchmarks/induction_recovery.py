@@ -12,18 +12,14 @@ from hprbench.recovery.controls import by_category, one_persona, shuffled, true_
 from hprbench.recovery.table import read_truth, recovery_rows
 from hprbench.recovery.truth import MemoryTruth, truth_of_memories
 from induce.answers import parse_personas
-from induce.inducers import ClusterInducer
-from induce.plain import PlainInducer
 from induce.scoring import PersonaCase
-from induce.teaching import shown
 from launch.pipeline import Run
 from launch.stages.persona_bench import answers_path, persona_models
-from launch.stages.persona_data import embedder_of, load_cases, load_population
+from launch.stages.persona_data import load_cases
+from launch.stages.persona_report import CLUSTERS, WHOLE_LOG, offline_sets
 from launch.stages.splits import load_splits
 from lm.answers import Malformed
 from records.persona import PersonaSet
-
-CLUSTERS = "clusters, all memories"
 
 MOST = 8
 """Personas of a set that knows the truth, at most."""
@@ -65,21 +61,9 @@ def _sets(
     run: Run, cases: Mapping[str, PersonaCase], truth: Mapping[str, tuple[MemoryTruth, ...]]
 ) -> dict[str, list[PersonaSet]]:
     """Sets of all inducers about the users of `cases`, and of some that know the `truth` or nothing."""
-    clusters, embedder = run.recipe.induce.clusters, embedder_of(run)
     whole = {user: case.memories for user, case in cases.items()}
-    seen = {user: shown(case) for user, case in cases.items()}
-    careful, plain = (
-        ClusterInducer(clusters, embedder, load_population(run)),
-        PlainInducer(clusters, embedder),
-    )
-    found = {
-        CLUSTERS: careful(whole),
-        "plain baseline, all memories": plain(whole),
-        "clusters, what lines show": careful(seen),
-        "plain baseline, what lines show": plain(seen),
-        "one persona": one_persona(whole),
-    }
-    found["clusters, dealt out by chance"] = shuffled(found[CLUSTERS], seed=run.recipe.seed)
+    found = offline_sets(run, cases) | {"one persona": one_persona(whole)}
+    found["clusters, dealt out by chance"] = shuffled(found[f"{CLUSTERS}, {WHOLE_LOG}"], seed=run.recipe.seed)
     found["a persona a category"] = by_category(whole)
     found[f"the {MOST - 1} largest true sides, and the rest"] = true_sides(truth, "sides", most=MOST)
     return found | {name: _answered(run, name, cases) for name in persona_models(run)}

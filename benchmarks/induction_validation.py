@@ -1,7 +1,7 @@
 """Do the numbers of quality fall where true sets of simulated users are spoilt in known ways?"""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich.console import Console
@@ -9,68 +9,85 @@ from rich.table import Table
 
 from actors.persona_scorer import persona_scorer
 from benchmarks.induction_recovery import MOST
-from hprbench.recovery.controls import true_sides
+from hprbench.persona_table import METRICS, persona_row, row_json
+from hprbench.recovery.controls import one_persona, true_sides
 from hprbench.recovery.table import read_truth
 from hprbench.recovery.truth import truth_of_memories
 from induce.describing import personas_of
-from induce.inducers import ClusterInducer
 from induce.scoring import PersonaCase
 from launch.pipeline import Run
-from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
+from launch.stages.persona_data import load_cases, load_population, vectors_path
+from launch.stages.persona_report import CLUSTERS, offline
 from launch.stages.splits import load_splits
 from records.persona import PersonaSet
 from rewards.personas.facts import setting_of
 from rewards.personas.subject import Subject
+from rewards.personas.total import Quality
 from rewards.personas.validation import validation_effects
 
-TRUE, INDUCED = "true sides", "clusters"
+TRUE, INDUCED = "true sides", CLUSTERS
 
 
-def validation(runs: Mapping[int, Run]) -> dict[str, dict[str, Any]]:
-    """Sets that are spoilt → perturbation → its effect (`rewards.personas.validation.Effect` as plain
-    values), over the users held out of all seeds.
+def validation(runs: Mapping[int, Run]) -> dict[str, Any]:
+    """Over the users held out of all seeds:
+
+    `spoilt`: sets → perturbation → its effect (`rewards.personas.validation.Effect` as plain values);
+    `unspoilt`: the quality of true sets beside that of others (`hprbench.persona_table.PersonaRow` as plain
+    values). Where the total of others is higher, it does not tell the truth from them.
 
     True sets are the largest true sides of a user and the rest (`hprbench.recovery.controls.true_sides`),
-    described by the rules of `induce.describing`. Clusters are there, too, as a set that is no truth.
+    described by the rules of `induce.describing`. Clusters are spoilt, too, as sets that are no truth.
     """
     pairs: dict[str, list[tuple[PersonaSet, Subject]]] = {TRUE: [], INDUCED: []}
-    for run in runs.values():
+    rivals: dict[str, dict[str, list[Quality]]] = {}
+    for seed, run in runs.items():
         cases = load_cases(run, load_splits(run.directory).bench)
+        memories = {user: case.memories for user, case in cases.items()}
         scorer = persona_scorer(run.recipe.induce, load_population(run), vectors_path(run))
-        inducer = ClusterInducer(run.recipe.induce.clusters, embedder_of(run), load_population(run))
-        induced = inducer({user: case.memories for user, case in cases.items()})
-        for name, sets in ((TRUE, _true_sets(run, cases)), (INDUCED, induced)):
-            pairs[name] += [
-                (one, scorer.subject(cases[one.user_id].memories)) for one in sets if one.personas
-            ]
+        sets = {TRUE: list(_true_sets(run, cases))}
+        sets |= {name: inducer(memories) for name, inducer in offline(run).items()}
+        sets["one persona"] = list(_described(run, cases, one_persona(memories)))
+        for name, found in sets.items():
+            rivals.setdefault(name, {}).update(
+                {f"{seed}/{one.user_id}": [scorer.quality(one, memories[one.user_id])] for one in found}
+            )
+        for name, mine in pairs.items():
+            mine += [(one, scorer.subject(memories[one.user_id])) for one in sets[name] if one.personas]
         quality = run.recipe.induce.quality
     return {
-        name: {spoilt: asdict(effect) for spoilt, effect in validation_effects(some, quality).items()}
-        for name, some in pairs.items()
+        "spoilt": {
+            name: {spoilt: asdict(effect) for spoilt, effect in validation_effects(some, quality).items()}
+            for name, some in pairs.items()
+        },
+        "unspoilt": [row_json(persona_row(name, found, 0)) for name, found in rivals.items()],
     }
 
 
 def _true_sets(run: Run, cases: Mapping[str, PersonaCase]) -> Iterator[PersonaSet]:
     memories = {user: case.memories for user, case in cases.items()}
     known = truth_of_memories(read_truth(run.directory / "events", memories), memories)
+    return _described(run, cases, true_sides(known, "sides", most=MOST))
+
+
+def _described(
+    run: Run, cases: Mapping[str, PersonaCase], sets: Sequence[PersonaSet]
+) -> Iterator[PersonaSet]:
+    """`sets` with labels and descriptions."""
     population, most = load_population(run), run.recipe.induce.clusters.citations
-    for one in true_sides(known, "sides", most=MOST):
-        everything = [memory for memory in memories[one.user_id] if not memory.noise]
+    for one in sets:
+        memories = cases[one.user_id].memories
+        everything = [memory for memory in memories if not memory.noise]
         parts = [set(persona.memories) for persona in one.personas]
         groups = [[memory for memory in everything if memory.number in part] for part in parts]
         personas = personas_of(
-            [group for group in groups if group],
-            everything,
-            setting_of(memories[one.user_id]),
-            population,
-            most,
+            [group for group in groups if group], everything, setting_of(memories), population, most
         )
-        yield PersonaSet(user_id=one.user_id, personas=personas)
+        yield replace(one, personas=personas)
 
 
-def show_validation(found: Mapping[str, Mapping[str, Any]], console: Console) -> None:
-    """Print a table of each kind of sets."""
-    for name, effects in found.items():
+def show_validation(found: Mapping[str, Any], console: Console) -> None:
+    """Print a table of each kind of sets that is spoilt, and one of sets that are not."""
+    for name, effects in found["spoilt"].items():
         table = Table(title=f"validation: sets of {name}, spoilt")
         for heading in (
             "spoilt by",
@@ -96,3 +113,13 @@ def show_validation(found: Mapping[str, Mapping[str, Any]], console: Console) ->
                 f"{one['lowered']:.0%}",
             )
         console.print(table)
+    table = Table(title="unspoilt sets of the same users, all memories")
+    for heading in ("sets", *METRICS):
+        table.add_column(heading)
+    for row in found["unspoilt"]:
+        table.add_row(row["model"], *(_value(row[metric]) for metric in METRICS))
+    console.print(table)
+
+
+def _value(share: Mapping[str, Any] | None) -> str:
+    return "–" if share is None else f"{share['value']:.3f}"

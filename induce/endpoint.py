@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from induce.answers import MOST_PERSONAS, PersonaAnswer, read_personas
+from induce.inducers import reason_of
 from induce.lines import CountTokens, MemoryLines, memory_lines
 from lm.chat import ChatReply, ChatRequest, Client, Progress, json_of, object_schema
 from records.persona import IntentMemory, PersonaSet
@@ -18,6 +19,9 @@ MAX_TOKENS = 3000
 ATTEMPTS = 3
 """Times that a user is asked about, at most, where replies are malformed; the client has its own attempts at
 what the server fails at."""
+
+NO_ROOM = "no_room"
+"""Reason: no line fits the budget."""
 
 LONGEST_LABEL, LONGEST_TEXT, MOST_SENTENCES = 80, 240, 8
 """Characters of a label and of a sentence, and sentences of a description, at most."""
@@ -41,7 +45,7 @@ def at_most(texts: Sequence[str]) -> list[int]:
 class EndpointInducer:
     """Asks `client`, which keeps its replies, about the memory lines of users; one set a user.
 
-    A user without personas has the reason in `error`: `no_memories`, `all_noise`, `no_room` (no line fits
+    A user without personas has the reason in `error`: one of `induce.inducers`, `no_room` (no line fits
     `budget`), the client's (`lm.chat.ChatReply`), or why the last reply was malformed (`induce.answers`).
     Lines cited that there are not are counted in `dropped_citations`; `malformed` counts replies that were
     no answer, those asked again included.
@@ -75,7 +79,7 @@ class EndpointInducer:
         lines = {
             user: memory_lines(user, given, self.budget, self.count_tokens) for user, given in users.items()
         }
-        found = {user: unasked(user, users[user]) for user in users if not lines[user].lines}
+        found = {user: unasked(user, users[user]) for user in users if not is_asked(users[user], lines[user])}
         waiting = [user for user in users if user not in found]
         for attempt in range(ATTEMPTS):
             asked = [question(lines[user], self.temperature, self.seed + attempt) for user in waiting]
@@ -113,11 +117,14 @@ class EndpointInducer:
         return PersonaSet(user_id=lines.user_id, personas=(), error=reason)
 
 
+def is_asked(memories: Sequence[IntentMemory], lines: MemoryLines) -> bool:
+    """Whether there is anything to ask about a user: lines, and a text among the memories."""
+    return bool(lines.lines) and not reason_of(memories)
+
+
 def unasked(user: str, memories: Sequence[IntentMemory]) -> PersonaSet:
-    """The set of a user of whom there is no line to ask about, with the reason."""
-    intents = [memory for memory in memories if not memory.noise]
-    reason = "no_memories" if not memories else "no_room" if intents else "all_noise"
-    return PersonaSet(user_id=user, personas=(), error=reason)
+    """The set of a user about whom there is nothing to ask, with the reason."""
+    return PersonaSet(user_id=user, personas=(), error=reason_of(memories) or NO_ROOM)
 
 
 def question(lines: MemoryLines, temperature: float, seed: int) -> ChatRequest:

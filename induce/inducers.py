@@ -7,7 +7,7 @@ memories ── intents with a text ──> people ──> clusters of each ─�
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from induce.clustering import background_of, check_clusters, cluster
 from induce.describing import personas_of
@@ -17,7 +17,7 @@ from induce.population import Population, text_of
 from induce.texts import Memories, embedded_of, joined_by_names, weight
 from records.induction import ClusterConfig
 from records.persona import IntentMemory, PersonaSet
-from rewards.personas.facts import setting_of
+from rewards.personas.facts import Setting, setting_of
 
 NO_MEMORIES = "no_memories"
 """Reason: the user has no memory at all."""
@@ -27,6 +27,11 @@ NO_TEXT = "no_text"
 """Reason: no intent has a name or a category."""
 NO_CLUSTER = "no_cluster"
 """Reason: no group of memories is dense enough (`method: hdbscan`)."""
+
+
+Settings: TypeAlias = Mapping[str, Setting]
+"""User → what is known of the whole log: where memories are but a part of it, what is little and much money,
+and where the log ends, is the whole's."""
 
 
 class Inducer(Protocol):
@@ -64,11 +69,14 @@ class ClusterInducer:
         check_clusters(config)
         self.config, self.embedder, self.population = config, embedder, population
 
-    def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
+    def __call__(
+        self, users: Mapping[str, Sequence[IntentMemory]], settings: Settings | None = None
+    ) -> list[PersonaSet]:
         # One call for all of them: a batch of one user's few texts would leave the model idle.
         parted = embedded_of(users, self.config.most_embedded)
         vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
-        return [self._personas(user, users[user], *parts, vectors) for user, parts in parted.items()]
+        known = settings or settings_of(users)
+        return [self._personas(user, users[user], *parts, vectors, known) for user, parts in parted.items()]
 
     @cached_property
     def background(self) -> float:
@@ -76,7 +84,13 @@ class ClusterInducer:
         return background_of(self.population.texts, self.embedder)
 
     def _personas(
-        self, user: str, memories: Memories, told: Memories, others: Memories, embedder: Embedder
+        self,
+        user: str,
+        memories: Memories,
+        told: Memories,
+        others: Memories,
+        embedder: Embedder,
+        settings: Settings,
     ) -> PersonaSet:
         """Clusters of the intents that are `told` by vectors, joined by the `others`."""
         if reason := reason_of(memories):
@@ -89,8 +103,8 @@ class ClusterInducer:
             return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
         groups = joined_by_names(clusters, others)
         intents = sorted((one for one in memories if not one.noise), key=lambda memory: memory.number)
-        setting, most = setting_of(memories), self.config.citations
-        personas = personas_of(groups, intents, setting, self.population, most)
+        most = self.config.citations
+        personas = personas_of(groups, intents, settings[user], self.population, most)
         return PersonaSet(user_id=user, personas=personas)
 
     def _people(self, told: Memories, embedder: Embedder) -> list[tuple[Memories, int]]:
@@ -122,6 +136,11 @@ class ClusterInducer:
             [memory for memory, label in zip(told, found_N, strict=True) if label == number]
             for number in range(found_N.max() + 1)
         ]
+
+
+def settings_of(users: Mapping[str, Memories]) -> Settings:
+    """What is known of each user's whole log, where it is what `users` hold."""
+    return {user: setting_of(memories) for user, memories in users.items() if memories}
 
 
 def reason_of(memories: Sequence[IntentMemory]) -> str:

@@ -96,54 +96,20 @@ def memory_lines(
     Lines come in the order of their first memories, with an `embedder` like beside like
     (`induce.arranging`), so that a reader need not know which words mean the like.
     """
-    in_order = sorted(memories, key=lambda memory: memory.number)
-    noise = tuple(memory.number for memory in in_order if memory.noise)
-    groups = _groups([memory for memory in in_order if not memory.noise])
-    if not groups:
-        return MemoryLines(user_id=user_id, lines=(), noise=noise)
-    setting = setting_of(in_order)
-    # A line takes a token at least, so that no more than these could fit.
-    ranked = sorted(groups, key=_telling(groups), reverse=True)[: max(budget, 1)]
-    heads = {group: _head(group, setting) for group in ranked}
-    bodies = {group: _body(heads[group], group.names) for group in ranked}
-
-    def written(chosen: Sequence[_Group]) -> list[str]:
-        placed = _placed(chosen, embedder)
-        return [
-            f"#{number} {_near(near)}{bodies[group]}" for number, (group, near) in enumerate(placed, start=1)
-        ]
-
-    longest = _near(None if embedder is None else 0)
-    kept = _fitting(ranked, [f"{longest}{bodies[group]}" for group in ranked], written, budget, count_tokens)
-    texts, is_whole = written(kept), bool(kept)
-    if not kept and (cut := _cut(heads[ranked[0]], ranked[0].names, budget, count_tokens)):
-        kept, texts = ranked[:1], [cut]
-    lines = tuple(
-        MemoryLine(
-            number=number,
-            text=text,
-            memories=group.numbers,
-            names=group.names if is_whole else (),
-            near=near,
-        )
-        for number, ((group, near), text) in enumerate(
-            zip(_placed(kept, embedder), texts, strict=True), start=1
-        )
-    )
-    shown = {memory for line in lines for memory in line.memories}
-    left = (number for group in groups for number in group.numbers if number not in shown)
-    return MemoryLines(user_id=user_id, lines=lines, noise=noise, no_room=tuple(sorted(left)))
+    has_near = embedder is not None
+    return _written(_chosen(user_id, memories, budget, count_tokens, has_near=has_near), embedder)
 
 
 def lines_of_users(
     users: Mapping[str, Sequence[IntentMemory]], budget: int, count_tokens: CountTokens, embedder: Embedder
 ) -> dict[str, MemoryLines]:
-    """The lines of each user's memories, by likeness; texts are embedded together."""
-    told = [memory for memories in users.values() for memory in memories if not memory.noise]
-    vectors = Prepared(embedder, [text_of(memory) for memory in told])
-    return {
-        user: memory_lines(user, memories, budget, count_tokens, vectors) for user, memories in users.items()
+    """The lines of each user's memories, by likeness; texts of what may be on lines are embedded together."""
+    chosen = {
+        user: _chosen(user, memories, budget, count_tokens, has_near=True) for user, memories in users.items()
     }
+    told = [text for one in chosen.values() for group in one.kept for text in group.texts]
+    vectors = Prepared(embedder, told)
+    return {user: _written(one, vectors) for user, one in chosen.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,17 +123,102 @@ class _Group:
     def numbers(self) -> tuple[int, ...]:
         return tuple(memory.number for memory in self.memories)
 
+    @property
+    def texts(self) -> Counter[str]:
+        """What its memories say, and how many say it; "" where there is nothing to be embedded."""
+        return Counter(map(text_of, self.memories))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Chosen:
+    """What of a user's `groups` (the most telling first) is told: `kept` fit by themselves, and `heads` are
+    the bracketed parts of those that might have."""
+
+    user_id: str
+    groups: Sequence[_Group]
+    kept: Sequence[_Group]
+    heads: Mapping[_Group, str]
+    noise: tuple[int, ...]
+    budget: int
+    count_tokens: CountTokens
+
+
+def _chosen(
+    user_id: str, memories: Sequence[IntentMemory], budget: int, count_tokens: CountTokens, *, has_near: bool
+) -> _Chosen:
+    in_order = sorted(memories, key=lambda memory: memory.number)
+    groups = _groups([memory for memory in in_order if not memory.noise])
+    groups.sort(key=_telling(groups), reverse=True)
+    # A line takes a token at least, so that no more than these could fit.
+    ranked = groups[: max(budget, 1)]
+    setting = setting_of(in_order) if groups else None
+    heads = {group: _head(group, setting) for group in ranked} if setting else {}
+    near = _near(0 if has_near else None)
+    longest = [f"#{len(ranked)} {near}{_body(heads[group], group.names)}\n" for group in ranked]
+    return _Chosen(
+        user_id=user_id,
+        groups=groups,
+        kept=_fitting(ranked, count_tokens(longest), budget),
+        heads=heads,
+        noise=tuple(memory.number for memory in in_order if memory.noise),
+        budget=budget,
+        count_tokens=count_tokens,
+    )
+
+
+def _fitting(ranked: Sequence[_Group], tokens: Sequence[int], budget: int) -> list[_Group]:
+    """Those of `ranked` that fit, by the tokens that each needs."""
+    kept: list[_Group] = []
+    room = budget
+    for group, needed in zip(ranked, tokens, strict=True):
+        if needed <= room:
+            kept.append(group)
+            room -= needed
+    return kept
+
+
+def _written(chosen: _Chosen, embedder: Embedder | None) -> MemoryLines:
+    """The lines. What was counted one by one is counted as it reads together: a tokenizer may join across
+    lines, or need more than for the parts."""
+    kept, heads = list(chosen.kept), chosen.heads
+    while True:
+        placed = _placed(kept, embedder)
+        lines = [
+            MemoryLine(
+                number=number,
+                text=f"#{number} {_near(near)}{_body(heads[group], group.names)}",
+                memories=group.numbers,
+                names=group.names,
+                near=near,
+            )
+            for number, (group, near) in enumerate(placed, start=1)
+        ]
+        if not kept or chosen.count_tokens(["\n".join(line.text for line in lines)])[0] <= chosen.budget:
+            break
+        kept.pop()
+    if not lines and chosen.groups:
+        first = chosen.groups[0]
+        cut = _cut(heads[first], first.names, chosen.budget, chosen.count_tokens)
+        lines = [MemoryLine(number=1, text=cut, memories=first.numbers)] if cut else []
+    shown = {memory for line in lines for memory in line.memories}
+    left = (number for group in chosen.groups for number in group.numbers if number not in shown)
+    return MemoryLines(
+        user_id=chosen.user_id, lines=tuple(lines), noise=chosen.noise, no_room=tuple(sorted(left))
+    )
+
 
 def _placed(groups: Sequence[_Group], embedder: Embedder | None) -> list[tuple[_Group, int | None]]:
     """Groups in the order of lines, each with how near it is to what stands before it."""
     in_time = sorted(groups, key=lambda group: group.memories[0].number)
     if embedder is None or not in_time:
         return [(group, None) for group in in_time]
-    texts = [text_of(memory) for group in in_time for memory in group.memories]
-    vectors_ND = embedder(texts).astype(np.float64)
-    vectors_ND[[not text for text in texts]] = 0  # what has no text is like nothing
-    weights_L = np.array([len(group.memories) for group in in_time])
-    sums_LD = np.add.reduceat(vectors_ND, np.cumsum(weights_L) - weights_L)
+    told = [(text, count) for group in in_time for text, count in group.texts.items()]
+    # What has no text is like nothing.
+    counts_T = np.array([count if text else 0 for text, count in told], dtype=np.float64)
+    vectors_TD = embedder([text for text, _ in told]) * counts_T[:, None]
+    firsts_L = np.cumsum([0, *(len(group.texts) for group in in_time[:-1])])
+    sums_LD = np.add.reduceat(vectors_TD, firsts_L)
+    weights_L = np.array([len(group.memories) for group in in_time], dtype=np.float64)
     order = by_likeness(sums_LD, weights_L)
     return [(in_time[place], near if number else None) for number, (place, near) in enumerate(order)]
 
@@ -238,27 +289,6 @@ def _most(texts: Sequence[str]) -> str:
 
 def _body(head: str, names: Sequence[str]) -> str:
     return f"{head} | {', '.join(names)}" if names else head
-
-
-def _fitting(
-    ranked: Sequence[_Group],
-    bodies: Sequence[str],
-    written: Callable[[Sequence[_Group]], list[str]],
-    budget: int,
-    count_tokens: CountTokens,
-) -> list[_Group]:
-    """Those of `ranked` that fit. Lines are counted one by one, with the longest number, and then as they
-    read together: a tokenizer may join across lines, or need more than for the parts."""
-    kept: list[_Group] = []
-    room = budget
-    tokens = count_tokens([f"#{len(ranked)} {body}\n" for body in bodies])
-    for group, needed in zip(ranked, tokens, strict=True):
-        if needed <= room:
-            kept.append(group)
-            room -= needed
-    while kept and count_tokens(["\n".join(written(kept))])[0] > budget:
-        kept.pop()
-    return kept
 
 
 def _cut(head: str, names: Sequence[str], budget: int, count_tokens: CountTokens) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from induce.embedding import Embedder, Prepared
-from induce.inducers import reason_of
+from induce.inducers import Settings, reason_of, settings_of
 from induce.labelling import MOST_IN_LABEL, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters
@@ -27,7 +27,7 @@ from induce.ward import Ints
 from records.induction import ClusterConfig
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from rewards.personas.claims import MOST_NAMES, VERBS, WHEN, Claim, family, render
-from rewards.personas.facts import Facts, Setting, holds, setting_of
+from rewards.personas.facts import Facts, Setting, holds
 
 PROTOTYPICALITY = 0.5
 """How much being central counts in a sample; the rest is being unlike what is in it already."""
@@ -51,18 +51,24 @@ class PlainInducer:
     def __init__(self, config: ClusterConfig, embedder: Embedder) -> None:
         self.config, self.embedder = config, embedder
 
-    def __call__(self, users: Mapping[str, Memories]) -> list[PersonaSet]:
+    def __call__(self, users: Mapping[str, Memories], settings: Settings | None = None) -> list[PersonaSet]:
         parted = embedded_of(users, self.config.most_embedded)
         vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
-        return [self._personas(user, users[user], *parts, vectors) for user, parts in parted.items()]
+        known = settings or settings_of(users)
+        return [self._personas(user, users[user], *parts, vectors, known) for user, parts in parted.items()]
 
     def _personas(
-        self, user: str, memories: Memories, told: Memories, others: Memories, embedder: Embedder
+        self,
+        user: str,
+        memories: Memories,
+        told: Memories,
+        others: Memories,
+        embedder: Embedder,
+        settings: Settings,
     ) -> PersonaSet:
         """Clusters of the intents that are `told` by vectors, joined by the `others`."""
         if reason := reason_of(memories):
             return PersonaSet(user_id=user, personas=(), error=reason)
-        setting = setting_of(memories)
         vectors_ND = embedder([text_of(memory) for memory in told])
         cluster_N = _clusters(vectors_ND, self.config)
         rows = [np.flatnonzero(cluster_N == number) for number in np.unique(cluster_N)]
@@ -70,7 +76,7 @@ class PlainInducer:
         personas = []
         for row, cluster, group in zip(rows, clusters, joined_by_names(clusters, others), strict=True):
             cited = sorted(cluster[place].number for place in sample(vectors_ND[row], self.config.citations))
-            said = [render((claim,)) for claim in most_frequent(group, setting)]
+            said = [render((claim,)) for claim in most_frequent(group, settings[user])]
             personas.append(
                 Persona(
                     label=_label(group),

@@ -11,9 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from induce.answers import MOST_PERSONAS
 from induce.describing import personas_of
 from induce.lessons import as_shown
 from induce.lines import MemoryLines
+from induce.population import text_of
 from induce.scoring import PersonaCase, PersonaScorer
 from records.persona import IntentMemory, Persona, PersonaSet
 from rewards.personas.facts import setting_of
@@ -23,7 +25,7 @@ Teacher: TypeAlias = Callable[[Mapping[str, PersonaCase]], list[PersonaSet]]
 bear it out (`lessons.as_shown`), some without personas."""
 
 NO_LINES = "no_lines"
-"""Reason: nothing of the user is shown."""
+"""Reason: nothing with a text is shown of the user."""
 
 BEST_OF = range(7)
 """Cuts among which the best is looked for; narrower ones are next to never."""
@@ -36,11 +38,12 @@ def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher
 
     def cut_set(case: PersonaCase, cut: int) -> PersonaSet:
         seen = shown(case)
-        if not seen:
-            return PersonaSet(user_id=case.lines.user_id, personas=(), error=NO_LINES)
         parts = [set(case.lines.memories_of(part)) for part in stretches(case.lines, cut)]
         groups = [[memory for memory in seen if memory.number in part] for part in parts]
-        setting, most = setting_of(seen), config.clusters.citations
+        groups = sorted(filter(_is_told, groups), key=len, reverse=True)[:MOST_PERSONAS]
+        if not groups:
+            return PersonaSet(user_id=case.lines.user_id, personas=(), error=NO_LINES)
+        setting, most = setting_of(case.memories), config.clusters.citations
         personas = personas_of(groups, seen, setting, population, most)
         found = PersonaSet(user_id=case.lines.user_id, personas=personas)
         return as_shown(found, case.lines, case.memories)[0]
@@ -54,6 +57,10 @@ def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher
 
     teachers = {f"cut {cut}": partial(by, partial(cut_set, cut=cut)) for cut in cuts}
     return {**teachers, "best cut": partial(by, best_set)}
+
+
+def _is_told(group: Sequence[IntentMemory]) -> bool:
+    return any(map(text_of, group))
 
 
 def shown(case: PersonaCase) -> list[IntentMemory]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from induce.answers import PersonaAnswer, parse_personas
 from induce.embedding import Embedder
-from induce.endpoint import unasked
+from induce.endpoint import is_asked, unasked
 from induce.lines import MemoryLines, lines_of_users
 from induce.prompting import persona_prompt
 from induce.vector_cache import digest
@@ -34,7 +34,7 @@ TRUNCATED = "truncated"
 class ModelInducer:
     """Asks a trained model, through `generator`, about the memory lines of users; one set a user.
 
-    A user without personas has the reason in `error`: `no_memories`, `all_noise`, `no_room` (no line fits
+    A user without personas has the reason in `error`: one of `induce.inducers`, `no_room` (no line fits
     `budget`), or what was the matter with the last of ATTEMPTS answers (TRUNCATED, or as `induce.answers`).
     Cited lines that there are not are counted in `dropped_citations`; `malformed` counts answers that were
     none, those asked again included. What a user is answered depends on its memories and `seed`, and on other
@@ -90,7 +90,7 @@ class ModelInducer:
 
     def _batch(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
         lines = lines_of_users(users, self.budget, self.tokenizer.count, self.embedder)
-        found = {user: unasked(user, users[user]) for user in users if not lines[user].lines}
+        found = {user: unasked(user, users[user]) for user in users if not is_asked(users[user], lines[user])}
         waiting = [user for user in users if user not in found]
         for attempt in range(ATTEMPTS):
             if not waiting:

@@ -47,9 +47,13 @@ def ward(vectors_UD: npt.NDArray[np.floating], weights_U: Floats) -> Tree:
     weights = np.array(weights_U, dtype=np.float64)
     count = len(points)
     norms = (points**2).sum(1)
-    cost = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
+    cost = np.maximum(norms[:, None] + norms - 2 * (points @ points.T), 0)
+    # Products of matrices may differ by a rounding on either side of the diagonal, and a chain that is not
+    # told the same from both ends runs in circles.
+    cost = np.minimum(cost, cost.T)
     cost *= weights[:, None] * weights / (weights[:, None] + weights)
     np.fill_diagonal(cost, np.inf)
+    heights = np.zeros(count)
     pairs, costs = np.zeros((max(count - 1, 0), 2), dtype=np.int64), np.zeros(max(count - 1, 0))
     alive = np.ones(count, dtype=bool)
     chain: list[int] = []
@@ -64,13 +68,15 @@ def ward(vectors_UD: npt.NDArray[np.floating], weights_U: Floats) -> Tree:
                 break
             chain.append(near)
         keep, go = sorted((chain.pop(), chain.pop()))
-        pairs[merge], costs[merge] = (keep, go), cost[keep, go]
+        # Nothing merges more cheaply than its parts did; by a rounding it might.
+        heights[keep] = max(cost[keep, go], heights[keep], heights[go])
+        pairs[merge], costs[merge] = (keep, go), heights[keep]
         both = weights[keep] + weights[go]
         new = (weights[keep] + weights) * cost[keep] + (weights[go] + weights) * cost[go]
-        new = (new - weights * cost[keep, go]) / (both + weights)
+        new = np.maximum(new - weights * cost[keep, go], 0) / (both + weights)
         new[~alive] = new[keep] = new[go] = np.inf
         cost[keep], cost[:, keep], cost[go], cost[:, go] = new, new, np.inf, np.inf
         weights[keep], alive[go] = both, False
-    # Chains find merges out of order. A cluster never merges more cheaply than its parts did.
+    # Chains find merges out of order.
     order = np.argsort(costs, kind="stable")
     return Tree(pairs=pairs[order], costs=costs[order])

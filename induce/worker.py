@@ -121,10 +121,10 @@ class Induction:
         began, spent = time.monotonic(), time.process_time()
         users = self.users_of(chunk)
         memories = {user: users[user] for user in sorted(users)}
-        updates = self._induced(memories)
         most = self.config.clusters.most_embedded
-        # Texts are embedded together, of all users.
+        # Texts are embedded together, of all users, and here, where they are counted, whoever induces.
         self.embedder([text_of(one) for mine in memories.values() for one in embedded(mine, most)[0]])
+        updates = self._induced(memories)
         scores, lines = [], []
         for user, mine in memories.items():
             one = updates[user].personas

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.induction_quality import CLUSTERS, PLAIN, Logs, over_seeds, quality_table, show_quality
+from benchmarks.induction_quality import Logs, over_seeds, quality_table, show_quality
 from launch.pipeline import Run, open_run
 from launch.progress import Reporter
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
-from launch.stages.persona_report import SCORES, read_scores, write_scores
+from launch.stages.persona_report import CLUSTERS, SCORES, SHOWN, read_scores, write_scores
 from records.config import Recipe
 from rewards.personas.total import Quality
 
@@ -22,7 +22,7 @@ def good(total: float, cohesion: float = 0.5) -> Quality:
 def finished(folder: Path, seed: int, sft: list[Quality], dpo: list[Quality]) -> Run:
     run = open_run(Recipe(runs_dir=str(folder), name=f"seed{seed}", seed=seed), Reporter())
     sets = {
-        CLUSTERS: {"ann": [good(0.4)], "bob": [good(0.6)]},
+        f"{CLUSTERS}, {SHOWN}": {"ann": [good(0.4)], "bob": [good(0.6)]},
         SFT_MODEL: {"ann": sft, "bob": [good(0.2)]},
         DPO_MODEL: {"ann": dpo, "bob": [good(0.5, 0.9)]},
     }
@@ -54,7 +54,7 @@ def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
     assert over_seeds([0.1, 0.2, None, 0.3]) == {"mean": 0.2, "interval": [-0.0484, 0.4484]}
     assert over_seeds([0.1]) is None
     assert "groupwise DPO over the clusters" in found["questions"]
-    assert f"groupwise DPO over the {PLAIN}" not in found["questions"]  # nobody measured it
+    assert "groupwise DPO over the plain baseline" not in found["questions"]  # nobody measured it
     shown = io.StringIO()
     show_quality({"simulated": found}, Console(file=shown, width=250))
     assert "+0.262 [" in shown.getvalue()

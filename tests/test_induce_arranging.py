@@ -41,6 +41,35 @@ def test_every_cut_of_the_tree_is_stretches_of_lines(count: int, seed: int) -> N
         assert int((labels[1:] != labels[:-1]).sum()) == clusters - 1
 
 
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 999))
+def test_lines_of_one_meaning_stand_together_and_none_is_lost(meanings: int, times: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors_MD = rng.normal(size=(meanings, 384)).astype(np.float32)
+    vectors_MD /= np.linalg.norm(vectors_MD, axis=1, keepdims=True)
+    meaning_L = rng.permutation(np.repeat(np.arange(meanings), times))
+    weights_L = rng.integers(1, 4, len(meaning_L)).astype(float)
+    found = by_likeness(vectors_MD[meaning_L] * weights_L[:, None], weights_L)
+    assert sorted(place for place, _ in found) == list(range(len(meaning_L)))
+    stretch_L = meaning_L[[place for place, _ in found]]
+    assert int((stretch_L[1:] != stretch_L[:-1]).sum()) == meanings - 1
+
+
+@given(st.integers(2, 9), st.integers(0, 99))
+def test_stretches_below_a_likeness_are_a_cut_of_the_tree(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sums_LD, weights_L = np.abs(rng.normal(size=(count, 3))), np.ones(count)
+    found = by_likeness(sums_LD, weights_L)
+    tree = ward(sums_LD, weights_L)
+    cuts = [tree.labels(clusters) for clusters in range(1, count + 1)]
+    for cut in range(11):
+        stretch_L = np.empty(count, dtype=int)
+        stretch_L[[place for place, _ in found]] = np.cumsum([near < cut for _, near in found])
+        # Each stretch is a cluster of some cut: what merges below it is not parted.
+        for number in set(stretch_L.tolist()):
+            mine = stretch_L == number
+            assert any((mine == (labels == label)).all() for labels in cuts for label in set(labels.tolist()))
+
+
 LOG = [memory(1, ["Saw"]), memory(2, ["Milk"]), memory(3, ["Spade"]), memory(4, ["Melon"])]
 
 

@@ -11,7 +11,7 @@ from actors.persona_scorer import persona_scorer
 from hprbench.persona_report import PersonaExample, PersonaReport, write_persona_report
 from hprbench.persona_table import METRICS, PersonaRow, Sets, differences, persona_row
 from induce.answers import lines_of, parse_personas
-from induce.inducers import ClusterInducer, Inducer
+from induce.inducers import ClusterInducer, settings_of
 from induce.lines import MemoryLines
 from induce.plain import PlainInducer
 from induce.scoring import PersonaCase, PersonaScorer
@@ -47,6 +47,9 @@ SCORE_SCHEMA = {
 CHECKED = ", checked"
 """How a model is called whose sentences that the log refutes are left out, as `usergpt induce` does."""
 
+CLUSTERS, PLAIN = "clusters", "plain clusters"
+"""Inducers without a model."""
+
 SHOWN, WHOLE_LOG = "what lines show", "all memories"
 """What inducers without a model are given: the memories that the model's lines show, or more than a model can
 read."""
@@ -63,14 +66,8 @@ def run_persona_report(run: Run) -> None:
     for name, teacher in teachers_of(recipe.sft.teacher_cuts, scorer).items():
         sets[f"teacher, {name}"] = _scored(teacher(cases), cases, scorer)
     taught = list(sets)
-    for name, inducer in _offline(run).items():
-        sets[f"{name}, {SHOWN}"] = _scored(
-            inducer({user: shown(case) for user, case in cases.items()}), cases, scorer
-        )
-    for name, inducer in _offline(run).items():
-        sets[f"{name}, {WHOLE_LOG}"] = _scored(
-            inducer({user: case.memories for user, case in cases.items()}), cases, scorer
-        )
+    for name, found in offline_sets(run, cases).items():
+        sets[name] = _scored(found, cases, scorer)
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
@@ -84,7 +81,7 @@ def run_persona_report(run: Run) -> None:
     stages = stage_seconds(run.directory)
     ours = list(persona_models(run))[-1]
     pairs = [(DPO_MODEL, SFT_MODEL)] if DPO_MODEL in sets else []
-    pairs += [(ours, best), *((ours, f"{name}, {SHOWN}") for name in _offline(run))]
+    pairs += [(ours, best), *((ours, f"{name}, {SHOWN}") for name in (CLUSTERS, PLAIN))]
     report = PersonaReport(
         title=recipe.name,
         seed=seed,
@@ -130,13 +127,25 @@ def read_scores(path: Path) -> dict[str, dict[str, list[Quality]]]:
     return found
 
 
-def _offline(run: Run) -> dict[str, Inducer]:
+def offline(run: Run) -> dict[str, ClusterInducer | PlainInducer]:
     """Inducers without a model, as `usergpt induce` has them."""
     clusters, embedder = run.recipe.induce.clusters, embedder_of(run)
     return {
-        "clusters": ClusterInducer(clusters, embedder, load_population(run)),
-        "plain clusters": PlainInducer(clusters, embedder),
+        CLUSTERS: ClusterInducer(clusters, embedder, load_population(run)),
+        PLAIN: PlainInducer(clusters, embedder),
     }
+
+
+def offline_sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaSet]]:
+    """What these find in what lines show of users, and in all of their memories. Of the whole log they know
+    in either case what lines say: which sums are little and much, and where it ends."""
+    whole = {user: case.memories for user, case in cases.items()}
+    seen, settings = {user: shown(case) for user, case in cases.items()}, settings_of(whole)
+    found: dict[str, list[PersonaSet]] = {}
+    for given, memories in ((SHOWN, seen), (WHOLE_LOG, whole)):
+        for name, inducer in offline(run).items():
+            found[f"{name}, {given}"] = inducer(memories, settings)
+    return found
 
 
 def _scored(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from benchmarks.induction_quality import quality_table
-from benchmarks.induction_recovery import CLUSTERS, recovery_of_runs
+from benchmarks.induction_recovery import recovery_of_runs
 from benchmarks.induction_validation import INDUCED, TRUE, validation
 from induce.checking import checked
 from induce.store import read_memories
@@ -17,6 +17,7 @@ from launch.pipeline import open_run
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from records.persona import persona_sets
+from rewards.personas.perturbations import LOWERS
 from rl.ledger import read_ledger
 from tests.integration.conftest import usergpt
 
@@ -93,14 +94,20 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     assert names[-2:] == ["SFT", "SFT + groupwise DPO"]
     assert {"a persona a category", "the 7 largest true sides, and the rest"} < set(names)
     value = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in rows}
-    one, clusters = value["one persona", "telling", "rand"], value[CLUSTERS, "telling", "rand"]
+    one, clusters = (
+        value["one persona", "telling", "rand"],
+        value["clusters, all memories", "telling", "rand"],
+    )
     assert one == 0 < clusters < 1
     assert value["SFT", "all", "personas"] > 0
     assert value["the 7 largest true sides, and the rest", "sides", "rand"] > clusters
-    effects = validation({0: run})
+    found = validation({0: run})
     for name in (TRUE, INDUCED):
-        assert effects[name]["shuffled_memories"]["change"] < 0
-        assert effects[name]["swapped_evidence"]["lowered"] > 0.5
+        assert set(found["spoilt"][name]) == set(LOWERS)
+        assert all(effect["change"] < 0 for effect in found["spoilt"][name].values())
+    rivals = {row["model"]: row for row in found["unspoilt"]}
+    assert list(rivals) == [TRUE, "clusters", "plain clusters", "one persona"]
+    assert rivals["one persona"]["count"]["value"] == 1 < rivals[TRUE]["count"]["value"]
     quality = quality_table({"simulated": {0: run}})["simulated"]
     assert quality["questions"]["groupwise DPO over SFT"]["over_users"]["total"]["users"] == 6
 
