@@ -17,20 +17,19 @@ from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
-from launch.stages.persona_report import CHECKED, CLUSTERS, PLAIN, SCORES, SHOWN, WHOLE_LOG, read_scores
+from launch.stages.persona_report import CLUSTERS, INDUCED, PLAIN, SCORES, SHOWN, WHOLE_LOG, read_scores
 from launch.stages.personas import PERSONA_STAGES
 
 RECIPE = Path("recipes/induction.yaml")
 
-DPO_CHECKED, SFT_CHECKED = f"{DPO_MODEL}{CHECKED}", f"{SFT_MODEL}{CHECKED}"
+SFT_INDUCES, DPO_INDUCES = f"{SFT_MODEL}{INDUCED}", f"{DPO_MODEL}{INDUCED}"
 
 QUESTIONS = {
     "groupwise DPO over SFT": (DPO_MODEL, SFT_MODEL),
-    "groupwise DPO over SFT, both checked": (DPO_CHECKED, SFT_CHECKED),
-    "groupwise DPO over the plain baseline": (DPO_MODEL, f"{PLAIN}, {SHOWN}"),
-    "checked, over the plain baseline": (DPO_CHECKED, f"{PLAIN}, {SHOWN}"),
-    "groupwise DPO over the plain baseline on all memories": (DPO_MODEL, f"{PLAIN}, {WHOLE_LOG}"),
-    "checked, over the plain baseline on all memories": (DPO_CHECKED, f"{PLAIN}, {WHOLE_LOG}"),
+    "the same, as they induce": (DPO_INDUCES, SFT_INDUCES),
+    "groupwise DPO over the plain baseline on the same lines": (DPO_MODEL, f"{PLAIN}, {SHOWN}"),
+    "the same, as it induces": (DPO_INDUCES, f"{PLAIN}, {SHOWN}"),
+    "as it induces, over the plain baseline on all memories": (DPO_INDUCES, f"{PLAIN}, {WHOLE_LOG}"),
     "groupwise DPO over the clusters": (DPO_MODEL, f"{CLUSTERS}, {SHOWN}"),
 }
 """What is compared with what."""

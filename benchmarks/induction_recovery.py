@@ -11,15 +11,13 @@ from rich.table import Table
 from hprbench.recovery.controls import by_category, one_persona, shuffled, true_sides
 from hprbench.recovery.table import read_truth, recovery_rows
 from hprbench.recovery.truth import MemoryTruth, truth_of_memories
-from induce.answers import parse_personas
 from induce.scoring import PersonaCase
 from launch.pipeline import Run
-from launch.stages.persona_bench import answers_path, persona_models
+from launch.stages.persona_bench import induced_path, persona_models
 from launch.stages.persona_data import load_cases
 from launch.stages.persona_report import CLUSTERS, WHOLE_LOG, offline_sets
 from launch.stages.splits import load_splits
-from lm.answers import Malformed
-from records.persona import PersonaSet
+from records.persona import PersonaSet, persona_sets
 
 MOST = 8
 """Personas of a set that knows the truth, at most."""
@@ -43,7 +41,7 @@ def recovery_of_runs(runs: Mapping[int, Run]) -> list[dict[str, Any]]:
     """Rows of every inducer (`hprbench.recovery.table.Row` as plain values), users of all seeds together.
 
     Models are shown some of a user's memories only, and the others are in no persona of theirs. Of their
-    answers the first counts.
+    sets those count that they induce, as `usergpt induce` asks them.
     """
     sets: dict[str, list[PersonaSet]] = {}
     truth: dict[str, tuple[MemoryTruth, ...]] = {}
@@ -66,21 +64,11 @@ def _sets(
     found["clusters, dealt out by chance"] = shuffled(found[f"{CLUSTERS}, {WHOLE_LOG}"], seed=run.recipe.seed)
     found["a persona a category"] = by_category(whole)
     found[f"the {MOST - 1} largest true sides, and the rest"] = true_sides(truth, "sides", most=MOST)
-    return found | {name: _answered(run, name, cases) for name in persona_models(run)}
+    return found | {name: _induced(run, name) for name in persona_models(run)}
 
 
-def _answered(run: Run, model: str, cases: Mapping[str, PersonaCase]) -> list[PersonaSet]:
-    """The first answer of a model about each user; none where it cannot be read."""
-    first = pl.read_parquet(answers_path(run, model)).filter(pl.col("run") == 0)
-    texts = dict(first.filter(pl.col("finish_reason") != "length").select("user_id", "text").iter_rows())
-    return [_read(user, texts.get(user), case) for user, case in cases.items()]
-
-
-def _read(user: str, text: str | None, case: PersonaCase) -> PersonaSet:
-    answer = None if text is None else parse_personas(text, case.lines)
-    if answer is None or isinstance(answer, Malformed):
-        return PersonaSet(user_id=user, personas=(), error="no answer" if answer is None else answer.reason)
-    return answer.personas
+def _induced(run: Run, model: str) -> list[PersonaSet]:
+    return persona_sets(pl.read_parquet(induced_path(run, model), glob=False))
 
 
 def show_recovery(rows: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from induce.answers import parse_personas
-from induce.checking import checked
 from induce.embedding import Embedder
 from induce.lines import MemoryLines
 from induce.population import Population
@@ -53,14 +52,12 @@ class PersonaScorer:
             return Quality(error=f"none: {personas.error or 'no persona'}")
         return quality(personas, self.subject(memories), self.config.quality)
 
-    def answered(self, text: str, case: PersonaCase, *, check: bool = False) -> Quality:
-        """The same of an answer; of a malformed one 0, with the reason. With `check`, of what is left of it
-        without sentences that the log refutes (`induce.checking`)."""
+    def answered(self, text: str, case: PersonaCase) -> Quality:
+        """The same of an answer; of a malformed one 0, with the reason."""
         parsed = parse_personas(text, case.lines)
         if isinstance(parsed, Malformed):
             return Quality(error=parsed.reason)
-        found = checked(parsed.personas, case.memories)[0] if check else parsed.personas
-        return self.quality(found, case.memories)
+        return self.quality(parsed.personas, case.memories)
 
     def _score(self, text: str, case: PersonaCase) -> QualityScore:
         found = self.answered(text, case)

@@ -54,7 +54,9 @@ def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
     assert over_seeds([0.1, 0.2, None, 0.3]) == {"mean": 0.2, "interval": [-0.0484, 0.4484]}
     assert over_seeds([0.1]) is None
     assert "groupwise DPO over the clusters" in found["questions"]
-    assert "groupwise DPO over the plain baseline" not in found["questions"]  # nobody measured it
+    assert (
+        "groupwise DPO over the plain baseline on the same lines" not in found["questions"]
+    )  # nobody measured it
     shown = io.StringIO()
     show_quality({"simulated": found}, Console(file=shown, width=250))
     assert "+0.262 [" in shown.getvalue()

@@ -1,20 +1,25 @@
 """Stage bench of personas: the models' sets about users held out, by batch inference on vLLM."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from actors.rollout import RolloutPool
+from induce.checking import checked
 from induce.prompting import persona_prompt
+from induce.scoring import PersonaCase
+from induce.trained import ModelInducer
 from launch.pipeline import Run
 from launch.stages.bench import ask_each
 from launch.stages.groupwise import FOLDER as GROUPWISE
-from launch.stages.persona_data import load_cases
+from launch.stages.persona_data import embedder_of, load_cases
 from launch.stages.persona_sft import STAGE as SFT
 from launch.stages.splits import load_splits
 from lm.tokenizer import ChatTokenizer
 from records.files import written_whole
+from records.persona import personas_frame
 from records.prompt import Prompt, Request, Sampling
 from rl.protocols import Generator
 from rl.seeds import derived_seed
@@ -48,10 +53,16 @@ def answers_path(run: Run, model: str) -> Path:
     return run.directory / "bench" / "generations" / f"{names[model]}.parquet"
 
 
+def induced_path(run: Run, model: str) -> Path:
+    """File of the sets that a model comes to as an inducer."""
+    return run.directory / "bench" / "induced" / answers_path(run, model).name
+
+
 def run_persona_bench(run: Run) -> None:
-    """Ask every model `bench.k` times about every user held out; what is there already is not asked again."""
+    """Ask every model `bench.k` times about every user held out, and once as `usergpt induce` does; what is
+    there already is not asked again."""
     missing = {
-        name: path for name, path in persona_models(run).items() if not answers_path(run, name).exists()
+        name: path for name, path in persona_models(run).items() if not induced_path(run, name).exists()
     }
     if not missing:
         return
@@ -60,9 +71,27 @@ def run_persona_bench(run: Run) -> None:
     prompts = [persona_prompt(tokenizer, case.lines) for case in cases.values() if case.lines.lines]
 
     def ask(name: str, pool: RolloutPool, told: str) -> None:
-        _ask(run, answers_path(run, name), prompts, pool, told)
+        if not answers_path(run, name).exists():
+            _ask(run, answers_path(run, name), prompts, pool, told)
+        _induce(run, induced_path(run, name), cases, tokenizer, pool)
 
     ask_each(run, missing, ask)
+
+
+def _induce(
+    run: Run, path: Path, cases: Mapping[str, PersonaCase], tokenizer: ChatTokenizer, engines: Generator
+) -> None:
+    inducer = ModelInducer(
+        engines,
+        tokenizer,
+        embedder_of(run),
+        budget=run.recipe.induce.line_tokens,
+        most_tokens=run.recipe.bench.max_response_tokens,
+        seed=run.recipe.seed,
+    )
+    sets = inducer({user: case.memories for user, case in cases.items()})
+    with written_whole(path) as aside:
+        personas_frame([checked(one, cases[one.user_id].memories)[0] for one in sets]).write_parquet(aside)
 
 
 def _ask(run: Run, path: Path, prompts: list[Prompt], engines: Generator, told: str) -> None:

@@ -19,13 +19,13 @@ from induce.teaching import shown, teachers_of
 from launch.curves import read_curves
 from launch.pipeline import Run, stage_seconds
 from launch.stages.groupwise import FOLDER as GROUPWISE
-from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL, answers_path, persona_models
+from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL, answers_path, induced_path, persona_models
 from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
 from launch.stages.persona_sft import STAGE
 from launch.stages.splits import load_splits
 from lm.answers import Malformed
 from records.files import read_json, written_whole
-from records.persona import PersonaSet
+from records.persona import PersonaSet, persona_sets
 from rewards.personas.total import Quality
 
 EXAMPLES = 5
@@ -44,8 +44,9 @@ SCORE_SCHEMA = {
     "error": pl.String,
 }
 
-CHECKED = ", checked"
-"""How a model is called whose sentences that the log refutes are left out, as `usergpt induce` does."""
+INDUCED = ", as it induces"
+"""How a model is called that is asked as by `usergpt induce`: greedily, again where that is malformed, and
+without sentences that the log refutes."""
 
 CLUSTERS, PLAIN = "clusters", "plain clusters"
 """Inducers without a model."""
@@ -73,7 +74,8 @@ def run_persona_report(run: Run) -> None:
         run.reporter.doing(f"{name} is scored")
         answers = pl.read_parquet(answers_path(run, name))
         sets[name] = answered(answers, cases, scorer)
-        sets[f"{name}{CHECKED}"] = answered(answers, cases, scorer, check=True)
+        induced = persona_sets(pl.read_parquet(induced_path(run, name), glob=False))
+        sets[f"{name}{INDUCED}"] = _scored([one for one in induced if one.user_id in cases], cases, scorer)
         tokens[name] = answers["tokens"].to_list()
     write_scores(run.directory / SCORES, sets)
     rows = [persona_row(name, found, seed, tokens.get(name, ())) for name, found in sets.items()]
@@ -155,13 +157,13 @@ def _scored(
 
 
 def answered(
-    answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer, *, check: bool = False
+    answers: pl.DataFrame, cases: Mapping[str, PersonaCase], scorer: PersonaScorer
 ) -> dict[str, list[Quality]]:
     """The quality of a model's answers (`persona_bench.ANSWER_SCHEMA`) by user."""
     found: dict[str, list[Quality]] = {user: [] for user in cases}
     for user, finish_reason, text in answers.select("user_id", "finish_reason", "text").iter_rows():
         truncated = finish_reason == "length"
-        one = Quality(error="truncated") if truncated else scorer.answered(text, cases[user], check=check)
+        one = Quality(error="truncated") if truncated else scorer.answered(text, cases[user])
         found[user].append(one)
     return found
 

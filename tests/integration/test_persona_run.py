@@ -70,7 +70,7 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
         *("teacher, cut 2", "teacher, cut 3", "teacher, best cut"),
         *("clusters, what lines show", "plain clusters, what lines show"),
         *("clusters, all memories", "plain clusters, all memories"),
-        *("SFT", "SFT, checked", "SFT + groupwise DPO", "SFT + groupwise DPO, checked"),
+        *("SFT", "SFT, as it induces", "SFT + groupwise DPO", "SFT + groupwise DPO, as it induces"),
     ]
     for name in ("cut 2", "cut 3", "best cut"):
         assert rows[f"teacher, {name}"]["valid"]["value"] == 1
