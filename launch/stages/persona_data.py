@@ -18,11 +18,12 @@ from induce.embedding import SentenceEmbedder
 from induce.folder import open_personas
 from induce.lines import CountTokens, lines_of_users
 from induce.pieces import CLAIM_PIECES
-from induce.population import Population
+from induce.population import Population, text_of
 from induce.prompting import persona_message
 from induce.scoring import PersonaCase
 from induce.store import VECTORS, population_of_folder, read_memories
 from induce.teaching import teachers_of
+from induce.texts import embedded
 from launch.persona_checks import FRAME_TOKENS
 from launch.pipeline import Run
 from launch.semantization import say_summary, title_client
@@ -162,5 +163,8 @@ def load_cases(run: Run, users: Sequence[str], share: float = 1.0) -> dict[str, 
 def cases_of(run: Run, users: Sequence[str], count: CountTokens, budget: int) -> dict[str, PersonaCase]:
     """The same by any count of tokens."""
     memories = read_memories(run.directory / "memories", users)
-    lines = lines_of_users({user: memories[user] for user in users}, budget, count, embedder_of(run))
+    embedder, most = embedder_of(run), run.recipe.induce.clusters.most_embedded
+    # Lines need some of the texts and scores all of them: together they are embedded in fewer batches.
+    embedder([text_of(one) for user in users for one in embedded(memories[user], most)[0]])
+    lines = lines_of_users({user: memories[user] for user in users}, budget, count, embedder)
     return {user: PersonaCase(memories=memories[user], lines=lines[user]) for user in users}
