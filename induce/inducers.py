@@ -4,8 +4,8 @@ memories ── intents with a text ──> people ──> clusters of each ─�
                                                                        or the reason why not
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, TypeAlias
 
@@ -46,6 +46,50 @@ class Inducer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a user's personas are made of: all `memories`, the intents that are `told` by vectors and the
+    `others` (`induce.texts`), the `setting` of the whole log, and an embedder with the vectors at hand."""
+
+    user_id: str
+    memories: Memories
+    told: Memories
+    others: Memories
+    setting: Setting
+    embedder: Embedder
+
+
+def sets_of(
+    personas_of_one: Callable[[Given], PersonaSet],
+    users: Mapping[str, Memories],
+    settings: Settings | None,
+    embedder: Embedder,
+    most_embedded: int,
+) -> list[PersonaSet]:
+    """A set a user: what `personas_of_one` finds, or the reason why there can be none.
+
+    Texts are embedded in one call: a batch of one user's few would leave the model idle.
+    """
+    parted = embedded_of(users, most_embedded)
+    vectors = Prepared(embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
+    known = settings or settings_of(users)
+    return [
+        PersonaSet(user_id=user, personas=(), error=reason)
+        if (reason := reason_of(users[user]))
+        else personas_of_one(
+            Given(
+                user_id=user,
+                memories=users[user],
+                told=told,
+                others=others,
+                setting=known[user],
+                embedder=vectors,
+            )
+        )
+        for user, (told, others) in parted.items()
+    ]
+
+
 class ClusterInducer:
     """Personas without a language model: clusters of embedded memories, described by what can be counted.
 
@@ -72,40 +116,26 @@ class ClusterInducer:
     def __call__(
         self, users: Mapping[str, Sequence[IntentMemory]], settings: Settings | None = None
     ) -> list[PersonaSet]:
-        # One call for all of them: a batch of one user's few texts would leave the model idle.
-        parted = embedded_of(users, self.config.most_embedded)
-        vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
-        known = settings or settings_of(users)
-        return [self._personas(user, users[user], *parts, vectors, known) for user, parts in parted.items()]
+        return sets_of(self._personas, users, settings, self.embedder, self.config.most_embedded)
 
     @cached_property
     def background(self) -> float:
         """How alike two memories are that have nothing in common: of the population, whoever they are of."""
         return background_of(self.population.texts, self.embedder)
 
-    def _personas(
-        self,
-        user: str,
-        memories: Memories,
-        told: Memories,
-        others: Memories,
-        embedder: Embedder,
-        settings: Settings,
-    ) -> PersonaSet:
+    def _personas(self, given: Given) -> PersonaSet:
         """Clusters of the intents that are `told` by vectors, joined by the `others`."""
-        if reason := reason_of(memories):
-            return PersonaSet(user_id=user, personas=(), error=reason)
-        people = self._people(told, embedder)
-        clusters = [group for one, most in people for group in self._clusters(one, most, embedder)]
+        people = self._people(given.told, given.embedder)
+        clusters = [group for one, most in people for group in self._clusters(one, most, given.embedder)]
         if len(people) > 1:
             clusters.sort(key=lambda group: -sum(map(weight, group)))
         if not clusters:
-            return PersonaSet(user_id=user, personas=(), error=NO_CLUSTER)
-        groups = joined_by_names(clusters, others)
-        intents = sorted((one for one in memories if not one.noise), key=lambda memory: memory.number)
+            return PersonaSet(user_id=given.user_id, personas=(), error=NO_CLUSTER)
+        groups = joined_by_names(clusters, given.others)
+        intents = sorted((one for one in given.memories if not one.noise), key=lambda one: one.number)
         most = self.config.citations
-        personas = personas_of(groups, intents, settings[user], self.population, most)
-        return PersonaSet(user_id=user, personas=personas)
+        personas = personas_of(groups, intents, given.setting, self.population, most)
+        return PersonaSet(user_id=given.user_id, personas=personas)
 
     def _people(self, told: Memories, embedder: Embedder) -> list[tuple[Memories, int]]:
         """The memories of each person behind the account, and how many personas that one may have."""

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from induce.embedding import Embedder, Prepared
-from induce.inducers import Settings, reason_of, settings_of
+from induce.embedding import Embedder
+from induce.inducers import Given, Settings, sets_of
 from induce.labelling import MOST_IN_LABEL, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters
-from induce.texts import embedded_of, joined_by_names
+from induce.texts import joined_by_names
 from induce.vector_cache import Vectors
 from induce.ward import Ints
 from records.induction import ClusterConfig
@@ -52,31 +52,19 @@ class PlainInducer:
         self.config, self.embedder = config, embedder
 
     def __call__(self, users: Mapping[str, Memories], settings: Settings | None = None) -> list[PersonaSet]:
-        parted = embedded_of(users, self.config.most_embedded)
-        vectors = Prepared(self.embedder, [text_of(memory) for told, _ in parted.values() for memory in told])
-        known = settings or settings_of(users)
-        return [self._personas(user, users[user], *parts, vectors, known) for user, parts in parted.items()]
+        return sets_of(self._personas, users, settings, self.embedder, self.config.most_embedded)
 
-    def _personas(
-        self,
-        user: str,
-        memories: Memories,
-        told: Memories,
-        others: Memories,
-        embedder: Embedder,
-        settings: Settings,
-    ) -> PersonaSet:
+    def _personas(self, given: Given) -> PersonaSet:
         """Clusters of the intents that are `told` by vectors, joined by the `others`."""
-        if reason := reason_of(memories):
-            return PersonaSet(user_id=user, personas=(), error=reason)
-        vectors_ND = embedder([text_of(memory) for memory in told])
+        told = given.told
+        vectors_ND = given.embedder([text_of(memory) for memory in told])
         cluster_N = _clusters(vectors_ND, self.config)
         rows = [np.flatnonzero(cluster_N == number) for number in np.unique(cluster_N)]
         clusters = [[told[place] for place in row] for row in rows]
         personas = []
-        for row, cluster, group in zip(rows, clusters, joined_by_names(clusters, others), strict=True):
+        for row, cluster, group in zip(rows, clusters, joined_by_names(clusters, given.others), strict=True):
             cited = sorted(cluster[place].number for place in sample(vectors_ND[row], self.config.citations))
-            said = [render((claim,)) for claim in most_frequent(group, settings[user])]
+            said = [render((claim,)) for claim in most_frequent(group, given.setting)]
             personas.append(
                 Persona(
                     label=_label(group),
@@ -85,7 +73,7 @@ class PlainInducer:
                 )
             )
         personas.sort(key=lambda one: (-len(one.memories), one.memories[0]))
-        return PersonaSet(user_id=user, personas=tuple(personas))
+        return PersonaSet(user_id=given.user_id, personas=tuple(personas))
 
 
 def _clusters(vectors_ND: Vectors, config: ClusterConfig) -> Ints:

@@ -15,8 +15,9 @@ from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.groupwise import ShownGroups
 from launch.stages.losses import Losses
-from launch.stages.persona_bench import ANSWER_SCHEMA, answers_path, persona_models
+from launch.stages.persona_bench import ANSWER_SCHEMA, answers_path, induced_path, persona_models
 from launch.stages.persona_report import answered, example_of
+from launch.stages.personas import PERSONA_STAGES
 from records.induction import InduceConfig
 from tests.test_induce_scoring import CASE, MEMORIES, SET, Axes
 
@@ -55,6 +56,15 @@ def test_without_groupwise_dpo_there_is_one_model(tmp_path: Path) -> None:
     files = {answers_path(run, name).name for name in persona_models(run)}
     assert files == {"sft.parquet", "groupwise.parquet"}
     assert list(persona_models(a_run(tmp_path, "groupwise.steps=0")[0])) == ["SFT"]
+
+
+def test_what_the_bench_writes_goes_with_it_when_models_change(tmp_path: Path) -> None:
+    run, _ = a_run(tmp_path)
+    (bench,) = (stage for stage in PERSONA_STAGES if stage.name == "bench")
+    written = [
+        path(run, name).parent for name in persona_models(run) for path in (answers_path, induced_path)
+    ]
+    assert {str(folder.relative_to(run.directory)) for folder in written} == set(bench.outputs)
 
 
 def test_an_answer_that_was_cut_off_is_no_set_whatever_stands_in_it() -> None:

@@ -80,7 +80,7 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         name="bench",
         work=run_persona_bench,
         reads=lambda recipe: [replace(recipe.bench, models=[])],
-        outputs=("bench/generations",),
+        outputs=("bench/generations", "bench/induced"),
     ),
     Stage(
         name="report",
