@@ -31,6 +31,7 @@ QUESTIONS = {
     "the same, as it induces": (DPO_INDUCES, f"{PLAIN}, {SHOWN}"),
     "as it induces, over the plain baseline on all memories": (DPO_INDUCES, f"{PLAIN}, {WHOLE_LOG}"),
     "groupwise DPO over the clusters": (DPO_MODEL, f"{CLUSTERS}, {SHOWN}"),
+    "as it induces, over the clusters on all memories": (DPO_INDUCES, f"{CLUSTERS}, {WHOLE_LOG}"),
 }
 """What is compared with what."""
 

@@ -1,16 +1,21 @@
 """What a language model says, held against the log: sentences that the user's memories refute are left out.
 
 sentence ── claims ──> false of what it cites, or of the persona ──> left out, counted
-                   └─> true, or nothing that memories can tell ──> stays
+                   └─> true, or nothing that memories can tell ──> stays ──> how far the log upholds the set
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from records.induction import QualityConfig
 from records.persona import IntentMemory, PersonaSet, Statement
 from rewards.personas.claims import parse
 from rewards.personas.facts import Facts, Setting, holds, setting_of
+from rewards.personas.subject import Subject
+from rewards.personas.truthfulness import truthfulness
 
 UNSUPPORTED = "unsupported"
 """Left out: a claim of the sentence is false of the memories that it cites, or it cites none."""
@@ -47,6 +52,17 @@ def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[Per
         else:
             faults[UNSAID] += 1
     return replace(personas, personas=tuple(kept), error="" if kept else UNSAID), faults
+
+
+def upheld(personas: PersonaSet, memories: Sequence[IntentMemory], config: QualityConfig) -> float:
+    """How far the log upholds a set: the truthfulness of what `checked` leaves, in [0, 1], where personas of
+    which nothing is left have 0. No text is embedded for it.
+    """
+    left = checked(personas, memories)[0].personas
+    if not left:
+        return 0.0
+    subject = Subject(memories, np.zeros((len(memories), 1)))
+    return truthfulness(left, subject, config) * len(left) / len(personas.personas)
 
 
 def _facts(numbers: Sequence[int], memories: dict[int, IntentMemory], setting: Setting) -> Facts:

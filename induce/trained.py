@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from induce.answers import PersonaAnswer, parse_personas
+from induce.checking import upheld
 from induce.embedding import Embedder
 from induce.endpoint import is_asked, unasked
 from induce.lines import MemoryLines, lines_of_users
@@ -13,13 +14,15 @@ from induce.vector_cache import digest
 from lm.answers import Malformed
 from lm.chat import Progress
 from lm.tokenizer import ChatTokenizer
+from records.induction import QualityConfig
 from records.persona import IntentMemory, PersonaSet
 from records.prompt import Request, Rollout, Sampling
 from rl.protocols import Generator
 from rl.seeds import derived_seed
 
 ATTEMPTS = 4
-"""Times that a user is asked about, at most, where answers are malformed: greedily, then by chance."""
+"""Times that a user is asked about, at most, until the log upholds all of an answer: greedily, then by
+chance."""
 
 GREEDY, BY_CHANCE, TOP_P = 0.01, 0.7, 0.9
 """Temperatures of the first attempt (what engines take for the lowest) and the others, and their nucleus."""
@@ -30,26 +33,33 @@ BATCH = 256
 TRUNCATED = "truncated"
 """Reason: the answer hit the length limit."""
 
+_MALFORMED = -1.0
+"""What a malformed answer is worth: less than any other."""
+
 
 class ModelInducer:
-    """Asks a trained model, through `generator`, about the memory lines of users; one set a user.
+    """Asks a trained model, through `generator`, about the memory lines of users; one set a user: of up to
+    ATTEMPTS answers the one that the log upholds most (`induce.checking.upheld`), the first of equal ones.
 
     A user without personas has the reason in `error`: one of `induce.inducers`, `no_room` (no line fits
     `budget`), or what was the matter with the last of ATTEMPTS answers (TRUNCATED, or as `induce.answers`).
     Cited lines that there are not are counted in `dropped_citations`; `malformed` counts answers that were
-    none, those asked again included. What a user is answered depends on its memories and `seed`, and on other
-    users of a call by the rounding of engines alone.
+    none, and `again` those after a user's first. What a user is answered depends on its memories and `seed`,
+    and on other users of a call by the rounding of engines alone.
 
     Args:
         embedder: what lines are put in order by.
         budget: tokens of a user's lines; with the frame of the question and `most_tokens` they must fit
             into the model.
         most_tokens: length limit of an answer.
+        quality: what is enough to be told of a persona.
         progress: called with (users, users of the call) as they are done with.
 
     Example:
         tokenizer, embedder = ChatTokenizer.load(model), SentenceEmbedder()
-        inducer = ModelInducer(pool, tokenizer, embedder, budget=600, most_tokens=512)
+        inducer = ModelInducer(
+            pool, tokenizer, embedder, budget=600, most_tokens=512, quality=QualityConfig()
+        )
     """
 
     def __init__(
@@ -60,12 +70,13 @@ class ModelInducer:
         *,
         budget: int,
         most_tokens: int,
+        quality: QualityConfig,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> None:
         self.generator, self.tokenizer, self.embedder, self.budget = generator, tokenizer, embedder, budget
-        self.most_tokens, self.seed, self.progress = most_tokens, seed, progress
-        self.asked = self.tokens = self.dropped_citations = 0
+        self.most_tokens, self.quality, self.seed, self.progress = most_tokens, quality, seed, progress
+        self.asked = self.again = self.tokens = self.dropped_citations = 0
         self.malformed = Counter[str]()
 
     def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
@@ -83,6 +94,7 @@ class ModelInducer:
         return {
             "inducer": "model",
             "asked": self.asked,
+            "again": self.again,
             "malformed": dict(sorted(self.malformed.items())),
             "dropped_citations": self.dropped_citations,
             "tokens": self.tokens,
@@ -92,6 +104,7 @@ class ModelInducer:
         lines = lines_of_users(users, self.budget, self.tokenizer.count, self.embedder)
         found = {user: unasked(user, users[user]) for user in users if not is_asked(users[user], lines[user])}
         waiting = [user for user in users if user not in found]
+        best = dict.fromkeys(waiting, _MALFORMED)
         for attempt in range(ATTEMPTS):
             if not waiting:
                 break
@@ -108,11 +121,15 @@ class ModelInducer:
             )
             answers = self.generator.generate(requests, sampling)
             self.asked += len(requests)
+            self.again += len(requests) if attempt else 0
             for request, (rollout,) in zip(requests, answers, strict=True):
                 self.tokens += len(request.prompt.token_ids) + len(rollout.token_ids)
                 user = request.prompt.user_id
-                found[user] = self._read(rollout, lines[user])
-            waiting = [user for user in waiting if found[user].error]
+                answer = self._read(rollout, lines[user])
+                worth = _MALFORMED if answer.error else upheld(answer, users[user], self.quality)
+                if worth > best[user] or best[user] == _MALFORMED:
+                    found[user], best[user] = answer, worth
+            waiting = [user for user in waiting if best[user] < 1]
         return [found[user] for user in users]
 
     def _read(self, rollout: Rollout, lines: MemoryLines) -> PersonaSet:

@@ -60,5 +60,6 @@ def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[Mode
                 SentenceEmbedder(clusters.embeddings, cache=vectors, most=clusters.cached_texts),
                 budget=recipe.induce.line_tokens,
                 most_tokens=recipe.bench.max_response_tokens,
+                quality=recipe.induce.quality,
                 seed=recipe.seed,
             )

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from induce.answers import render_personas
+from induce.checking import upheld
 from induce.trained import ATTEMPTS, BY_CHANCE, GREEDY, TRUNCATED, ModelInducer
 from lm.tokenizer import ChatTokenizer, train_tokenizer
+from records.induction import QualityConfig
 from records.persona import Persona, PersonaSet, Statement
 from records.prompt import Request, Rollout, Sampling
 from tests.induction import by_letter, shown
@@ -36,7 +38,9 @@ class Engines:
 
 
 def inducer(engines: Engines) -> ModelInducer:
-    return ModelInducer(engines, TOKENIZER, by_letter, budget=200, most_tokens=50, seed=4)
+    """One true claim a persona is enough."""
+    quality = QualityConfig(telling_claims=1)
+    return ModelInducer(engines, TOKENIZER, by_letter, budget=200, most_tokens=50, quality=quality, seed=4)
 
 
 def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
@@ -55,8 +59,43 @@ def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
     assert len({request.seed for request, _ in engines.asked}) == 7
     stats = asked.stats()
     assert stats["malformed"] == {"no_answer": ATTEMPTS, TRUNCATED: 1}
-    assert (stats["asked"], stats["dropped_citations"]) == (7, 1)
+    assert (stats["asked"], stats["again"], stats["dropped_citations"]) == (7, 4, 1)
     assert stats["tokens"] == sum(len(request.prompt.token_ids) + 2 for request, _ in engines.asked)
+
+
+def test_of_several_answers_the_one_that_the_log_upholds_most_is_taken() -> None:
+    """The log refutes half of the first, all of the second, and nothing of the last two, worth the same."""
+    half, saw, all_true, same = (
+        said(("Baby", ("Buys Milk.", (1, 2))), ("Tools", ("Buys Milk.", (3,)))),
+        said(("Tools", ("Buys Milk.", (3,)))),
+        said(("Baby", ("Buys Milk.", (1, 2)))),
+        said(("Child", ("Buys Milk.", (1, 2)))),
+    )
+    assert [upheld(one, LOG, QualityConfig(telling_claims=1)) for one in (half, saw, all_true)] == [0.5, 0, 1]
+    assert upheld(all_true, LOG, QualityConfig(telling_claims=2)) == 0.5
+    # Whole at once: not asked again.
+    engines = Engines(text(all_true))
+    assert inducer(engines)({"u": LOG})[0].personas == all_true.personas
+    # Never whole, as two claims are wanted: the first of the best.
+    engines = Engines(text(saw), "no", text(all_true), text(same))
+    asked = inducer(engines)
+    asked.quality = QualityConfig(telling_claims=2)
+    assert asked({"u": LOG})[0].personas == all_true.personas
+    assert (asked.asked, asked.again, asked.malformed) == (4, 3, {"no_answer": 1})
+
+
+def said(*personas: tuple[str, tuple[str, tuple[int, ...]]]) -> PersonaSet:
+    """A persona for each label, with what is said of it and the memories that are cited."""
+    made = (
+        Persona(label=label, description=(Statement(text=says, memories=cited),), memories=cited)
+        for label, (says, cited) in personas
+    )
+    return PersonaSet(user_id="u", personas=tuple(made))
+
+
+def text(personas: PersonaSet) -> str:
+    """The set as a model would write it."""
+    return render_personas(personas, shown(LOG))
 
 
 def test_a_user_is_asked_the_same_whoever_else_is() -> None:

@@ -87,6 +87,7 @@ def _induce(
         embedder_of(run),
         budget=run.recipe.induce.line_tokens,
         most_tokens=run.recipe.bench.max_response_tokens,
+        quality=run.recipe.induce.quality,
         seed=run.recipe.seed,
     )
     sets = inducer({user: case.memories for user, case in cases.items()})

@@ -45,8 +45,8 @@ SCORE_SCHEMA = {
 }
 
 INDUCED = ", as it induces"
-"""How a model is called that is asked as by `usergpt induce`: greedily, again where that is malformed, and
-without sentences that the log refutes."""
+"""How a model is called that is asked as by `usergpt induce`: greedily, again where the log does not uphold
+all of it, and without sentences that the log refutes."""
 
 CLUSTERS, PLAIN = "clusters", "plain clusters"
 """Inducers without a model."""
