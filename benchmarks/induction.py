@@ -3,11 +3,12 @@
     python -m benchmarks.induction --online-retail online_retail.parquet --complete-journey --json
     python -m benchmarks.induction --tables quality --seeds 0 --set sft.personas.examples=400
 
-Four tables:
+Five tables:
 
     validation do the numbers of quality fall where true sets of simulated users are spoilt in known ways?
     quality    persona sets about users held out, of the clusters, the plain baseline, a model after SFT and
                after groupwise DPO: a run of recipes/induction.yaml a log and seed (OUT/LOG/seedN)
+    versions   the same sets by other versions of the qualities, which no model is trained on
     recovery   the same sets against what simulated users are known to want
     future     the next item of a log's users with and without personas (benchmarks.next_item)
 
@@ -26,19 +27,25 @@ from rich.console import Console
 from benchmarks.induction_quality import Logs, quality_table, show_quality, train
 from benchmarks.induction_recovery import recovery_of_runs, show_recovery
 from benchmarks.induction_validation import show_validation, validation
+from benchmarks.induction_versions import show_versions, versions_table
 from benchmarks.next_item import SEEDS as NEXT_ITEM_SEEDS
 from benchmarks.next_item import run as next_item
 from benchmarks.next_item import show as show_next_item
 from benchmarks.next_item_logs import complete_journey, online_retail
 from launch.progress import Reporter
+from launch.recipe import file_state, fingerprint
 from records.files import read_json, write_json
-from records.induction import MemoryConfig
+from records.induction import ClusterConfig, MemoryConfig
 
-TABLES = ("validation", "quality", "recovery", "future")
+TABLES = ("validation", "quality", "versions", "recovery", "future")
+
+TRAINED = {"quality", "versions", "recovery"}
+"""Tables that need trained models."""
 
 
 def future(words: argparse.Namespace) -> dict[str, Any]:
-    """The next-item table of each log that is named; one that is there already is read."""
+    """The next-item table of each log that is named; one of the same file and settings that is there already
+    is read."""
     logs: dict[str, Any] = {}
     if words.online_retail:
         logs["online_retail"] = (lambda: online_retail(words.online_retail), MemoryConfig())
@@ -53,7 +60,9 @@ def future(words: argparse.Namespace) -> dict[str, Any]:
     )
     found = {}
     for name, (log, memory) in logs.items():
-        path = words.out / f"next_item-{name}.json"
+        file = file_state(str(words.online_retail)) if name == "online_retail" else None
+        of = fingerprint(file, memory, ClusterConfig(), list(NEXT_ITEM_SEEDS))
+        path = words.out / f"next_item-{name}-{of}.json"
         if not path.exists():
             write_json(path, next_item(log(), memory, plain))
         found[name] = read_json(path)
@@ -75,14 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = parser.parse_args(arguments)
     console, found = Console(width=200), dict[str, Any]()
     logs = Logs(online_retail=words.online_retail, overrides=words.set)
-    if {"validation", "quality", "recovery"} & set(words.tables):
-        runs = train(logs, words.seeds, words.out, Reporter(Console(stderr=True)))
-        if "validation" in words.tables:
-            found["validation"] = validation(runs["simulated"])
-            show_validation(found["validation"], console)
+    reporter = Reporter(Console(stderr=True))
+    if "validation" in words.tables:
+        simulated = Logs(online_retail=None, overrides=words.set)
+        found["validation"] = validation(
+            train(simulated, words.seeds, words.out, reporter, until="memories")["simulated"]
+        )
+        show_validation(found["validation"], console)
+    if TRAINED & set(words.tables):
+        runs = train(logs, words.seeds, words.out, reporter)
         if "quality" in words.tables:
             found["quality"] = quality_table(runs)
             show_quality(found["quality"], console)
+        if "versions" in words.tables:
+            found["versions"] = versions_table(runs)
+            show_versions(found["versions"], console)
         if "recovery" in words.tables:
             found["recovery"] = recovery_of_runs(runs["simulated"])
             show_recovery(found["recovery"], console)
@@ -91,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, one in found["future"].items():
             for seed in one["seeds"]:
                 show_next_item(name, int(seed), one, console)
-    write_json(words.out / "induction.json", found)
+    told = words.out / "induction.json"
+    write_json(told, (read_json(told) if told.exists() else {}) | found)
     if words.json:
         print(json.dumps(found))
 

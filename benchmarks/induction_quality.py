@@ -12,28 +12,48 @@ from scipy import stats
 
 from actors.cluster import ray_cluster
 from hprbench.persona_table import METRICS, Sets, by_user, differences, persona_row, row_json
+from induce.teaching import BEST_CUT
 from launch.pipeline import Run, open_run, run_stages
 from launch.preflight import preflight
 from launch.progress import Reporter
 from launch.recipe import load_recipe
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
-from launch.stages.persona_report import CLUSTERS, INDUCED, PLAIN, SCORES, SHOWN, WHOLE_LOG, read_scores
+from launch.stages.persona_report import (
+    CHECKED,
+    CLUSTERS,
+    INDUCED,
+    PLAIN,
+    SCORES,
+    SHOWN,
+    WHOLE_LOG,
+    read_scores,
+)
 from launch.stages.personas import PERSONA_STAGES
+from rewards.personas.total import Quality
 
 RECIPE = Path("recipes/induction.yaml")
 
 SFT_INDUCES, DPO_INDUCES = f"{SFT_MODEL}{INDUCED}", f"{DPO_MODEL}{INDUCED}"
 
+RIVALS = (
+    f"{PLAIN}, {WHOLE_LOG}",
+    f"{PLAIN}, {SHOWN}",
+    f"{CHECKED}, {SHOWN}",
+    f"{CLUSTERS}, {WHOLE_LOG}",
+    f"{CLUSTERS}, {SHOWN}",
+    f"teacher, {BEST_CUT}",
+)
+"""Who needs no model."""
+
 QUESTIONS = {
-    "groupwise DPO over SFT": (DPO_MODEL, SFT_MODEL),
+    "groupwise DPO − SFT": (DPO_MODEL, SFT_MODEL),
     "the same, as they induce": (DPO_INDUCES, SFT_INDUCES),
-    "groupwise DPO over the plain baseline on the same lines": (DPO_MODEL, f"{PLAIN}, {SHOWN}"),
-    "the same, as it induces": (DPO_INDUCES, f"{PLAIN}, {SHOWN}"),
-    "as it induces, over the plain baseline on all memories": (DPO_INDUCES, f"{PLAIN}, {WHOLE_LOG}"),
-    "groupwise DPO over the clusters": (DPO_MODEL, f"{CLUSTERS}, {SHOWN}"),
-    "as it induces, over the clusters on all memories": (DPO_INDUCES, f"{CLUSTERS}, {WHOLE_LOG}"),
+    **{f"DPO as it induces − {rival}": (DPO_INDUCES, rival) for rival in RIVALS},
 }
 """What is compared with what."""
+
+COMPARED = METRICS[:4]
+"""Metrics of which differences are printed; those of all are in the JSON."""
 
 Runs: TypeAlias = Mapping[str, Mapping[int, Run]]
 """Log → seed → its run."""
@@ -57,8 +77,10 @@ class Logs:
         return found
 
 
-def train(logs: Logs, seeds: Sequence[int], out: Path, reporter: Reporter) -> dict[str, dict[int, Run]]:
-    """A finished run a log and seed; what is there stays."""
+def train(
+    logs: Logs, seeds: Sequence[int], out: Path, reporter: Reporter, until: str = ""
+) -> dict[str, dict[int, Run]]:
+    """A finished run a log and seed, or one up to the stage `until`; what is there stays."""
     runs: dict[str, dict[int, Run]] = {}
     for log, words in logs.words.items():
         for seed in seeds:
@@ -68,7 +90,7 @@ def train(logs: Logs, seeds: Sequence[int], out: Path, reporter: Reporter) -> di
             reporter.say(f"{log}, seed {seed}")
             preflight(run.recipe)
             with ray_cluster(run.recipe.cluster):
-                run_stages(run, PERSONA_STAGES)
+                run_stages(run, PERSONA_STAGES, until=until)
     return runs
 
 
@@ -84,7 +106,7 @@ def quality_table(runs: Runs) -> dict[str, Any]:
 def _of_log(runs: Mapping[int, Run]) -> dict[str, Any]:
     scores = {seed: read_scores(run.directory / SCORES) for seed, run in runs.items()}
     names = list(dict.fromkeys(name for of_seed in scores.values() for name in of_seed))
-    pooled: dict[str, Sets] = {name: _pooled(scores, name) for name in names}
+    pooled: dict[str, Sets] = {name: _pooled(runs, scores, name) for name in names}
     return {
         "seeds": sorted(runs),
         "rows": [row_json(persona_row(name, pooled[name], 0)) for name in names],
@@ -124,12 +146,17 @@ def over_seeds(values: Sequence[float | None]) -> dict[str, Any] | None:
     return {"mean": round(mean, 4), "interval": [round(mean - half, 4), round(mean + half, 4)]}
 
 
-def _pooled(scores: Mapping[int, Mapping[str, Sets]], name: str) -> Sets:
-    return {
-        f"{seed}/{user}": mine
-        for seed, of_seed in scores.items()
-        for user, mine in of_seed.get(name, {}).items()
-    }
+def user_key(run: Run, seed: int, user: str) -> str:
+    """Tells users of all seeds apart: simulated ones are others with every seed, those of a log the same."""
+    return user if run.recipe.log.input else f"{seed}/{user}"
+
+
+def _pooled(runs: Mapping[int, Run], scores: Mapping[int, Mapping[str, Sets]], name: str) -> Sets:
+    found: dict[str, list[Quality]] = {}
+    for seed, of_seed in scores.items():
+        for user, mine in of_seed.get(name, {}).items():
+            found.setdefault(user_key(runs[seed], seed, user), []).extend(mine)
+    return found
 
 
 def _less(better: Sets, worse: Sets, metric: str) -> float | None:
@@ -154,10 +181,10 @@ def show_quality(found: Mapping[str, Any], console: Console) -> None:
         table = Table(
             title="differences, paired by user, with 95 % intervals over users; by seed; over seeds"
         )
-        for heading in ("", *one["questions"]):
+        for heading in ("", *COMPARED):
             table.add_column(heading)
-        for metric in METRICS:
-            table.add_row(metric, *(_told(answer, metric) for answer in one["questions"].values()))
+        for question, answer in one["questions"].items():
+            table.add_row(question, *(_told(answer, metric) for metric in COMPARED))
         console.print(table)
 
 

@@ -1,7 +1,7 @@
 """The report of a run that trained a model for personas: report.json, report.md and one page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ class PersonaReport:
     curves: Steps = ()
     loss: Sequence[float] = ()
     examples: Sequence[PersonaExample] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_persona_report(report: PersonaReport, directory: Path) -> None:
@@ -72,7 +71,6 @@ def report_json(report: PersonaReport) -> dict[str, Any]:
         },
         "teachers": dict(report.teachers),
         "curves": [dict(row) for row in report.curves],
-        **report.extra,
     }
 
 

@@ -5,7 +5,7 @@ sentence ── claims ──> false of what it cites, or of the persona ──>
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,15 +54,20 @@ def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[Per
     return replace(personas, personas=tuple(kept), error="" if kept else UNSAID), faults
 
 
-def upheld(personas: PersonaSet, memories: Sequence[IntentMemory], config: QualityConfig) -> float:
-    """How far the log upholds a set: the truthfulness of what `checked` leaves, in [0, 1], where personas of
-    which nothing is left have 0. No text is embedded for it.
+def upheld(
+    personas: PersonaSet, memories: Sequence[IntentMemory], shown: Collection[int], config: QualityConfig
+) -> float:
+    """How far the log upholds a set: the truthfulness of what `checked` leaves × the share of the memories
+    `shown` to the model that stand in it; in [0, 1]. No text is embedded for it.
+
+    So an answer does not become better by what it leaves out.
     """
     left = checked(personas, memories)[0].personas
-    if not left:
+    held = {number for persona in left for number in persona.memories}
+    if not held.intersection(shown):
         return 0.0
     subject = Subject(memories, np.zeros((len(memories), 1)))
-    return truthfulness(left, subject, config) * len(left) / len(personas.personas)
+    return truthfulness(left, subject, config) * len(held.intersection(shown)) / len(shown)
 
 
 def _facts(numbers: Sequence[int], memories: dict[int, IntentMemory], setting: Setting) -> Facts:

@@ -85,7 +85,8 @@ def _clusters(vectors_ND: Vectors, config: ClusterConfig) -> Ints:
         return cluster_K
     numbers = np.unique(cluster_K)
     centroids = np.stack([vectors_ND[chosen_K][cluster_K == number].mean(axis=0) for number in numbers])
-    nearest_N = ((vectors_ND[:, None] - centroids) ** 2).sum(axis=2).argmin(axis=1)
+    # The nearest of unit vectors: |v − c|² less |v|², which is the same for all c.
+    nearest_N = ((centroids**2).sum(axis=1) - 2 * vectors_ND @ centroids.T).argmin(axis=1)
     nearest_N[chosen_K] = np.searchsorted(numbers, cluster_K)
     return np.asarray(nearest_N, dtype=np.int64)
 

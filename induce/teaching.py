@@ -27,6 +27,9 @@ bear it out (`lessons.as_shown`), some without personas."""
 NO_LINES = "no_lines"
 """Reason: nothing with a text is shown of the user."""
 
+BEST_CUT = "best cut"
+"""Name of the teacher that takes of several cuts the best."""
+
 BEST_OF = range(7)
 """Cuts among which the best is looked for; narrower ones are next to never."""
 
@@ -56,7 +59,7 @@ def teachers_of(cuts: Sequence[int], scorer: PersonaScorer) -> dict[str, Teacher
         return [found(case) for case in cases.values()]
 
     teachers = {f"cut {cut}": partial(by, partial(cut_set, cut=cut)) for cut in cuts}
-    return {**teachers, "best cut": partial(by, best_set)}
+    return {**teachers, BEST_CUT: partial(by, best_set)}
 
 
 def _is_told(group: Sequence[IntentMemory]) -> bool:

@@ -1,5 +1,6 @@
 """Our trained model as an inducer."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,6 +30,9 @@ GREEDY, BY_CHANCE, TOP_P = 0.01, 0.7, 0.9
 
 BATCH = 256
 """Users asked about at once; progress is told in between."""
+
+ASKING_VERSION = 2
+"""Raised when a model is asked otherwise, or another of its answers is taken."""
 
 TRUNCATED = "truncated"
 """Reason: the answer hit the length limit."""
@@ -77,6 +81,7 @@ class ModelInducer:
         self.generator, self.tokenizer, self.embedder, self.budget = generator, tokenizer, embedder, budget
         self.most_tokens, self.quality, self.seed, self.progress = most_tokens, quality, seed, progress
         self.asked = self.again = self.tokens = self.dropped_citations = 0
+        self.seconds = 0.0
         self.malformed = Counter[str]()
 
     def __call__(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
@@ -90,7 +95,7 @@ class ModelInducer:
         return found
 
     def stats(self) -> dict[str, Any]:
-        """What was asked, what was malformed and why, and the tokens it took."""
+        """What was asked, what was malformed and why, and the tokens and seconds it took."""
         return {
             "inducer": "model",
             "asked": self.asked,
@@ -98,6 +103,7 @@ class ModelInducer:
             "malformed": dict(sorted(self.malformed.items())),
             "dropped_citations": self.dropped_citations,
             "tokens": self.tokens,
+            "seconds": self.seconds,
         }
 
     def _batch(self, users: Mapping[str, Sequence[IntentMemory]]) -> list[PersonaSet]:
@@ -119,18 +125,23 @@ class ModelInducer:
             sampling = Sampling(
                 temperature=BY_CHANCE if attempt else GREEDY, top_p=TOP_P, max_tokens=self.most_tokens
             )
+            began = time.monotonic()
             answers = self.generator.generate(requests, sampling)
+            self.seconds += time.monotonic() - began
             self.asked += len(requests)
             self.again += len(requests) if attempt else 0
             for request, (rollout,) in zip(requests, answers, strict=True):
                 self.tokens += len(request.prompt.token_ids) + len(rollout.token_ids)
                 user = request.prompt.user_id
                 answer = self._read(rollout, lines[user])
-                worth = _MALFORMED if answer.error else upheld(answer, users[user], self.quality)
+                worth = self._worth(answer, users[user], lines[user])
                 if worth > best[user] or best[user] == _MALFORMED:
                     found[user], best[user] = answer, worth
             waiting = [user for user in waiting if best[user] < 1]
         return [found[user] for user in users]
+
+    def _worth(self, answer: PersonaSet, memories: Sequence[IntentMemory], lines: MemoryLines) -> float:
+        return _MALFORMED if answer.error else upheld(answer, memories, lines.line_of, self.quality)
 
     def _read(self, rollout: Rollout, lines: MemoryLines) -> PersonaSet:
         answer = parse_personas(rollout.text, lines)

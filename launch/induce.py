@@ -1,6 +1,6 @@
 """`usergpt induce`: the personas of every user of a log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from actors.inducers import induce_folder
+from actors.inducers import induce_folder, memories_of_folder
 from induce import store
 from induce.endpoint import EndpointInducer
 from induce.folder import Generation, check_folder, is_current, open_personas
@@ -19,6 +19,7 @@ from launch.induce_page import write_page
 from launch.progress import Reporter
 from launch.recipe import load_induction
 from launch.semantization import run_generation
+from lm.chat import Progress
 from records.config import Recipe
 from records.errors import UserError
 from records.induction import InduceConfig
@@ -84,15 +85,18 @@ def induce(
 
 def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> None:
     """Do what is left of a generation, and say what came of it."""
-    with reporter.stage("induce"), who.inducer(generation, reporter) as inducer:
-        summary, lost = induce_folder(
-            generation,
-            who.recipe.induce,
-            who.recipe.cluster,
-            lambda phase, done, total: reporter.update(done, total, phase),
-            inducer,
-        )
-    for name in lost:
+    recipe = who.recipe
+
+    def progress(phase: str, done: int, total: int) -> None:
+        reporter.update(done, total, phase)
+
+    lost: list[str] = []
+    with reporter.stage("induce"):
+        if not generation.is_finished:  # engines would hold the CPUs that its workers count on
+            memories_of_folder(generation, recipe.induce, recipe.cluster, progress, lost)
+        with who.inducer(generation, reporter) as inducer:
+            summary, more = induce_folder(generation, recipe.induce, recipe.cluster, progress, inducer)
+    for name in lost + more:
         reporter.say(f"lost {name}; done again")
     say_summary(summary, generation.number, reporter)
 
@@ -197,28 +201,40 @@ class _Who:
         if generation.is_finished or name not in ("endpoint", "model"):
             yield None
             return
-        with self._asked(generation) as inducer:
+        with self._asked(generation, lambda done, of: reporter.update(done, of, "asked about")) as inducer:
             yield inducer
-            stats = inducer.stats()
-        cached = f"{stats['cached']:,} answered from {REPLIES}, " if "cached" in stats else ""
-        reporter.say(
-            f"language model: {stats['asked']:,} requests sent, {cached}"
-            f"{sum(stats['malformed'].values()):,} malformed, {stats['tokens']:,} tokens "
-            f"({stats['tokens'] / max(stats['asked'], 1):,.0f} a request)"
-        )
+            say_asked(inducer.stats(), reporter)
 
     @contextmanager
-    def _asked(self, generation: Generation) -> Iterator[EndpointInducer | ModelInducer]:
+    def _asked(self, generation: Generation, progress: Progress) -> Iterator[EndpointInducer | ModelInducer]:
         if self.model is not None:
             from launch.trained_inducer import trained_inducer
 
-            with trained_inducer(self.model, self.recipe, generation.out / store.VECTORS) as inducer:
+            vectors = generation.out / store.VECTORS
+            with trained_inducer(self.model, self.recipe, vectors, progress) as inducer:
                 yield inducer
             return
         from lm.client import ChatClient
 
         client = ChatClient(self.recipe.llm, generation.out / REPLIES)
-        yield EndpointInducer(client, budget=self.recipe.induce.line_tokens, seed=self.recipe.seed)
+        budget, seed = self.recipe.induce.line_tokens, self.recipe.seed
+        yield EndpointInducer(client, budget=budget, seed=seed, progress=progress)
+
+
+def say_asked(stats: Mapping[str, Any], reporter: Reporter) -> None:
+    """What a language model was asked, and what it took (`EndpointInducer.stats`, `ModelInducer.stats`)."""
+    told = [f"{stats['asked']:,} requests sent"]
+    if "again" in stats:
+        told.append(f"{stats['again']:,} of them about users asked about before")
+    if "cached" in stats:
+        told.append(f"{stats['cached']:,} answered from {REPLIES}")
+    told.append(f"{sum(stats['malformed'].values()):,} malformed")
+    if stats["dropped_citations"]:
+        told.append(f"{stats['dropped_citations']:,} citations of lines that there are not left out")
+    told.append(f"{stats['tokens']:,} tokens ({stats['tokens'] / max(stats['asked'], 1):,.0f} a request)")
+    if "seconds" in stats:
+        told.append(f"{stats['seconds']:,.1f} s of the engines")
+    reporter.say(f"language model: {', '.join(told)}")
 
 
 def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> None:
@@ -248,15 +264,16 @@ def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> Non
     if summary["unanswered"]:
         reporter.say(f"{summary['unanswered']:,} users were not answered about; run it again to ask anew")
     if summary["quality"]:
-        reporter.console.print(_quality_table(summary["quality"]))
+        reporter.console.print(_quality_table(summary["quality"], of_news=number > 0))
     reporter.say(
         f"cost of a user, the log read: {1000 * summary['cpu_seconds'] / users:.1f} ms of CPU, "
         f"{summary['embedded'] / users:.1f} texts embedded"
     )
 
 
-def _quality_table(quality: dict[str, float]) -> Table:
-    table = Table(title="Quality, mean over users with personas")
+def _quality_table(quality: dict[str, float], *, of_news: bool) -> Table:
+    who = "users with news who have personas" if of_news else "users with personas"
+    table = Table(title=f"Quality, mean over {who}")
     for name in quality:
         table.add_column(name, justify="right")
     table.add_row(*(f"{value:.3f}" for value in quality.values()))

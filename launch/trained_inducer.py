@@ -9,11 +9,12 @@ from actors.cluster import ray_cluster
 from actors.placement import check_fit, cluster_nodes, rollout_need
 from actors.rollout import RolloutPool
 from induce.embedding import SentenceEmbedder
-from induce.trained import ModelInducer
+from induce.trained import ASKING_VERSION, ModelInducer
 from launch.preflight import check_engines
 from launch.recipe import load_recipe
 from launch.stages.groupwise import FOLDER as GROUPWISE
 from launch.stages.persona_sft import STAGE as SFT
+from lm.chat import Progress
 from lm.tokenizer import ChatTokenizer
 from records.config import PERSONAS, Recipe
 from records.errors import UserError
@@ -42,11 +43,17 @@ def trained_recipe(run: Path, overrides: Sequence[str]) -> tuple[Recipe, Path]:
 def identity(model: Path, recipe: Recipe) -> dict[str, Any]:
     """What tells this inducer from another."""
     most = recipe.bench.max_response_tokens
-    return {"name": "model", "files": directory_digest(model), "most_tokens": most, "seed": recipe.seed}
+    return {
+        "name": "model",
+        "version": ASKING_VERSION,
+        "files": directory_digest(model),
+        "most_tokens": most,
+        "seed": recipe.seed,
+    }
 
 
 @contextmanager
-def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[ModelInducer]:
+def trained_inducer(model: Path, recipe: Recipe, vectors: Path, progress: Progress) -> Iterator[ModelInducer]:
     """The inducer, while its engines are up; embeddings are kept in `vectors`."""
     clusters = recipe.induce.clusters
     with ray_cluster(recipe.cluster):
@@ -62,4 +69,5 @@ def trained_inducer(model: Path, recipe: Recipe, vectors: Path) -> Iterator[Mode
                 most_tokens=recipe.bench.max_response_tokens,
                 quality=recipe.induce.quality,
                 seed=recipe.seed,
+                progress=progress,
             )

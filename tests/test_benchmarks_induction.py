@@ -1,17 +1,20 @@
 """The proof of induction: scores of runs pooled over seeds, and what is compared, worked by hand."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from benchmarks.induction_quality import Logs, over_seeds, quality_table, show_quality
+from benchmarks import induction
+from benchmarks.induction_quality import Logs, over_seeds, quality_table, show_quality, user_key
 from launch.pipeline import Run, open_run
 from launch.progress import Reporter
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
 from launch.stages.persona_report import CLUSTERS, SCORES, SHOWN, read_scores, write_scores
-from records.config import Recipe
+from records.config import LogConfig, Recipe
 from rewards.personas.total import Quality
 
 
@@ -44,7 +47,7 @@ def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
     assert rows[SFT_MODEL]["total"]["users"] == 4
     assert rows[SFT_MODEL]["valid"]["value"] == pytest.approx(7 / 8)
     assert rows[SFT_MODEL]["invalid"] == {"truncated": 1}
-    over_sft = found["questions"]["groupwise DPO over SFT"]
+    over_sft = found["questions"]["groupwise DPO − SFT"]
     # ann: .5 − .15 and .2 − .1; bob: .5 − .2 twice.
     assert over_sft["over_users"]["total"]["mean"] == pytest.approx((0.35 + 0.3 + 0.1 + 0.3) / 4)
     assert over_sft["by_seed"]["total"] == [pytest.approx(0.325), pytest.approx(0.2)]
@@ -53,14 +56,39 @@ def test_seeds_are_pooled_and_told_apart(tmp_path: Path) -> None:
     assert over_sft["over_seeds"]["total"] == {"mean": 0.2625, "interval": [-0.5316, 1.0566]}
     assert over_seeds([0.1, 0.2, None, 0.3]) == {"mean": 0.2, "interval": [-0.0484, 0.4484]}
     assert over_seeds([0.1]) is None
-    assert "groupwise DPO over the clusters" in found["questions"]
-    assert (
-        "groupwise DPO over the plain baseline on the same lines" not in found["questions"]
-    )  # nobody measured it
+    assert list(found["questions"]) == ["groupwise DPO − SFT"]  # nobody else was measured
     shown = io.StringIO()
     show_quality({"simulated": found}, Console(file=shown, width=250))
     assert "+0.262 [" in shown.getvalue()
     assert "(+0.325, +0.200)" in shown.getvalue()
+
+
+def test_tables_asked_for_one_by_one_come_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = {0: finished(tmp_path, 0, [good(0.3)], [good(0.4)])}
+    asked: list[tuple[list[str], str]] = []
+
+    def train(logs: Logs, seeds: list[int], out: Path, reporter: Reporter, until: str = "") -> Any:
+        asked.append((list(logs.words), until))
+        return {"simulated": runs}
+
+    monkeypatch.setattr(induction, "train", train)
+    monkeypatch.setattr(induction, "validation", lambda of: {"seeds": list(of)})
+    monkeypatch.setattr(induction, "show_validation", lambda found, console: None)
+    common = ["--seeds", "0", "--out", str(tmp_path), "--json", "--online-retail", "retail.parquet"]
+    induction.main(["--tables", "quality", *common])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["quality"]["simulated"]["rows"][1]["total"]["value"] == pytest.approx(0.25)
+    # Validation needs no model, nor another log than simulated users.
+    induction.main(["--tables", "validation", *common])
+    assert asked == [(["simulated", "online_retail"], ""), (["simulated"], "memories")]
+    assert json.loads((tmp_path / "induction.json").read_text()) == told | {"validation": {"seeds": [0]}}
+
+
+def test_customers_of_a_log_are_the_same_with_every_seed() -> None:
+    own, simulated = (open_run(Recipe(log=LogConfig(input=log)), Reporter()) for log in ("shop.csv", ""))
+    assert (user_key(own, 1, "ann"), user_key(simulated, 1, "ann")) == ("ann", "1/ann")
 
 
 def test_logs_are_what_recipes_are_told_of_them(tmp_path: Path) -> None:

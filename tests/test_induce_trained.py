@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from induce.answers import render_personas
 from induce.checking import upheld
 from induce.trained import ATTEMPTS, BY_CHANCE, GREEDY, TRUNCATED, ModelInducer
@@ -14,7 +16,8 @@ from tests.personas import memory
 
 LOG = [memory(1, ["Milk"]), memory(2, ["Milk"]), memory(3, ["Saw"])]
 BABY = Persona(label="Baby", description=(Statement(text="Buys Milk.", memories=(1, 2)),), memories=(1, 2))
-GOOD = render_personas(PersonaSet(user_id="u", personas=(BABY,)), shown(LOG))
+TOOLS = Persona(label="Tools", description=(Statement(text="Buys Saw.", memories=(3,)),), memories=(3,))
+GOOD = render_personas(PersonaSet(user_id="u", personas=(BABY, TOOLS)), shown(LOG))
 TOKENIZER = ChatTokenizer(train_tokenizer([shown(LOG).text, GOOD], 300))
 
 
@@ -52,7 +55,7 @@ def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
     sets = asked(users)
     assert [one.user_id for one in sets] == list(users)
     assert [one.error for one in sets] == ["", "no_answer", "", "no_memories", "all_noise"]
-    assert sets[0].personas == sets[2].personas == (BABY,)
+    assert sets[0].personas == sets[2].personas == (BABY, TOOLS)
     # First all three, greedily; then the two that were malformed; then one until its attempts are used up.
     temperatures = [sampling.temperature for _, sampling in engines.asked]
     assert temperatures == [GREEDY] * 3 + [BY_CHANCE] * 4
@@ -64,22 +67,22 @@ def test_answers_become_sets_and_malformed_ones_are_asked_again() -> None:
 
 
 def test_of_several_answers_the_one_that_the_log_upholds_most_is_taken() -> None:
-    """The log refutes half of the first, all of the second, and nothing of the last two, worth the same."""
-    half, saw, all_true, same = (
-        said(("Baby", ("Buys Milk.", (1, 2))), ("Tools", ("Buys Milk.", (3,)))),
-        said(("Tools", ("Buys Milk.", (3,)))),
-        said(("Baby", ("Buys Milk.", (1, 2)))),
-        said(("Child", ("Buys Milk.", (1, 2)))),
-    )
-    assert [upheld(one, LOG, QualityConfig(telling_claims=1)) for one in (half, saw, all_true)] == [0.5, 0, 1]
-    assert upheld(all_true, LOG, QualityConfig(telling_claims=2)) == 0.5
+    """Milk are two of the three memories: what is true of them alone is worth two thirds."""
+    baby, saw = ("Baby", ("Buys Milk.", (1, 2))), ("Tools", ("Buys Saw.", (3,)))
+    false = ("Tools", ("Buys Milk.", (3,)))
+    all_true, same = said(baby, saw), said(("Child", baby[1]), saw)
+    one, few = QualityConfig(telling_claims=1), QualityConfig(telling_claims=2)
+    worth = [upheld(found, LOG, (1, 2, 3), one) for found in (said(false), said(baby, false), said(baby))]
+    assert worth == [0, pytest.approx(2 / 3), pytest.approx(2 / 3)]
+    assert upheld(said(baby), LOG, (1, 2), one) == 1
+    assert (upheld(all_true, LOG, (1, 2, 3), one), upheld(all_true, LOG, (1, 2, 3), few)) == (1, 0.5)
     # Whole at once: not asked again.
     engines = Engines(text(all_true))
     assert inducer(engines)({"u": LOG})[0].personas == all_true.personas
     # Never whole, as two claims are wanted: the first of the best.
-    engines = Engines(text(saw), "no", text(all_true), text(same))
+    engines = Engines(text(said(baby)), "no", text(all_true), text(same))
     asked = inducer(engines)
-    asked.quality = QualityConfig(telling_claims=2)
+    asked.quality = few
     assert asked({"u": LOG})[0].personas == all_true.personas
     assert (asked.asked, asked.again, asked.malformed) == (4, 3, {"no_answer": 1})
 
@@ -101,7 +104,7 @@ def text(personas: PersonaSet) -> str:
 def test_a_user_is_asked_the_same_whoever_else_is() -> None:
     alone, together = Engines(GOOD), Engines(GOOD, GOOD)
     inducer(alone)({"u": LOG})
-    inducer(together)({"v": LOG[:1], "u": LOG})
+    inducer(together)({"v": LOG, "u": LOG})
     assert alone.asked[0] == together.asked[1]
 
 

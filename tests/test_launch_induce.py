@@ -2,13 +2,17 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+import launch.induce
 from induce import store, worker
+from induce.folder import Generation
 from induce.vector_cache import Vectors
 from launch.cli import main
 from lm.chat import ChatReply
@@ -49,6 +53,21 @@ def shop(folder: Path, rows: list[str], name: str = "shop.csv") -> Path:
     path = folder / name
     path.write_text("customer,when,item,what\n" + "\n".join(rows) + "\n")
     return path
+
+
+@contextmanager
+def _after_memories(self: Any, generation: Generation, reporter: Any) -> Iterator[None]:
+    """Stands in for engines that take all CPUs while they are up."""
+    assert (generation.path / store.CHUNKS).exists(), "workers would wait for the CPUs of engines"
+    yield
+
+
+def test_memories_are_made_before_engines_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.induce._Who, "inducer", _after_memories)
+    log = shop(tmp_path, two_sides("ann"))
+    arguments = ["induce", str(log), "--mapping", str(tmp_path / "shop.yaml"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, PLAIN]) == 0
+    assert persona_sets(pl.read_parquet(tmp_path / "out" / store.PERSONAS))[0].personas
 
 
 def two_sides(user: str, month: int = 1) -> list[str]:

@@ -11,6 +11,7 @@ from actors.persona_scorer import persona_scorer
 from hprbench.persona_report import PersonaExample, PersonaReport, write_persona_report
 from hprbench.persona_table import METRICS, PersonaRow, Sets, differences, persona_row
 from induce.answers import lines_of, parse_personas
+from induce.checking import checked
 from induce.inducers import ClusterInducer, settings_of
 from induce.lines import MemoryLines
 from induce.plain import PlainInducer
@@ -51,6 +52,9 @@ all of it, and without sentences that the log refutes."""
 CLUSTERS, PLAIN = "clusters", "plain clusters"
 """Inducers without a model."""
 
+CHECKED = "plain clusters, checked"
+"""The plain one, of whose sentences those are left out that the log refutes, as of a model's."""
+
 SHOWN, WHOLE_LOG = "what lines show", "all memories"
 """What inducers without a model are given: the memories that the model's lines show, or more than a model can
 read."""
@@ -69,6 +73,9 @@ def run_persona_report(run: Run) -> None:
     taught = list(sets)
     for name, found in offline_sets(run, cases).items():
         sets[name] = _scored(found, cases, scorer)
+        if name.startswith(PLAIN):
+            left = [checked(one, cases[one.user_id].memories)[0] for one in found]
+            sets[name.replace(PLAIN, CHECKED)] = _scored(left, cases, scorer)
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")

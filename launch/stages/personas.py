@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from induce.trained import ASKING_VERSION
 from launch.pipeline import Stage
 from launch.recipe import directory_state
 from launch.stages.all import semantizing, simulating, training
@@ -13,6 +14,7 @@ from launch.stages.persona_data import run_log, run_memories, run_model
 from launch.stages.persona_report import SCORES, run_persona_report
 from launch.stages.persona_sft import STAGES, run_persona_sft, run_teachers
 from records.config import Recipe
+from rewards.personas.total import QUALITY_VERSION
 
 
 def _embeddings(recipe: Recipe) -> list[Any]:
@@ -79,13 +81,13 @@ PERSONA_STAGES: tuple[Stage, ...] = (
     Stage(
         name="bench",
         work=run_persona_bench,
-        reads=lambda recipe: [replace(recipe.bench, models=[])],
+        reads=lambda recipe: [replace(recipe.bench, models=[]), ASKING_VERSION],
         outputs=("bench/generations", "bench/induced"),
     ),
     Stage(
         name="report",
         work=run_persona_report,
-        reads=lambda recipe: [recipe.name],
+        reads=lambda recipe: [recipe.name, QUALITY_VERSION],
         outputs=("report.json", "report.md", "report.html", SCORES),
         cheap=True,
     ),

@@ -43,14 +43,13 @@ class Setting:
     spend_cuts: tuple[float, float] | None
 
 
-def setting_of(memories: Sequence[IntentMemory], spend_cuts: tuple[float, float] | None = None) -> Setting:
-    """The setting of a user's whole log; without `spend_cuts`, terciles are of the user's own spending.
+def setting_of(memories: Sequence[IntentMemory]) -> Setting:
+    """The setting of a user's whole log; terciles are of the user's own spending.
 
     Raises:
         ValueError: there are no memories.
     """
-    if spend_cuts is None:
-        spend_cuts = spend_terciles([memory.value for memory in memories])
+    spend_cuts = spend_terciles([memory.value for memory in memories])
     starts, ends = [memory.start for memory in memories], [memory.end for memory in memories]
     return Setting(start=min(starts), end=max(ends), spend_cuts=spend_cuts)
 

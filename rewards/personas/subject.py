@@ -22,7 +22,7 @@ class Subject:
 
     Vectors are put on length 1 (those of length 0 stay). `background_D` is the mean of the unit vectors of
     a population's memories (`background_of`), what a user with one persona is held against; without it that
-    is 0. `spend_cuts`: see `rewards.personas.facts.Setting`.
+    is 0.
 
     Raises:
         ValueError: there are no memories, a number stands twice, or vectors do not fit the memories.
@@ -34,7 +34,6 @@ class Subject:
         vectors_ND: npt.ArrayLike,
         *,
         background_D: npt.ArrayLike | None = None,
-        spend_cuts: tuple[float, float] | None = None,
     ) -> None:
         self.memories = {memory.number: memory for memory in memories}
         self.vectors_ND = unit_rows(vectors_ND)
@@ -46,7 +45,7 @@ class Subject:
         given = np.zeros(dimensions) if background_D is None else background_D
         self.squares_N = np.square(self.vectors_ND).sum(axis=1, dtype=np.float64)
         self.background_D: Vectors = np.asarray(given, dtype=np.float32)
-        self.setting = setting_of(memories, spend_cuts)
+        self.setting = setting_of(memories)
         self.row_of = {number: row for row, number in enumerate(self.memories)}
         self.own = tuple(number for number, memory in self.memories.items() if not memory.noise)
         self._facts: dict[tuple[int, ...], Facts] = {}

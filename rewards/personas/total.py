@@ -10,6 +10,9 @@ from rewards.personas.extras import coverage, overlap
 from rewards.personas.subject import Subject, fault_of
 from rewards.personas.truthfulness import truthfulness
 
+QUALITY_VERSION = 1
+"""Raised when a set's numbers change."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
