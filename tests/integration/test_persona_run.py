@@ -10,6 +10,7 @@ import pytest
 from benchmarks.induction_quality import quality_table
 from benchmarks.induction_recovery import recovery_of_runs
 from benchmarks.induction_validation import INDUCED, TRUE, validation
+from benchmarks.induction_versions import OTHERS, versions_table
 from induce.checking import checked
 from induce.store import read_memories
 from launch.curves import read_curves
@@ -69,7 +70,9 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
     assert list(rows) == [
         *("teacher, cut 2", "teacher, cut 3", "teacher, best cut"),
         *("clusters, what lines show", "plain clusters, what lines show"),
+        "plain clusters, checked, what lines show",
         *("clusters, all memories", "plain clusters, all memories"),
+        "plain clusters, checked, all memories",
         *("SFT", "SFT, as it induces", "SFT + groupwise DPO", "SFT + groupwise DPO, as it induces"),
     ]
     for name in ("cut 2", "cut 3", "best cut"):
@@ -109,7 +112,11 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     assert list(rivals) == [TRUE, "clusters", "plain clusters", "one persona"]
     assert rivals["one persona"]["count"]["value"] == 1 < rivals[TRUE]["count"]["value"]
     quality = quality_table({"simulated": {0: run}})["simulated"]
-    assert quality["questions"]["groupwise DPO over SFT"]["over_users"]["total"]["users"] == 6
+    assert quality["questions"]["groupwise DPO − SFT"]["over_users"]["total"]["users"] == 6
+    versions = versions_table({"simulated": {0: run}})["simulated"]
+    plain = versions["rows"]["plain clusters, what lines show"]
+    assert all(0 < plain[heading] <= 1 for heading in OTHERS)
+    assert set(versions["questions"]) == set(quality["questions"])
 
 
 def test_the_trained_model_induces_from_any_log(finished: Path, tmp_path: Path) -> None:
