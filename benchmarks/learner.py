@@ -168,7 +168,7 @@ class Bench:
     ) -> tuple[float, torch.Tensor, float | None]:
         """Both passes of a loss that is a weighted sum of log-probs: seconds, log-probs, GiB at the most."""
         self.scorer.zero_grad()
-        started, done, found = self._now(), 0, []
+        started, done, found = self.now(), 0, []
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         for batch in batches:
@@ -176,7 +176,7 @@ class Bench:
             (logprobs_N * weights_N[done : done + len(logprobs_N)]).sum().backward()  # type: ignore[no-untyped-call]
             done += len(logprobs_N)
             found.append(logprobs_N.detach())
-        seconds = self._now() - started
+        seconds = self.now() - started
         peak = torch.cuda.max_memory_allocated() / 2**30 if self.device.type == "cuda" else None
         return seconds, torch.cat(found), peak
 
@@ -190,12 +190,13 @@ class Bench:
         a, b = (torch.randn(size, size, device=self.device, dtype=self.setting.dtype) for _ in range(2))
         seconds = []
         for _ in range(7):
-            started = self._now()
+            started = self.now()
             a @ b
-            seconds.append(self._now() - started)
+            seconds.append(self.now() - started)
         return 2 * size**3 / statistics.median(seconds[2:])
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Seconds, when all that was asked of the device is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
