@@ -18,6 +18,7 @@ differences are paired by user.
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from benchmarks.next_item import show as show_next_item
 from benchmarks.next_item_logs import complete_journey, online_retail
 from launch.progress import Reporter
 from launch.recipe import file_state, fingerprint
+from records.errors import UserError
 from records.files import read_json, write_json
 from records.induction import ClusterConfig, MemoryConfig
 
@@ -82,13 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of the recipe")
     parser.add_argument("--json", action="store_true", help="one JSON object last")
     words = parser.parse_args(arguments)
+    try:
+        _tables(words)
+    except UserError as fault:
+        sys.exit(f"benchmarks.induction: {fault}")
+
+
+def _tables(words: argparse.Namespace) -> None:
+    """Make and print what is asked for."""
     console, found = Console(width=200), dict[str, Any]()
     logs = Logs(online_retail=words.online_retail, overrides=words.set)
     reporter = Reporter(Console(stderr=True))
     if "validation" in words.tables:
         simulated = Logs(online_retail=None, overrides=words.set)
         found["validation"] = validation(
-            train(simulated, words.seeds, words.out, reporter, until="memories")["simulated"]
+            train(simulated, words.seeds, words.out, reporter, until="model")["simulated"]
         )
         show_validation(found["validation"], console)
     if TRAINED & set(words.tables):

@@ -6,7 +6,7 @@ Nothing is said that is not true of the group's memories, and of the cited ones 
 
 from collections.abc import Iterator, Sequence
 
-from induce.labelling import labels, main_category, ranked, terms_of
+from induce.labelling import done, labels, main_category, ranked, terms_of
 from induce.population import Population
 from records.persona import IntentMemory, Persona, Statement
 from rewards.personas.claims import MOST_NAMES, NOW, WHEN, Claim, family, render
@@ -94,7 +94,7 @@ def _wants(
     group: Memories, facts: Facts, population: Population, most: int
 ) -> Iterator[tuple[Claim, Iterator[Memories]]]:
     for kind, count in sorted(facts.families.items(), key=lambda item: (-item[1], item[0])):
-        mine = [memory for memory in group if family(memory.action) == kind]
+        mine = [done(memory) for memory in group if family(memory.action) == kind]
         terms = terms_of(mine)
         is_told = count >= LEAST_OF_FAMILY * len(group)
         if not is_told or not terms.names:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from induce.population import Population
 from records.persona import IntentMemory
@@ -22,6 +22,11 @@ class Terms:
     names: Counter[str]
     categories: Counter[str]
     written: dict[str, str]
+
+
+def done(memory: IntentMemory) -> IntentMemory:
+    """The memory of what its action was done to, without what was only seen."""
+    return replace(memory, wants=memory.acted_on) if memory.only_seen else memory
 
 
 def terms_of(memories: Sequence[IntentMemory]) -> Terms:

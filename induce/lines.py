@@ -240,9 +240,9 @@ def _groups(intents: Sequence[IntentMemory]) -> list[_Group]:
 
 
 def _names(memory: IntentMemory) -> tuple[str, ...]:
-    """The first names of a memory, clean, each once however it is written."""
+    """The first names to which its action was done, clean, each once however it is written."""
     spelled: dict[str, str] = {}
-    for want in memory.wants:
+    for want in memory.acted_on:
         if len(spelled) == MOST_NAMES:
             break
         name = entity_text(want)

@@ -13,6 +13,10 @@ from induce.noise import CANCELLED, MIS_CLICK, event_noise, slips
 from induce.topics import CATEGORY, with_topics
 from records.induction import MemoryConfig
 from records.persona import MEMORY_SCHEMA
+from rewards.personas.claims import family
+
+MEMORY_VERSION = 2
+"""Raised when the same events become other memories."""
 
 
 def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
@@ -21,9 +25,10 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
     What a user did in one session and source about one topic (`topics.with_topics`) is one memory, apart
     from noise among it. Every event is in exactly one. They are numbered by their first events.
 
-    `wants` are the entities with most events (ties by name), `wants` of the config at most. `action` is the
-    most frequent (ties by name) high-impact one, else the most frequent. `value` adds up over high-impact
-    events, less what was given back.
+    `action` is the most frequent (ties by name) of those that buy, else of other high-impact ones, else of
+    all. `wants` are the entities that an action of its family was done to (`rewards.personas.claims.family`),
+    then the others (`only_seen`, where that family is not looking), each with most events first (ties by
+    name), `wants` of the config at most. `value` adds up over high-impact events, less what was given back.
 
     Raises:
         UserError: `events` lack a column, or a pattern of `config` is no regular expression.
@@ -34,11 +39,16 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
     frame = _in_memories(with_topics(coded).with_columns(noise=event_noise(coded.frame, config)))
     frame = frame.with_columns(slip=slips(frame, config))
     table = _table(frame, coded)
-    return table.with_columns(
-        action=_actions(frame, coded),
-        wants=_wants(frame, coded.entities, config.wants),
-        number=pl.int_range(1, pl.len() + 1).over("user_id"),
-    ).select(pl.col(name).cast(dtype) for name, dtype in MEMORY_SCHEMA.items())
+    families = pl.Series([family(action) for action in coded.actions], dtype=pl.String)
+    strongest = _strongest(frame, families)
+    return (
+        table.with_columns(
+            action=pl.Series(coded.actions, dtype=pl.String).gather(strongest),
+            number=pl.int_range(1, pl.len() + 1).over("user_id"),
+        )
+        .with_columns(_wants(frame, coded.entities, families, strongest, config.wants))
+        .select(pl.col(name).cast(dtype) for name, dtype in MEMORY_SCHEMA.items())
+    )
 
 
 def _in_memories(frame: pl.DataFrame) -> pl.DataFrame:
@@ -84,21 +94,35 @@ def _table(frame: pl.DataFrame, coded: CodedEvents) -> pl.DataFrame:
     )
 
 
-def _actions(frame: pl.DataFrame, coded: CodedEvents) -> pl.Series:
-    """The strongest action of every memory."""
+def _strongest(frame: pl.DataFrame, families: pl.Series) -> pl.Series:
+    """The code of every memory's strongest action."""
     counts = frame.group_by("memory", "low", "action").len()
-    best = counts.sort("memory", "low", "len", "action", descending=[False, False, True, False])
-    strongest = best.unique("memory", keep="first", maintain_order=True)["action"]
-    return pl.Series(coded.actions, dtype=pl.String).gather(strongest)
+    counts = counts.with_columns(buys=families.gather(counts["action"]) == "buys")
+    best = counts.sort("memory", "low", "buys", "len", "action", descending=[False, False, True, True, False])
+    return best.unique("memory", keep="first", maintain_order=True)["action"]
 
 
-def _wants(frame: pl.DataFrame, entities: list[str], most: int) -> pl.Series:
-    """The names of what every memory is about."""
-    counts = frame.filter(pl.col("entity") != BLANK).group_by("memory", "entity").len()
-    best = counts.sort("memory", "len", "entity", descending=[False, True, False])
+def _wants(
+    frame: pl.DataFrame, entities: list[str], families: pl.Series, strongest_M: pl.Series, most: int
+) -> pl.DataFrame:
+    """`wants` and `only_seen` of every memory."""
+    strongest = families.gather(strongest_M.gather(frame["memory"]))
+    named = frame.select(
+        "memory",
+        "entity",
+        # Who buys or searches has looked as well.
+        seen=(families.gather(frame["action"]) != strongest) & (strongest != "looks"),
+    ).filter(pl.col("entity") != BLANK)
+    counts = named.group_by("memory", "entity").agg(pl.len(), pl.col("seen").all())
+    best = counts.sort("memory", "seen", "len", "entity", descending=[False, False, True, False])
     kept = best.filter(pl.int_range(pl.len()).over("memory") < most)
-    named = kept.select("memory", name=pl.Series(entities, dtype=pl.String).gather(kept["entity"]))
-    lists = named.group_by("memory", maintain_order=True).agg("name")
+    name = pl.Series("name", entities, dtype=pl.String).gather(kept["entity"])
+    lists = (
+        kept.with_columns(name)
+        .group_by("memory", maintain_order=True)
+        .agg(wants=pl.col("name"), only_seen=pl.col("name").filter("seen"))
+    )
     memories = frame.select(pl.col("memory").unique().sort())
-    joined = memories.join(lists, on="memory", how="left", maintain_order="left")["name"]
-    return joined.fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+    joined = memories.join(lists, on="memory", how="left", maintain_order="left")
+    nothing = pl.Series([[]], dtype=pl.List(pl.String))
+    return joined.select(pl.col("wants", "only_seen").fill_null(nothing))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from induce.embedding import Embedder
 from induce.inducers import Given, Settings, sets_of
-from induce.labelling import MOST_IN_LABEL, terms_of
+from induce.labelling import MOST_IN_LABEL, done, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters
 from induce.texts import joined_by_names
@@ -123,7 +123,7 @@ def most_frequent(group: Memories, setting: Setting) -> list[Claim]:
     """What counts over the group say: its names, category, rhythm and spending; none asks what is cited."""
     facts = Facts(group, setting)
     kind = max(VERBS, key=lambda verb: facts.families[verb])
-    terms = terms_of([memory for memory in group if family(memory.action) == kind])
+    terms = terms_of([done(memory) for memory in group if family(memory.action) == kind])
     claims = []
     if terms.names:
         names = [terms.written[name] for name in _ranked(terms.names)[:MOST_NAMES]]

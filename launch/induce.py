@@ -145,9 +145,10 @@ def _updated(
         raise UserError("--update: new events are read as the first log was; leave out --mapping")
     if not finished_generations(own):
         raise UserError(f"{out}: is not finished; run the first `usergpt induce` again, it goes on")
+    if was_folded(source, own):  # what is left is to bring personas and the page up to date
+        reporter.say(f"{source}: was folded in before; nothing in it is new")
+        return own
     if not is_current(out, own):
-        if was_folded(source, own):  # and personas were not made yet
-            return own
         raise UserError(
             f"{out}: is not finished; run the `usergpt induce` before this one again, it goes on, then this"
         )
@@ -170,6 +171,8 @@ class _Who:
             self.recipe = load_induction(recipe_path, overrides)
         elif recipe_path is not None:
             raise UserError("--recipe and --run: settings are the run's; leave one of them out")
+        elif any(word.startswith("induce.inducer=") for word in overrides):
+            raise UserError("--run and induce.inducer: the run's model induces; leave one of them out")
         else:
             from launch.trained_inducer import trained_recipe
 
@@ -254,6 +257,8 @@ def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> Non
         )
     else:
         reporter.say(f"{summary['personas']:,} personas, {summary['personas'] / users:.2f} a user")
+    if summary["users"] and not summary["personas"] and not number:
+        reporter.say("nobody has personas; the reasons follow")
     for name, what in (("errors", "users without personas"), ("invalid", "users whose set is not valid")):
         if summary[name]:
             counts = ", ".join(f"{count:,} {reason}" for reason, count in summary[name].items())
@@ -275,6 +280,6 @@ def _quality_table(quality: dict[str, float], *, of_news: bool) -> Table:
     who = "users with news who have personas" if of_news else "users with personas"
     table = Table(title=f"Quality, mean over {who}")
     for name in quality:
-        table.add_column(name, justify="right")
+        table.add_column("personas" if name == "count" else name, justify="right")
     table.add_row(*(f"{value:.3f}" for value in quality.values()))
     return table

@@ -29,15 +29,15 @@ def write_page(out: Path, users: Sequence[str], title: str) -> int:
         UserError: there is no such user.
     """
     records, total = _records(out / store.TOLD, users)
+    if missing := set(users) - {record["user_id"] for record in records}:
+        raise UserError(
+            f"--show: {out / store.TOLD} has no user {sorted(missing)[0]!r}; the page stays as it was"
+        )
     memories = store.read_memories(out, [record["user_id"] for record in records])
     for record in records:
         record["timeline"] = timeline(record["personas"], memories.get(record["user_id"], ()))
     page = rendered("launch", "personas.html.j2", title=title, users=records, total=total, verdict=verdict)
     write_text(out / store.PAGE, page)
-    if missing := set(users) - {record["user_id"] for record in records}:
-        raise UserError(
-            f"--show: {out / store.TOLD} has no user {sorted(missing)[0]!r}; the page is of the others"
-        )
     return len(records)
 
 

@@ -23,7 +23,7 @@ from launch.stages.data import check_room, load_gold
 from lm.answers import Answer, parse_answer
 from lm.prompts import render_prompt
 from lm.tokenizer import ChatTokenizer
-from records.config import Recipe
+from records.config import PERSONAS, Recipe
 from records.errors import UserError
 from records.files import read_json, write_json, written_whole
 from records.history import SemanticHistory
@@ -199,6 +199,8 @@ def trained_model(run_directory: Path, overrides: Sequence[str] = ()) -> tuple[R
     for model in (run_directory / "rl" / "policy", run_directory / "sft" / "stage3"):
         if (model / "config.json").is_file():
             return recipe, model
+    if recipe.task == PERSONAS:
+        raise UserError(f"{run_directory}: its model writes personas; use `usergpt induce … --run`")
     raise UserError(f"{run_directory}: the run has no trained model yet; finish it with `usergpt run`")
 
 

@@ -105,7 +105,7 @@ def run_generation(
     for name in lost:
         reporter.say(f"lost {name}; done again")
     if trained:
-        reporter.say("no --model given: tokens are those of a tokenizer trained on this log")
+        reporter.say("tokens are those of a tokenizer trained on this log")
     say_summary(summary, generation, reporter)
     return summary
 

@@ -13,9 +13,10 @@ import polars as pl
 class IntentMemory:
     """What a user wanted in one stretch of a session, and the events that say so.
 
-    `wants` are the names of the things it was about, most events first; `action` is the strongest taken
-    (an order over a click); `value` the money of its orders, nan where none is known. `noise` says why it is
-    no intent of the user's own (mis_click, dead_loop, gift, …), "" where it is one.
+    `wants` are the names of the things it was about; `action` is the strongest taken (an order over a
+    click), and `only_seen` those of `wants` to which that was not done, but something weaker; `value` the
+    money of its orders, nan where none is known. `noise` says why it is no intent of the user's own
+    (mis_click, dead_loop, gift, …), "" where it is one.
     """
 
     user_id: str
@@ -29,6 +30,12 @@ class IntentMemory:
     event_ids: tuple[str, ...]
     value: float = float("nan")
     noise: str = ""
+    only_seen: tuple[str, ...] = ()
+
+    @property
+    def acted_on(self) -> tuple[str, ...]:
+        """Names to which `action` was done."""
+        return tuple(name for name in self.wants if name not in self.only_seen)
 
     @property
     def text(self) -> str:
@@ -49,6 +56,7 @@ MEMORY_SCHEMA: dict[str, pl.DataType] = {
     "event_ids": pl.List(pl.String()),
     "value": pl.Float64(),
     "noise": pl.String(),
+    "only_seen": pl.List(pl.String()),
 }
 """Columns of `memories.parquet`, one row a memory, sorted by user and number."""
 
@@ -97,7 +105,7 @@ def memories_of(frame: pl.DataFrame) -> dict[str, tuple[IntentMemory, ...]]:
     found: dict[str, list[IntentMemory]] = {}
     for row in frame.select(list(MEMORY_SCHEMA)).iter_rows(named=True):
         value = float("nan") if row["value"] is None else row["value"]
-        texts = {"wants": tuple(row["wants"]), "event_ids": tuple(row["event_ids"]), "value": value}
+        texts = {name: tuple(row[name]) for name in ("wants", "only_seen", "event_ids")} | {"value": value}
         found.setdefault(row["user_id"], []).append(IntentMemory(**{**row, **texts}))
     return {user: tuple(memories) for user, memories in found.items()}
 

@@ -80,9 +80,9 @@ def test_tables_asked_for_one_by_one_come_together(
     induction.main(["--tables", "quality", *common])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["quality"]["simulated"]["rows"][1]["total"]["value"] == pytest.approx(0.25)
-    # Validation needs no model, nor another log than simulated users.
+    # Validation needs no more of a model than its tokenizer, nor another log than simulated users.
     induction.main(["--tables", "validation", *common])
-    assert asked == [(["simulated", "online_retail"], ""), (["simulated"], "memories")]
+    assert asked == [(["simulated", "online_retail"], ""), (["simulated"], "model")]
     assert json.loads((tmp_path / "induction.json").read_text()) == told | {"validation": {"seeds": [0]}}
 
 

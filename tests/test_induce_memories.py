@@ -37,7 +37,8 @@ def test_a_session_falls_apart_by_category() -> None:
         "end": datetime(2026, 1, 1, 10, 3, tzinfo=UTC),
         "source": "Shop",
         "action": "Order",  # one order goes before three looks
-        "wants": ["Wet Wipes", "Milk Powder"],  # most events first
+        "wants": ["Milk Powder", "Wet Wipes"],  # what was ordered first
+        "only_seen": ["Wet Wipes"],
         "category": "Baby",
         "event_ids": ["e0", "e2", "e3"],
         "value": 19.0,

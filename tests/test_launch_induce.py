@@ -70,6 +70,21 @@ def test_memories_are_made_before_engines_start(tmp_path: Path, monkeypatch: pyt
     assert persona_sets(pl.read_parquet(tmp_path / "out" / store.PERSONAS))[0].personas
 
 
+def test_what_was_only_looked_at_is_not_said_to_be_bought(tmp_path: Path) -> None:
+    session = [("blue baby", "buy"), ("soft baby", "look"), ("soft baby", "look")]
+    rows = [
+        f"ann,2026-01-{day:02} 09:0{minute},{item},{what}"
+        for day in range(1, 9)
+        for minute, (item, what) in enumerate(session)
+    ]
+    (persona,) = induced(shop(tmp_path, rows), tmp_path / "out")["ann"]["personas"]
+    said = [statement["text"] for statement in persona["description"]]
+    assert [text for text in said if text.startswith("Buys ")] == ["Buys blue baby."]
+    (memory, *_) = persona["evidence"].values()
+    assert (memory["wants"], memory["only_seen"]) == (["blue baby"], ["soft baby"])
+    assert "(only looked at: soft baby)" in (tmp_path / "out" / store.PAGE).read_text(encoding="utf-8")
+
+
 def two_sides(user: str, month: int = 1) -> list[str]:
     rows = [f"{user},2026-{month:02}-{day:02} 09:00,baby {day},buy" for day in range(1, 20, 2)]
     return rows + [f"{user},2026-{month:02}-{day:02} 20:00,tent {day},look" for day in range(2, 20, 3)]
@@ -132,7 +147,7 @@ def test_the_page_is_whole_and_harmless(tmp_path: Path) -> None:
     assert "script" not in {name for name, _ in page.elements}
     assert HOSTILE in page.text
     assert "support it" in page.text
-    assert "16 memories, 16 of them intents" in page.text
+    assert "16 memories, 16 of the user" in page.text
     bars = [attributes for name, attributes in page.elements if name == "rect"]
     assert 10 < len(bars) <= 24
     # Users of the page can be named, and one that is not there is told.
@@ -198,9 +213,15 @@ def test_new_events_bring_personas_up_to_date(tmp_path: Path, capsys: pytest.Cap
     assert induce(another, "--out", out, "--update", "induce.clusters.worth=0.7") == 2
     assert "induce.clusters.worth differs" in capsys.readouterr().err
     assert len(finished_generations(out / store.OWN_LOG)) == 2
-    # The same events again are refused, by name.
-    assert induce(more, "--out", out, "--update") == 2
-    assert "was folded into" in capsys.readouterr().err
+    # The same events again add nothing; the page, which a kill may have left behind, is written.
+    (out / store.PAGE).unlink()
+    assert induce(more, "--out", out, "--update") == 0
+    told = capsys.readouterr().out
+    assert "nothing in it is new" in told
+    assert "all personas are up to date" in told
+    assert (out / store.PAGE).exists()
+    assert records(out) == after
+    assert len(finished_generations(out / store.OWN_LOG)) == 2
 
 
 def test_a_semantized_folder_will_do_and_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,7 +270,9 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
     induced(log, out)
     capsys.readouterr()
     assert "induce.clusters.worth differs" in refused(*mapped, out, "induce.clusters.worth=0.5")
-    assert "--show: " in refused(*mapped, out, "--show", "zoe")
+    page = (out / store.PAGE).read_bytes()
+    assert "has no user 'zoe'; the page stays as it was" in refused(*mapped, out, "--show", "zoe")
+    assert (out / store.PAGE).read_bytes() == page
     assert "--update: new events are read as the first log was" in refused(*mapped, out, "--update")
 
 

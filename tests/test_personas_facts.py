@@ -1,9 +1,13 @@
 """Counts over memories, and claims checked against them, by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from rewards.personas.claims import Claim, parse
+from rewards.personas.evidence import says
 from rewards.personas.facts import Facts, Setting, holds, setting_of, spend_terciles
+from tests.induction import shown
 from tests.personas import START, memory
 
 
@@ -62,6 +66,22 @@ LOG = (
 def test_claims_against_memories(text: str, numbers: tuple[int, ...], truth: bool | None) -> None:
     facts = Facts([LOG[number - 1] for number in numbers], setting_of(LOG))
     assert true_of(text, facts) is truth
+
+
+def test_what_was_only_seen_was_not_bought() -> None:
+    order = replace(memory(1, ["Milk", "Saw"]), only_seen=("Saw",))
+    facts = Facts([order])
+    assert facts.names == {"buys": {"milk": 1}, "looks": {"saw": 1}}
+    buys, looks = (
+        {name: Claim(kind="wants", arguments=(verb, name)) for name in order.wants}
+        for verb in ("buys", "looks")
+    )
+    assert (holds(buys["Milk"], facts), holds(buys["Saw"], facts)) == (True, False)
+    assert (holds(looks["Milk"], facts), holds(looks["Saw"], facts)) == (True, True)
+    assert (says(buys["Milk"], order, facts), says(buys["Saw"], order, facts)) == (True, None)
+    assert says(looks["Saw"], order, facts) is True
+    (line,) = shown([order]).lines
+    assert line.names == ("Milk",)
 
 
 def test_counts() -> None:

@@ -21,7 +21,7 @@ def test_a_memory_says_what_was_wanted() -> None:
         "user_id": "u", "number": 1, "start": datetime(2026, 1, 1, tzinfo=UTC),
         "end": datetime(2026, 1, 1, 1, tzinfo=UTC), "source": "Shop", "action": "Order",
         "wants": ["Wet Wipes", "Milk Powder"], "category": "Baby", "event_ids": ["a", "b"],
-        "value": None, "noise": "",
+        "value": None, "noise": "", "only_seen": ["Milk Powder"],
     }  # fmt: skip
     found = memories_of(pl.DataFrame([row], schema=MEMORY_SCHEMA))
     (memory,) = found["u"]

@@ -8,6 +8,7 @@ from actors.cluster import ray_cluster
 from actors.persona_scorer import PersonaScorerPool
 from actors.placement import Places, reserved, rl_needs
 from induce.prompting import persona_prompt
+from launch.curves import read_curves
 from launch.pipeline import Run
 from launch.recipe import write_recipe
 from launch.stages.losses import Losses
@@ -69,6 +70,13 @@ def run_groupwise(run: Run) -> None:
             losses.watch(scorers.lost, "scored again")
             attempt = partial(_train, run, prompts, probe, scorers, losses, places, local=local)
             until_done(run, folder, directory / "tb" / FOLDER, losses, attempt, ShownGroups)
+    rows = read_curves(folder / "curves.jsonl")
+    if not sum(row.get("groups/live", 0) for row in rows):
+        counts = {
+            reason: sum(row.get(f"groups/{reason}", 0) for row in rows) for reason in ("no_valid", "too_few")
+        }
+        told = ", ".join(f"{count:,.0f} {reason}" for reason, count in counts.items() if count)
+        run.reporter.say(f"groupwise: nothing was learned, no group was live ({told}); SFT taught too little")
 
 
 def _train(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from induce.memories import MEMORY_VERSION
 from induce.trained import ASKING_VERSION
 from launch.pipeline import Stage
 from launch.recipe import directory_state
@@ -29,6 +30,7 @@ PERSONA_STAGES: tuple[Stage, ...] = (
         work=run_memories,
         reads=lambda recipe: [
             *semantizing(recipe),
+            MEMORY_VERSION,
             recipe.induce,
             *_embeddings(recipe),
             recipe.bench.users,

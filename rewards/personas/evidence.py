@@ -54,7 +54,8 @@ def says(claim: Claim, memory: IntentMemory, whole: Facts) -> bool | None:
     """
     if claim.kind == "wants":
         kind, *names = claim.arguments
-        named = {name.casefold() for name in memory.wants} & {name.casefold() for name in names}
+        mine = memory.wants if kind == "looks" else memory.acted_on
+        named = {name.casefold() for name in mine} & {name.casefold() for name in names}
         return True if named and (kind in ("looks", family(memory.action))) else None
     if claim.kind in ("since", "until"):
         (month,) = claim.arguments

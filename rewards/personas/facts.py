@@ -87,9 +87,11 @@ class Facts:
         """Family of actions → wanted name, casefolded → memories that wanted it so."""
         found: dict[str, Counter[str]] = {}
         for memory in self.memories:
-            found.setdefault(family(memory.action), Counter()).update(
-                {name.casefold() for name in memory.wants}
-            )
+            acted_on = {name.casefold() for name in memory.acted_on}
+            found.setdefault(family(memory.action), Counter()).update(acted_on)
+            if memory.only_seen:
+                seen = {name.casefold() for name in memory.only_seen}
+                found.setdefault("looks", Counter()).update(seen)
         return found
 
     @cached_property
@@ -159,10 +161,10 @@ class Facts:
 def holds(claim: Claim, facts: Facts) -> bool | None:
     """Whether `claim` is true of the memories of `facts`; None where they cannot tell. Of none, nothing is.
 
-    `wants`: each name is wanted by at least one memory of that family of actions; what was bought or searched
-    for was also looked at. `about`, `where`, `when`: more than half of the memories (of weekdays: six
-    sevenths). `often`: the band of their rate; `once` is one memory. `since`, `until`: the month in which the
-    first and the last began; NOW: at most RECENT_DAYS before the end of a log of LONG_LOG_DAYS or more.
+    `wants`: to each name such an action was done in at least one memory of that family; what was bought or
+    searched for was also looked at. `about`, `where`, `when`: more than half of the memories (of weekdays:
+    six sevenths). `often`: the band of their rate; `once` is one memory. `since`, `until`: the month in which
+    the first and the last began; NOW: at most RECENT_DAYS before the end of a log of LONG_LOG_DAYS or more.
     `spends`: the tercile of their median sum.
     """
     if not facts.count:
