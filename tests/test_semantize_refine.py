@@ -150,6 +150,7 @@ TITLES = st.lists(st.one_of(st.text(max_size=20), st.sampled_from(PIECES)), max_
 @example("w/" * 100)
 @example("by by Of of")
 @example("包" * 50)
+@example("《!》奶粉")
 def test_any_title(title: str) -> None:
     entity = refine(title)
     shown = (entity.core, *entity.attributes)

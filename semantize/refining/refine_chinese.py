@@ -29,7 +29,7 @@ def is_chinese(text: str) -> bool:
 def refine_chinese(text: str, max_attributes: int) -> Entity:
     """The entity of one title as `noise.shown` gives it, of which `is_chinese` is true."""
     text, marks = _GIFT.subn(" ", text)
-    named = [Segment(Part.TITLE, name) for name in _TITLE.findall(text)]
+    named = [Segment(Part.TITLE, name) for one in _TITLE.findall(text) if (name := one.strip())]
     bare = _ADDED.sub(" ", _TITLE.sub(" ", _ADVERTISING.sub(" ", text)))
     main = list(segments(bare if _CJK.search(bare) else text))
     aside = segments(" ".join(filter(None, (part for match in _ADVERTISING.findall(text) for part in match))))

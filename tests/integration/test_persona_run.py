@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -36,8 +38,8 @@ sft:
   probe_users: 4
   batch_size: 8
   teacher_silence: 0.5
-  few_lines: {examples: 320, lr: 0.004}
-  personas: {examples: 560, lr: 0.004}
+  few_lines: {examples: 400, lr: 0.004}
+  personas: {examples: 960, lr: 0.004}
 groupwise:
   steps: 3
   groups_per_step: 4
@@ -117,6 +119,24 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     plain = versions["rows"]["plain clusters, what lines show"]
     assert all(0 < plain[heading] <= 1 for heading in OTHERS)
     assert set(versions["questions"]) == set(quality["questions"])
+
+
+def test_the_table_of_validation_needs_no_trained_model(tmp_path: Path) -> None:
+    settings = [
+        "simulate.users=40",
+        "sft.rl_users=4",
+        "sft.probe_users=2",
+        "bench.users=6",
+        "model.vocab_size=1024",
+    ]
+    words = ["--tables", "validation", "--seeds", "0", "--out", str(tmp_path), "--json", "--set", *settings]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.induction", *words], capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    spoilt = json.loads(done.stdout.splitlines()[-1])["validation"]["spoilt"][TRUE]
+    assert spoilt["false_claims"]["change"] < 0
+    assert not (tmp_path / "simulated" / "seed0" / "sft").exists()
 
 
 def test_the_trained_model_induces_from_any_log(finished: Path, tmp_path: Path) -> None:
