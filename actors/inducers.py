@@ -7,13 +7,11 @@ from typing import Any
 
 from actors.cluster import ray_cluster
 from actors.tasks import TaskPool, TaskWorker, workers_for
-from induce import store
 from induce.folder import Generation, finish
 from induce.inducers import Inducer
-from induce.pipeline import Progress, make_memories, make_personas
+from induce.pipeline import Progress, chunks_made, make_memories, make_personas
 from induce.worker import Induction
 from records.config import ClusterConfig
-from records.files import read_json
 from records.induction import InduceConfig
 from semantize.pipeline import LocalRunner, Runner
 
@@ -76,8 +74,8 @@ def memories_of_folder(
 
     Workers that were lost on the way are added to `lost`. Raises as `TaskPool.run`.
     """
-    if (generation.path / store.CHUNKS).exists():
-        return len(read_json(generation.path / store.CHUNKS)["chunks"])
+    if (made := chunks_made(generation)) is not None:  # no workers are started for nothing
+        return made
     parts = generation.partitions
     with _here(generation) if parts <= 1 else _actors(generation, cluster, parts, lost) as runner:
         return make_memories(generation, config, runner, progress)

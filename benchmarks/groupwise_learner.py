@@ -14,7 +14,6 @@ tokens to a prompt of P, all of different levels), in this process and without o
 `loss_diff` and `grad_rel_diff` compare ours with `repeated`. Medians; all take turns.
 """
 
-import argparse
 import json
 import statistics
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from benchmarks.learner import SETTINGS, Bench, batch_of, relative_difference
+from benchmarks.learner import SETTINGS, Bench, batch_of, parsed, relative_difference
 from lm.packing import Tree
 from lm.scorer import TokenScorer, run_scorer
 from rl.groupwise_batches import GroupwiseMicroBatch
@@ -144,15 +143,7 @@ def show(cases: Sequence[dict[str, Any]], console: Console) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", choices=sorted(SETTINGS), default="cpu")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parsed(__doc__)
     bench = GroupBench(arguments.device)
     cases = [measure(bench, *case, arguments.repeats) for case in bench.setting.cases]
     if arguments.json:

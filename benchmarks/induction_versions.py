@@ -16,13 +16,12 @@ from actors.persona_scorer import persona_scorer
 from benchmarks.induction_quality import QUESTIONS, Runs, user_key
 from hprbench.intervals import paired_interval
 from induce.answers import PersonaAnswer, parse_personas
-from induce.checking import checked
 from induce.scoring import PersonaCase
 from induce.teaching import teachers_of
 from launch.pipeline import Run
 from launch.stages.persona_bench import answers_path, induced_path, persona_models
 from launch.stages.persona_data import load_cases, load_population, vectors_path
-from launch.stages.persona_report import CHECKED, INDUCED, PLAIN, offline_sets
+from launch.stages.persona_report import INDUCED, rival_sets
 from launch.stages.splits import load_splits
 from records.persona import PersonaSet, persona_sets
 from rewards.personas.versions import versions
@@ -96,10 +95,7 @@ def _of_run(run: Run) -> dict[str, dict[str, dict[str, list[float]]]]:
 
 
 def _sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaSet]]:
-    found = offline_sets(run, cases)
-    for name in [name for name in found if name.startswith(PLAIN)]:
-        left = [checked(one, cases[one.user_id].memories)[0] for one in found[name]]
-        found[name.replace(PLAIN, CHECKED)] = left
+    found = rival_sets(run, cases)
     for model in persona_models(run):
         answers = pl.read_parquet(answers_path(run, model), glob=False).select("user_id", "text")
         parsed = [parse_personas(text, cases[user].lines) for user, text in answers.iter_rows()]

@@ -276,17 +276,21 @@ def show(cases: Sequence[Case], console: Console) -> None:
     console.print(table)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parsed(told: str | None) -> argparse.Namespace:
+    """The command line of a benchmark that says `told` of itself; torch has the threads it asks for."""
+    parser = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=sorted(SETTINGS), default="cpu")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    return arguments
+
+
+def main() -> None:
+    """Command line."""
+    arguments = parsed(__doc__)
     bench = Bench(SETTINGS[arguments.device], torch.device(arguments.device))
     speed = bench.matmul_flops()
     cases = [measure(bench, *case, arguments.repeats, speed) for case in bench.setting.cases]

@@ -14,11 +14,17 @@ Progress = Callable[[str, int, int], None]
 """Called with a phase, how many of its tasks are done, and how many it has."""
 
 
+def chunks_made(generation: Generation) -> int | None:
+    """How many chunks of users there are; None where memories are not all made."""
+    path = generation.path / store.CHUNKS
+    return len(read_json(path)["chunks"]) if path.exists() else None
+
+
 def make_memories(generation: Generation, config: InduceConfig, runner: Runner, progress: Progress) -> int:
     """Do what is left of a generation's memories; returns how many chunks of users there are."""
     path = generation.path
-    if (path / store.CHUNKS).exists():
-        return len(read_json(path / store.CHUNKS)["chunks"])
+    if (made := chunks_made(generation)) is not None:
+        return made
     parts = range(generation.partitions)
 
     def run(method: str, note: str, what: str) -> None:

@@ -71,11 +71,8 @@ def run_persona_report(run: Run) -> None:
     for name, teacher in teachers_of(recipe.sft.teacher_cuts, scorer).items():
         sets[f"teacher, {name}"] = _scored(teacher(cases), cases, scorer)
     taught = list(sets)
-    for name, found in offline_sets(run, cases).items():
+    for name, found in rival_sets(run, cases).items():
         sets[name] = _scored(found, cases, scorer)
-        if name.startswith(PLAIN):
-            left = [checked(one, cases[one.user_id].memories)[0] for one in found]
-            sets[name.replace(PLAIN, CHECKED)] = _scored(left, cases, scorer)
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
@@ -154,6 +151,17 @@ def offline_sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[P
     for given, memories in ((SHOWN, seen), (WHOLE_LOG, whole)):
         for name, inducer in offline(run).items():
             found[f"{name}, {given}"] = inducer(memories, settings)
+    return found
+
+
+def rival_sets(run: Run, cases: Mapping[str, PersonaCase]) -> dict[str, list[PersonaSet]]:
+    """The same, and the plain ones CHECKED."""
+    found: dict[str, list[PersonaSet]] = {}
+    for name, sets in offline_sets(run, cases).items():
+        found[name] = sets
+        if name.startswith(PLAIN):
+            left = [checked(one, cases[one.user_id].memories)[0] for one in sets]
+            found[name.replace(PLAIN, CHECKED)] = left
     return found
 
 
