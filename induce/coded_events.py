@@ -25,7 +25,8 @@ class CodedEvents:
     `frame`: `user_id`, `event_id`, `timestamp`, `user` (number), `session` (number, over all users),
     `place` (number of session and source), `source`, `action`, `content`, `category`, `entity` (codes; the
     last three BLANK where empty), `gift`, `low` (low-impact), `typed` (a search), `pieces` (negative where
-    something is given back) and `value` (of all pieces; nan where unknown).
+    something is given back) and `value` (of all pieces, negative for what was given back or taken off; null
+    where unknown).
     """
 
     frame: pl.DataFrame
@@ -76,6 +77,8 @@ def coded_events(events: pl.DataFrame, config: MemoryConfig) -> CodedEvents:
     count = ordered["count"].fill_null(1).abs()
     signed = pl.when(gives_back.fill_null(value=False)).then(-count).otherwise(count)
     money = pl.col("value").fill_nan(None).abs() * pl.when(config.value_per_piece).then(count).otherwise(1)
+    money = pl.when(money.is_finite()).then(money)  # a product may be beyond what numbers hold
+    less = (signed < 0) | (pl.col("value") < 0).fill_null(value=False)  # given back, or a discount
     frame = ordered.select(
         pl.col("user_id").cast(pl.String),
         "event_id",
@@ -87,7 +90,7 @@ def coded_events(events: pl.DataFrame, config: MemoryConfig) -> CodedEvents:
         of_action(config.low_impact).alias("low"),
         of_action(config.searches).alias("typed"),
         signed.alias("pieces"),
-        (money * pl.when(signed < 0).then(-1).otherwise(1)).alias("value"),
+        (money * pl.when(less).then(-1).otherwise(1)).alias("value"),
     )
     place = pl.col("session") * len(columns["source"][1]) + pl.col("source")
     return CodedEvents(

@@ -4,15 +4,16 @@ Suffixes: N texts, D width of a vector.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from induce.vector_cache import Steps, VectorCache, Vectors, from_steps, to_steps
+from induce.vector_cache import Steps, VectorCache, Vectors, from_steps, to_steps, width_in
 from lm.sentences import SHIPPED, encoder_directory, load_encoder
-from records.files import directory_digest, read_json
+from records.files import directory_digest
 
 BATCH = 8
 """Texts a forward pass, always so many: kernels go by the shape of a batch. More of them gain little on a CPU
@@ -55,12 +56,10 @@ class SentenceEmbedder:
     ) -> None:
         self.directory = encoder_directory(model, "induce.clusters.embeddings")
         self.device = device
-        self.width = int(read_json(self.directory / "config.json")["hidden_size"])
         self.computed = 0
         """Texts that went through the model so far."""
-        self._encoder: Any = None
-        folder = cache / directory_digest(self.directory) if cache else None
-        self._cache = VectorCache(folder, self.width, most) if folder else None
+        self._folder = cache / directory_digest(self.directory) if cache else None
+        self._most = most
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         distinct = sorted(set(texts))
@@ -74,9 +73,21 @@ class SentenceEmbedder:
         steps_ND = np.stack([known[text] for text in texts]) if texts else np.empty((0, self.width), np.int16)
         return from_steps(steps_ND)
 
+    @cached_property
+    def width(self) -> int:
+        """D. What configs of models call it goes by their kind, so the model is asked where no vector is."""
+        kept = width_in(self._folder) if self._folder else None
+        return kept or int(self._encoder.get_sentence_embedding_dimension())
+
+    @cached_property
+    def _cache(self) -> VectorCache | None:
+        return VectorCache(self._folder, self.width, self._most) if self._folder else None
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return load_encoder(self.directory, self.device)
+
     def _encode(self, texts: list[str]) -> Steps:
-        if self._encoder is None:
-            self._encoder = load_encoder(self.directory, self.device)
         self.computed += len(texts)
         longest = self._encoder.max_seq_length
         # Characters beyond this make no token that is read; a text of a megabyte would be split in vain.

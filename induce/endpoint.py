@@ -27,7 +27,9 @@ LONGEST_LABEL, LONGEST_TEXT, MOST_SENTENCES = 80, 240, 8
 """Characters of a label and of a sentence, and sentences of a description, at most."""
 
 
-_UNANSWERED = re.compile(r"budget|deadline|timeout|connection|http_(?:429|5\d\d)")
+_NO_COMPLETION = "malformed"
+"""The client's reason where what came is no chat completion, or one without a text."""
+_UNANSWERED = re.compile(rf"budget|deadline|timeout|connection|{_NO_COMPLETION}|http_(?:429|5\d\d)")
 
 
 def is_unanswered(error: str) -> bool:
@@ -87,7 +89,7 @@ class EndpointInducer:
             again = []
             for user, reply in zip(waiting, replies, strict=True):
                 found[user] = self._read(reply, lines[user])
-                if found[user].error and not reply.error:
+                if found[user].error and reply.reason in ("", _NO_COMPLETION):
                     again.append(user)
             waiting = again
         return [found[user] for user in users]
@@ -106,6 +108,8 @@ class EndpointInducer:
 
     def _read(self, reply: ChatReply, lines: MemoryLines) -> PersonaSet:
         if reply.error:
+            if reply.reason == _NO_COMPLETION:
+                self.malformed[_NO_COMPLETION] += 1
             return PersonaSet(user_id=lines.user_id, personas=(), error=reply.reason)
         value = json_of(reply)
         answer = None if value is None else read_personas(value, lines, points=False)

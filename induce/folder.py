@@ -18,7 +18,7 @@ from records.options import first_difference
 from semantize.store import finished_generations, generation_path
 from semantize.store import settings_of as settings_of_log
 
-VERSION = 4
+VERSION = 5
 """To be raised whenever the same settings come to give other personas: two versions do not mix."""
 
 _OWN = {store.OWN_LOG, store.VECTORS}
@@ -61,15 +61,11 @@ def open_personas(out: Path, log: Path, config: InduceConfig, inducer: Mapping[s
         raise UserError(f"{log}: is not finished; run `usergpt semantize run` again, it goes on")
     is_own = log.resolve() == (out / store.OWN_LOG).resolve()
     place = {"log": "" if is_own else str(log.resolve()), "log_digest": _digest(log)}
-    path = out / store.SETTINGS
-    if path.exists():
-        saved = read_json(path)
-        if saved["log_digest"] != place["log_digest"]:
-            raise UserError(f"{out}: holds personas of another log; choose another --out, or delete this one")
-        if saved["log"] != place["log"]:  # it was moved
-            write_json(path, saved | place)
-    else:
-        write_json(path, {**_made_with(config, inducer), **place})
+    path, settings = out / store.SETTINGS, {**_made_with(config, inducer), **place}
+    if path.exists() and _saved(out)["log_digest"] != place["log_digest"]:
+        raise UserError(f"{out}: holds personas of another log; choose another --out, or delete this one")
+    if not path.exists() or _saved(out) != settings:  # the log was moved, or nobody has personas yet
+        write_json(path, settings)
     return Generation(out=out, number=_number(out, grown), partitions=partitions)
 
 
@@ -80,10 +76,7 @@ def check_folder(out: Path, config: InduceConfig, inducer: Mapping[str, Any]) ->
         UserError: naming what differs.
     """
     if (out / store.SETTINGS).exists():
-        saved = read_json(out / store.SETTINGS)
-        if not isinstance(saved, dict) or "induce" not in saved:
-            raise UserError(f"{out}: holds something else than personas; choose another --out")
-        settings = _made_with(config, inducer)
+        saved, settings = (_settled(out, one) for one in (_saved(out), _made_with(config, inducer)))
         key = first_difference({name: saved.get(name) for name in settings}, settings)
         if key is not None:
             raise UserError(
@@ -92,6 +85,36 @@ def check_folder(out: Path, config: InduceConfig, inducer: Mapping[str, Any]) ->
             )
     elif out.exists() and any(not one.name.startswith(".") and one.name not in _OWN for one in out.iterdir()):
         raise UserError(f"{out}: is not empty and holds no personas; choose another --out")
+
+
+def check_version(out: Path) -> None:
+    """Refuse a folder that another version made: its settings may not be read as today's.
+
+    Raises:
+        UserError: it did, or `out` holds something else.
+    """
+    if _saved(out).get("version") != VERSION:
+        raise UserError(
+            f"{out}: holds personas of another version of usergpt; make them anew, with another --out"
+        )
+
+
+def _saved(out: Path) -> dict[str, Any]:
+    try:
+        saved = read_json(out / store.SETTINGS)
+    except ValueError as error:
+        raise UserError(f"{out / store.SETTINGS}: is no JSON ({error}); choose another --out") from None
+    if not isinstance(saved, dict) or "induce" not in saved:
+        raise UserError(f"{out}: holds something else than personas; choose another --out")
+    return saved
+
+
+def _settled(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What of the settings may change no more: while nobody has personas, what memories are made with."""
+    if any(out.glob("generation-*/chunk-[0-9]*.json")):
+        return settings
+    memories = settings["induce"].get("memories")
+    return {"version": settings.get("version"), "induce": {"memories": memories}}
 
 
 def is_current(out: Path, log: Path) -> bool:
@@ -138,8 +161,10 @@ def _digest(log: Path) -> str:
 def finish(generation: Generation) -> dict[str, Any]:
     """Gather what all chunks wrote, and sum up: the last file of a generation is its summary."""
     out, path = generation.out, generation.path
-    if generation.is_finished:
+    tables = (store.PERSONAS, store.QUALITY, store.TOLD)
+    if generation.is_finished and all((out / name).exists() for name in tables):
         return read_json(path / store.SUMMARY)  # type: ignore[no-any-return]
+    (out / store.JUDGED).unlink(missing_ok=True)  # it is of the sets before
     for name, file in (("personas", store.PERSONAS), ("quality", store.QUALITY)):
         with written_whole(out / file) as aside:
             store.live(out, name).sink_parquet(aside)

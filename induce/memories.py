@@ -15,7 +15,7 @@ from records.induction import MemoryConfig
 from records.persona import MEMORY_SCHEMA
 from rewards.personas.claims import family
 
-MEMORY_VERSION = 2
+MEMORY_VERSION = 3
 """Raised when the same events become other memories."""
 
 
@@ -26,9 +26,10 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
     from noise among it. Every event is in exactly one. They are numbered by their first events.
 
     `action` is the most frequent (ties by name) of those that buy, else of other high-impact ones, else of
-    all. `wants` are the entities that an action of its family was done to (`rewards.personas.claims.family`),
-    then the others (`only_seen`, where that family is not looking), each with most events first (ties by
-    name), `wants` of the config at most. `value` adds up over high-impact events, less what was given back.
+    all; what gives something back comes last. `wants` are the entities that an action of its family was done
+    to (`rewards.personas.claims.family`), then the others (`only_seen`, where that family is not looking;
+    with them those of which no more was taken than given back), each with most events first (ties by name),
+    `wants` of the config at most. `value` adds up over high-impact events, less what was given back.
 
     Raises:
         UserError: `events` lack a column, or a pattern of `config` is no regular expression.
@@ -49,6 +50,13 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
         .with_columns(_wants(frame, coded.entities, families, strongest, config.wants))
         .select(pl.col(name).cast(dtype) for name, dtype in MEMORY_SCHEMA.items())
     )
+
+
+def in_wall_time(memories: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """`memories` with `start` and `end` as clocks in `zone` show them, written as if in UTC: what is said of
+    days, months and hours is of these. (Sessions end by pauses, which no change of clocks moves.)"""
+    clocks = pl.col("start", "end").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return memories.with_columns(clocks.dt.replace_time_zone("UTC").cast(MEMORY_SCHEMA["start"]))
 
 
 def _in_memories(frame: pl.DataFrame) -> pl.DataFrame:
@@ -96,9 +104,10 @@ def _table(frame: pl.DataFrame, coded: CodedEvents) -> pl.DataFrame:
 
 def _strongest(frame: pl.DataFrame, families: pl.Series) -> pl.Series:
     """The code of every memory's strongest action."""
-    counts = frame.group_by("memory", "low", "action").len()
+    counts = frame.group_by("memory", "low", "action", back=pl.col("pieces") < 0).len()
     counts = counts.with_columns(buys=families.gather(counts["action"]) == "buys")
-    best = counts.sort("memory", "low", "buys", "len", "action", descending=[False, False, True, True, False])
+    order = {"memory": False, "back": False, "low": False, "buys": True, "len": True, "action": False}
+    best = counts.sort(list(order), descending=list(order.values()))
     return best.unique("memory", keep="first", maintain_order=True)["action"]
 
 
@@ -112,8 +121,12 @@ def _wants(
         "entity",
         # Who buys or searches has looked as well.
         seen=(families.gather(frame["action"]) != strongest) & (strongest != "looks"),
+        taken=pl.when(~pl.col("low")).then("pieces"),
     ).filter(pl.col("entity") != BLANK)
-    counts = named.group_by("memory", "entity").agg(pl.len(), pl.col("seen").all())
+    given_back = (pl.col("taken") < 0).any() & (pl.col("taken").sum() <= 0)
+    counts = named.group_by("memory", "entity").agg(
+        pl.len(), seen=pl.col("seen").all() | given_back.fill_null(value=False)
+    )
     best = counts.sort("memory", "seen", "len", "entity", descending=[False, False, True, False])
     kept = best.filter(pl.int_range(pl.len()).over("memory") < most)
     name = pl.Series("name", entities, dtype=pl.String).gather(kept["entity"])

@@ -18,6 +18,7 @@
         chunk-00000.json           last of a chunk: what came of it and what it took
         summary.json               last: the generation is finished
     personas.parquet, quality.parquet, personas.jsonl, personas.html     of all users, as they are now
+    judged.parquet                 other versions of the qualities, a row a user that was judged
 
 A generation holds its users whole: what older ones hold of the same users is void.
 """
@@ -46,6 +47,7 @@ SETTINGS, LOG, GAP, POPULATION, CHUNKS = (
 )
 OWN_LOG, VECTORS = "log", "vectors"
 PERSONAS, QUALITY, TOLD, PAGE = "personas.parquet", "quality.parquet", "personas.jsonl", "personas.html"
+JUDGED = "judged.parquet"
 
 QUALITY_SCHEMA: dict[str, pl.DataType] = {
     "user_id": pl.String(),

@@ -23,7 +23,8 @@ def told(personas: PersonaSet, subject: Subject, score: Quality) -> dict[str, An
 
     `user_id`, `error` (null, or why there are no personas), `memories` and `intents` (counts), `quality`, and
     `personas`: `persona` (number), `label`, `memories` (numbers), `first` and `last` (times), `description`,
-    and `evidence` (memory number → what it is). A sentence has `text`, `memories` (cited) and `claims`:
+    and `evidence` (memory number → what it is). A sentence has `text`, `memories` (cited:
+    the first SHOWN, and what else of them is told) and `claims`:
     `text`, `cited` and `whole` (true, false, or null where memories cannot tell: of the cited ones alone, and
     of all the persona's), `supports` and `contradicts` (numbers, SHOWN at most) and how many there are.
     """
@@ -65,9 +66,13 @@ def _persona(number: int, persona: Persona, subject: Subject) -> dict[str, Any]:
 
 
 def _sentence(statement: Statement, persona: Persona, subject: Subject) -> dict[str, Any]:
+    found = evidence(statement, persona, subject)
+    shown = {number for one in found for side in (one.supports, one.contradicts) for number in side[:SHOWN]}
     return {
         "text": statement.text,
-        "memories": list(statement.memories[:SHOWN]),
+        "memories": [
+            number for place, number in enumerate(statement.memories) if place < SHOWN or number in shown
+        ],
         "memories_count": len(statement.memories),
         "claims": [
             {
@@ -79,7 +84,7 @@ def _sentence(statement: Statement, persona: Persona, subject: Subject) -> dict[
                 "contradicts": list(one.contradicts[:SHOWN]),
                 "contradicts_count": len(one.contradicts),
             }
-            for one in evidence(statement, persona, subject)
+            for one in found
         ],
     }
 

@@ -41,6 +41,14 @@ def digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def width_in(folder: Path) -> int | None:
+    """How wide the vectors are that `folder` holds; None where there are none that can be read."""
+    for path in sorted(folder.glob("*.npy")):
+        with suppress(OSError, ValueError, EOFError, KeyError):
+            return int(np.load(path, allow_pickle=False, mmap_mode="r").dtype["vector"].shape[0])
+    return None
+
+
 class VectorCache:
     """Vectors by text in `folder`, those of one model; at most about `most` of them, newest files first.
 

@@ -24,7 +24,7 @@ from induce.coded_events import with_entities
 from induce.embedding import SentenceEmbedder
 from induce.endpoint import is_unanswered
 from induce.inducers import ClusterInducer, Inducer
-from induce.memories import memories_frame
+from induce.memories import in_wall_time, memories_frame
 from induce.plain import PlainInducer
 from induce.population import population_of, text_of
 from induce.scoring import PersonaScorer
@@ -101,6 +101,7 @@ class Induction:
         frame = pl.DataFrame(schema=MEMORY_SCHEMA)
         if len(events):
             frame = memories_frame(with_entities(events, refiner_of(self.log, self.job.config)), config)
+            frame = in_wall_time(frame, self.job.config.timezone or "UTC")
             with written_whole(table_path(self.out, self.number, "memories", part)) as aside:
                 frame.write_parquet(aside)
         if not self.number:

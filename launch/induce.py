@@ -11,7 +11,7 @@ from rich.table import Table
 from actors.inducers import induce_folder, memories_of_folder
 from induce import store
 from induce.endpoint import EndpointInducer
-from induce.folder import Generation, check_folder, is_current, open_personas
+from induce.folder import Generation, check_folder, check_version, is_current, open_personas
 from induce.inducers import Inducer
 from induce.trained import ModelInducer
 from launch.induce_judge import REPLIES, judge_folder
@@ -20,6 +20,7 @@ from launch.progress import Reporter
 from launch.recipe import load_induction
 from launch.semantization import run_generation
 from lm.chat import Progress
+from lm.sentences import encoder_directory
 from records.config import Recipe
 from records.errors import UserError
 from records.induction import InduceConfig
@@ -63,6 +64,7 @@ def induce(
     if update:
         who.goes_on(out)
     recipe, reporter = who.recipe, Reporter()
+    who.check()
     with held(out, _WAIT):
         check_folder(out, recipe.induce, who.identity)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
@@ -75,7 +77,7 @@ def induce(
             if later.number == generation.number:
                 break
             generation = later  # the log had grown before it was finished
-        shown = write_page(out, page_users, f"Personas of {Path(source).name}")
+        shown = write_page(out, page_users, f"Personas in {out.resolve().name}")
         reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
         if judged:
             with reporter.stage("judge"):
@@ -181,8 +183,17 @@ class _Who:
     def goes_on(self, out: Path) -> None:
         """Take the settings that the personas in `out` were made with, where no others are asked for."""
         saved = store.settings_of(out)["induce"]
+        check_version(out)
         if self.recipe.induce == InduceConfig():
             self.recipe = replace(self.recipe, induce=exactly(InduceConfig, saved))
+
+    def check(self) -> None:
+        """Refuse what would be refused once the log is read."""
+        encoder_directory(self.recipe.induce.clusters.embeddings, "induce.clusters.embeddings")
+        if self.model is None and self.recipe.induce.inducer == "endpoint":
+            from lm.client import check_client
+
+            check_client(self.recipe.llm)
 
     @property
     def identity(self) -> dict[str, Any]:

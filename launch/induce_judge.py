@@ -17,15 +17,12 @@ from records.persona import persona_sets
 from rewards.personas.judge import Agreement, Case, LLMJudge
 from rewards.personas.versions import Versions, versions
 
-JUDGED = "judged.parquet"
-"""File of the versions, a row a user."""
-
 REPLIES = ".llm-cache"
 
 
 def judge_folder(out: Path, generation: int, users: int, llm: ClientConfig, reporter: Reporter) -> None:
     """Judge the sets of `users` users with personas, evenly spread, by all versions; a language model is
-    asked where `llm` names one. Writes JUDGED, and prints means and agreement.
+    asked where `llm` names one. Writes `judged.parquet`, and prints means and agreement.
 
     Raises:
         UserError: nobody has personas, or the model cannot be asked.
@@ -48,7 +45,7 @@ def judge_folder(out: Path, generation: int, users: int, llm: ClientConfig, repo
         judge = LLMJudge(ChatClient(llm, out / REPLIES), induction.config.quality)
     reporter.doing(f"{len(cases)} users are judged")
     found = versions(cases, induction.embedder, induction.config.quality, judge)
-    _write(out / JUDGED, chosen, found)
+    _write(out / store.JUDGED, chosen, found)
     reporter.console.print(_means(found, len(cases)))
     reporter.console.print(_agreement(found))
     if judge is not None and found.failed:

@@ -245,6 +245,8 @@ def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str 
     for key, value in given.items():
         full = f"{prefix}{key}"
         if key not in known:
+            if elsewhere := list(_places(str(key), Recipe)):  # the right name, without or in a wrong section
+                raise UserError(f"{where}: unknown key {full!r}; the nearest known: {', '.join(elsewhere)}")
             raise UserError(unknown_key(where, prefix, str(key), known))
         kind = known[key]
         if hasattr(kind, "__dataclass_fields__"):
@@ -260,6 +262,15 @@ def _check_keys(given: Mapping[str, Any], schema: type, where: str, prefix: str 
                     if not isinstance(section, Mapping):
                         raise UserError(f"{where}: {full}.{name} is a section; give it keys of its own")
                     _check_keys(section, inner, where, f"{full}.{name}.")
+
+
+def _places(name: str, schema: Any, prefix: str = "") -> Iterator[str]:
+    """Where fields of that very name are, in sections of `schema`."""
+    for key, kind in get_type_hints(schema).items():
+        if key == name:
+            yield f"{prefix}{key}"
+        if is_dataclass(kind):
+            yield from _places(name, kind, f"{prefix}{key}.")
 
 
 def run_directory(recipe: Recipe) -> Path:

@@ -52,6 +52,18 @@ class ChatStats:
     retries: int = 0
 
 
+def check_client(config: ClientConfig, section: str = "llm") -> None:
+    """Refuse a config by which nothing can be asked.
+
+    Raises:
+        UserError: it names no model, no URL or no key.
+    """
+    if not config.model.strip():
+        raise UserError(f"{section}.model is empty; name the model as the server knows it")
+    checked_url(config.base_url, section)
+    key_from(config.api_key_env, section)
+
+
 class ChatClient:
     """Asks the one model of `config`; replies are kept below `cache_dir`, for this and other processes.
 
@@ -77,8 +89,7 @@ class ChatClient:
         self.config = config
         self.stats = ChatStats()
         self._section = section
-        if not config.model.strip():
-            raise UserError(f"{section}.model is empty; name the model as the server knows it")
+        check_client(config, section)
         self._base_url, self._is_local = checked_url(config.base_url, section)
         self._key = key_from(config.api_key_env, section)
         self._cache = ReplyCache(cache_dir)

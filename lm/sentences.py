@@ -21,9 +21,7 @@ def encoder_directory(model: str, key: str) -> Path:
     else:
         directory = Path(model)
     if not (directory / "config.json").is_file():
-        raise UserError(
-            f"{key} {model!r}: no such model directory; name one, or {SHIPPED}, or leave it empty"
-        )
+        raise UserError(f"{key} {model!r}: no such model directory; name one, or {SHIPPED}")
     return directory
 
 

@@ -13,9 +13,10 @@ import polars as pl
 class IntentMemory:
     """What a user wanted in one stretch of a session, and the events that say so.
 
-    `wants` are the names of the things it was about; `action` is the strongest taken (an order over a
-    click), and `only_seen` those of `wants` to which that was not done, but something weaker; `value` the
-    money of its orders, nan where none is known. `noise` says why it is no intent of the user's own
+    `start` and `end` are what clocks in the zone of the log show, written as if in UTC. `wants` are the names
+    of the things it was about; `action` is the strongest taken (an order over a click), and `only_seen` those
+    of `wants` to which that was not done, but something weaker, or which were given back; `value` the money
+    of its orders, nan where none is known. `noise` says why it is no intent of the user's own
     (mis_click, dead_loop, gift, …), "" where it is one.
     """
 

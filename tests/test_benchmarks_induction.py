@@ -10,12 +10,16 @@ from rich.console import Console
 
 from benchmarks import induction
 from benchmarks.induction_quality import Logs, over_seeds, quality_table, show_quality, user_key
+from benchmarks.induction_recovery import show_recovery
+from benchmarks.recovery import recovered
 from launch.pipeline import Run, open_run
 from launch.progress import Reporter
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
 from launch.stages.persona_report import CLUSTERS, SCORES, SHOWN, read_scores, write_scores
 from records.config import LogConfig, Recipe
+from records.induction import MemoryConfig
 from rewards.personas.total import Quality
+from tests.test_induce_clustering import letters
 
 
 def good(total: float, cohesion: float = 0.5) -> Quality:
@@ -84,6 +88,47 @@ def test_tables_asked_for_one_by_one_come_together(
     induction.main(["--tables", "validation", *common])
     assert asked == [(["simulated", "online_retail"], ""), (["simulated"], "model")]
     assert json.loads((tmp_path / "induction.json").read_text()) == told | {"validation": {"seeds": [0]}}
+
+
+def test_the_next_item_is_made_once_and_anew_where_memories_are_made_in_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def next_item(log: str, memory: MemoryConfig, words: Any) -> dict[str, Any]:
+        made.append(log)
+        return {"seeds": {}, "of": f"{log}, {memory.value_per_piece}"}
+
+    (tmp_path / "retail.parquet").write_bytes(b"1")
+    monkeypatch.setattr(induction, "next_item", next_item)
+    monkeypatch.setattr(induction, "complete_journey", lambda: "groceries")
+    monkeypatch.setattr(induction, "online_retail", lambda path: path.name)
+    words = ["--tables", "future", "--out", str(tmp_path), "--json"]
+    induction.main(words)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
+        "future": {"complete_journey": {"seeds": {}, "of": "groceries, False"}}
+    }
+    induction.main([*words, "--online-retail", str(tmp_path / "retail.parquet")])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])["future"]
+    assert told["online_retail"]["of"] == "retail.parquet, True"
+    assert made == ["groceries", "retail.parquet"]
+    monkeypatch.setattr(induction, "MEMORY_VERSION", 99)
+    induction.main(words)
+    assert made == ["groceries", "retail.parquet", "groceries"]
+
+
+def test_what_inducers_find_of_simulated_users_is_held_against_controls() -> None:
+    found = recovered(6, 3, letters)
+    value = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in found["rows"]}
+    assert value["one persona", "sides", "rand"] == 0
+    assert value["the 7 largest true sides, and the rest", "sides", "rand"] > 0.5
+    less = found["questions"]["clusters − plain clusters"]["Rand: desires"]
+    ours, theirs = (value[name, "desires", "rand"] for name in ("clusters", "plain clusters"))
+    assert less["mean"] == pytest.approx(ours - theirs)
+    assert found["memories"] > 100
+    shown = io.StringIO()
+    show_recovery(found, Console(file=shown, width=200))
+    assert "clusters − plain clusters" in shown.getvalue()
 
 
 def test_customers_of_a_log_are_the_same_with_every_seed() -> None:

@@ -3,11 +3,12 @@
 import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from induce import vector_cache
+from induce import embedding, vector_cache
 from induce.embedding import SentenceEmbedder
 from induce.vector_cache import STEP, VectorCache, from_steps, to_steps
 from lm.sentences import SHIPPED
@@ -60,6 +61,32 @@ def test_a_text_is_computed_once(tmp_path: Path) -> None:
     assert (second(["Tent", "Stove", "Tent"]) == vectors).all()
     assert second.computed == 0
     assert second([]).shape == (0, 384)
+
+
+class Five:
+    """Stands in for a model whose config calls its width otherwise, or that ends in another one."""
+
+    max_seq_length = 16
+
+    def tokenizer(self, texts: list[str], **_: Any) -> dict[str, list[list[int]]]:
+        return {"input_ids": [[1] for _ in texts]}
+
+    def encode(self, texts: list[str], **_: Any) -> Any:
+        return np.eye(5, dtype=np.float32)[[len(text) % 5 for text in texts]]
+
+    def get_sentence_embedding_dimension(self) -> int:
+        return 5
+
+
+def test_the_model_is_asked_for_its_width_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"dim": 768}')
+    monkeypatch.setattr(embedding, "load_encoder", lambda directory, device: Five())
+    first = SentenceEmbedder(str(tmp_path / "model"), cache=tmp_path / "vectors")
+    assert first(["Tent"]).tolist() == [[0, 0, 0, 0, 1]]
+    monkeypatch.delattr(embedding, "load_encoder")
+    again = SentenceEmbedder(str(tmp_path / "model"), cache=tmp_path / "vectors")
+    assert (again.width, again(["Tent"]).shape, again([]).shape) == (5, (1, 5), (0, 5))
 
 
 def test_a_very_long_text_has_a_vector(embedder: SentenceEmbedder) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from induce.endpoint import ATTEMPTS, EndpointInducer, at_most, question
+from induce.endpoint import ATTEMPTS, EndpointInducer, at_most, is_unanswered, question
 from lm.chat import ChatReply
 from records.persona import Persona, PersonaSet, Statement
 from tests.chat_stand_in import Server
@@ -54,6 +54,16 @@ def test_replies_become_sets_and_failures_reasons() -> None:
         "inducer": "endpoint", "asked": 3, "cached": 1, "tokens": 100, "dropped_citations": 1,
         "malformed": {"bad_json": 1, "empty": 1, "no_line": 2},
     }  # fmt: skip
+
+
+def test_what_is_no_completion_is_counted_and_asked_about_again() -> None:
+    nothing = ChatReply(error="malformed: no text")
+    inducer = EndpointInducer(Server(nothing, nothing, reply([1])))
+    assert inducer({"u": LOG}) == [PersonaSet(user_id="u", personas=(BABY,))]
+    assert inducer.stats()["malformed"] == {"malformed": 2}
+    (one,) = EndpointInducer(Server(*[nothing] * ATTEMPTS))({"u": LOG})
+    assert one.error == "malformed"
+    assert is_unanswered(one.error)  # by a rerun, too: the server may be a better one then
 
 
 def test_it_gives_up_after_some_attempts() -> None:

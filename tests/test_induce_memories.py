@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from induce.coded_events import with_entities
-from induce.memories import memories_frame
+from induce.memories import in_wall_time, memories_frame
 from induce.topics import topic_keys
 from records.errors import UserError
 from records.induction import MemoryConfig
@@ -52,6 +52,47 @@ def test_a_session_falls_apart_by_category() -> None:
 def test_value_may_be_that_of_the_row() -> None:
     events = log(("2026-01-01T10:00:00", "Order", "Tea", {"count": 2, "value": 9.5}))
     assert memories(events, value_per_piece=False)[0]["value"] == 9.5
+
+
+def test_what_is_given_back_is_neither_had_nor_paid_for() -> None:
+    rows = [
+        ("2026-01-01T10:00:00", "Order", "Blue Lamp", {"category": "Lamps", "count": 3, "value": 10.0}),
+        ("2026-01-01T10:01:00", "Order", "Green Lamp", {"category": "Lamps", "count": -1, "value": 8.0}),
+        ("2026-01-01T10:02:00", "Cancel order", "Red Lamp", {"category": "Lamps", "count": 1, "value": 5.0}),
+        ("2026-01-01T10:03:00", "Cancel order", "Old Lamp", {"category": "Lamps", "count": 1, "value": 2.0}),
+    ]
+    (one,) = memories(log(*rows))
+    assert one["action"] == "Order"  # not one of the three by which something went back
+    assert one["wants"] == ["Blue Lamp", "Green Lamp", "Old Lamp", "Red Lamp"]
+    assert one["only_seen"] == ["Green Lamp", "Old Lamp", "Red Lamp"]
+    assert one["value"] == 30 - 8 - 5 - 2
+    # Of what was bought, some of it kept, nothing is taken away.
+    kept = ("2026-01-01T10:04:00", "Order", "Blue Lamp", {"category": "Lamps", "count": -2, "value": 10.0})
+    assert memories(log(*rows, kept))[0]["only_seen"] == ["Green Lamp", "Old Lamp", "Red Lamp"]
+
+
+def test_discounts_lower_the_sum_and_sums_are_numbers() -> None:
+    rows = [
+        ("2026-01-01T10:00:00", "Order", "Milk", {**BABY, "value": 10.0}),
+        ("2026-01-01T10:00:00", "Order", "Voucher", {**BABY, "value": -3.0}),
+        ("2026-01-01T10:00:00", "Order", "Typing Mistake", {**BABY, "count": 5, "value": 1e308}),
+    ]
+    (one,) = memories(log(*rows))
+    assert one["value"] == 7
+    assert one["only_seen"] == []
+    (alone,) = memories(log(rows[2]))
+    assert alone["value"] is None
+
+
+def test_clocks_are_those_of_the_zone() -> None:
+    frame = memories_frame(
+        log(("2026-08-28T16:00:00", "Order", "Tea", TEA)).with_columns(entity=pl.lit("Tea"), gift=False),
+        MemoryConfig(),
+    )
+    there = in_wall_time(frame, "Asia/Shanghai")
+    assert there.schema == MEMORY_SCHEMA
+    assert there["start"].to_list() == [datetime(2026, 8, 29, tzinfo=UTC)]  # a Saturday, at midnight
+    assert in_wall_time(frame, "UTC").equals(frame)
 
 
 def test_sources_stay_apart() -> None:

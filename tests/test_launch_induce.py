@@ -7,22 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import launch.induce
 from induce import store, worker
 from induce.folder import Generation
+from induce.telling import told
 from induce.vector_cache import Vectors
 from launch.cli import main
 from lm.chat import ChatReply
 from records.client import ClientConfig
-from records.files import read_json
+from records.errors import UserError
+from records.files import read_json, write_json
 from records.locks import held
-from records.persona import persona_sets
+from records.persona import Persona, PersonaSet, Statement, persona_sets
+from rewards.personas.subject import Subject
+from rewards.personas.total import Quality
 from semantize.store import finished_generations
 from tests.chat_stand_in import Server
 from tests.pages import Page
+from tests.personas import memory
 from tests.test_induce_clustering import letters
 
 MAPPING = """
@@ -82,7 +88,9 @@ def test_what_was_only_looked_at_is_not_said_to_be_bought(tmp_path: Path) -> Non
     assert [text for text in said if text.startswith("Buys ")] == ["Buys blue baby."]
     (memory, *_) = persona["evidence"].values()
     assert (memory["wants"], memory["only_seen"]) == (["blue baby"], ["soft baby"])
-    assert "(only looked at: soft baby)" in (tmp_path / "out" / store.PAGE).read_text(encoding="utf-8")
+    assert "(only looked at, or given back: soft baby)" in (tmp_path / "out" / store.PAGE).read_text(
+        encoding="utf-8"
+    )
 
 
 def two_sides(user: str, month: int = 1) -> list[str]:
@@ -154,6 +162,19 @@ def test_the_page_is_whole_and_harmless(tmp_path: Path) -> None:
     assert induce(tmp_path / "shop.csv", "--mapping", tmp_path / "shop.yaml", "--out", tmp_path / "out",
                   "--show", "ann") == 0  # fmt: skip
     assert HOSTILE not in Page((tmp_path / "out" / store.PAGE).read_text(encoding="utf-8")).text
+
+
+def test_cited_memories_are_marked_however_many_there_are() -> None:
+    numbers = tuple(range(1, 13))
+    memories = [memory(number, ["Milk"] if number <= 8 else ["Tent"], day=number) for number in numbers]
+    said = Statement(text="Buys Tent.", memories=numbers[:10])
+    persona = Persona(label="Tents", description=(said,), memories=numbers)
+    subject = Subject(memories, np.ones((12, 2)))
+    (one,) = told(PersonaSet(user_id="u", personas=(persona,)), subject, Quality())["personas"]
+    (sentence,) = one["description"]
+    assert sentence["claims"][0]["supports"] == [9, 10, 11, 12]
+    assert sentence["memories"] == [1, 2, 3, 4, 5, 6, 9, 10]  # the first six, and what is told for the claim
+    assert sentence["memories_count"] == 10
 
 
 def test_odd_users_get_an_answer_or_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,6 +295,62 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
     assert "has no user 'zoe'; the page stays as it was" in refused(*mapped, out, "--show", "zoe")
     assert (out / store.PAGE).read_bytes() == page
     assert "--update: new events are read as the first log was" in refused(*mapped, out, "--update")
+
+
+def test_a_wrong_setting_is_told_before_the_log_is_read_and_can_be_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, out = shop(tmp_path, two_sides("ann")), tmp_path / "out"
+    words = (log, "--mapping", log.with_name("shop.yaml"), "--out", out)
+    assert induce(*words, "induce.clusters.embeddings=/nowhere") == 2
+    assert "induce.clusters.embeddings '/nowhere': no such model directory" in capsys.readouterr().err
+    assert induce(*words, "induce.inducer=endpoint") == 2
+    assert "llm.model is empty" in capsys.readouterr().err
+    assert not out.exists()
+
+    # A server that does not know the model: nobody has personas yet, and the name may be mended.
+    monkeypatch.setattr("lm.client.ChatClient", lambda config, cache_dir: Server())
+    monkeypatch.setattr(worker.Induction, "personas", _no_personas)
+    assert induce(*words, "induce.inducer=endpoint", "llm.model=bgi") == 2
+    assert "no model bgi" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(worker, "SentenceEmbedder", Letters)
+    assert induce(*words, "induce.memories.wants=2") == 2  # memories are made
+    assert "induce.memories.wants differs" in capsys.readouterr().err
+    induced(log, out)
+    assert read_json(out / store.SETTINGS)["inducer"] == {"name": "clusters"}
+    capsys.readouterr()
+    assert induce(*words, "induce.clusters.worth=0.5") == 2
+    assert "induce.clusters.worth differs" in capsys.readouterr().err
+
+
+def _no_personas(self: Any, chunk: int) -> None:
+    raise UserError("no model bgi")
+
+
+def test_what_was_gathered_can_be_gathered_again_and_older_folders_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, out = shop(tmp_path, two_sides("ann")), tmp_path / "out"
+    induced(log, out, "--judge", "5")
+    (out / store.TOLD).unlink()
+    induced(log, out)
+    assert records(out)["ann"]["personas"]
+    more = shop(tmp_path, ["ann,2026-03-01 10:00,baby 1,buy"], "more.csv")
+    (out / store.JUDGED).write_bytes(b"of the sets before")
+    assert induce(more, "--out", out, "--update") == 0
+    assert not (out / store.JUDGED).exists()
+    settings = read_json(out / store.SETTINGS)
+    settings["induce"]["clusters"]["once_there"] = 1
+    write_json(out / store.SETTINGS, settings | {"version": 1})
+    capsys.readouterr()
+    assert induce(more, "--out", out, "--update") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds personas of another version of usergpt; make them anew" in line
+    (out / store.SETTINGS).write_text("{")
+    assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "settings.json: is no JSON" in line
 
 
 def test_the_gap_is_settled_once(tmp_path: Path) -> None:

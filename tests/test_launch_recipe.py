@@ -119,6 +119,13 @@ def test_an_unknown_key_on_the_command_line(tmp_path: Path) -> None:
     assert "rl.loss.clip_high" in message
 
 
+def test_a_key_in_no_or_a_wrong_section_names_those_that_have_it(tmp_path: Path) -> None:
+    assert _refusal(tmp_path, "", "worth=0.7").endswith(
+        "unknown key 'worth'; the nearest known: induce.clusters.worth"
+    )
+    assert "the nearest known: seed" in _refusal(tmp_path, "rl: {seed: 3}\n")
+
+
 def test_who_gave_a_wrong_value_is_named(tmp_path: Path) -> None:
     assert "command line: rl.steps: Value 'abc'" in _refusal(tmp_path, "rl: {steps: 3}\n", "rl.steps=abc")
     assert "mine.yaml: rl.steps: Value 'abc'" in _refusal(tmp_path, "rl: {steps: abc}\n", "rl.steps=3")

@@ -1,14 +1,18 @@
 """The numbers fall where they must, on many made-up users whose truth is known; the arithmetic by hand."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from records.induction import QualityConfig
 from rewards.agreement import same_order, spearman
+from rewards.personas.judge import Case, RuleJudge, Verdict
 from rewards.personas.perturbations import LOWERS
 from rewards.personas.subject import fault_of
 from rewards.personas.total import quality
-from rewards.personas.validation import effect_of, validation_effects
+from rewards.personas.validation import effect_of, validation_effects, version_effects
 from tests.personas import made_up_user
 
 USERS = [made_up_user(seed, personas=2 + seed % 3, memories=6 + seed % 7) for seed in range(120)]
@@ -35,7 +39,7 @@ def test_spoilt_sets_are_well_formed_and_spoil_nothing_else() -> None:
     true, subject = USERS[2]
     good = quality(true, subject, QualityConfig())
     for number, (name, (measure, spoil)) in enumerate(LOWERS.items()):
-        spoilt = spoil(true, subject, np.random.default_rng(number))
+        spoilt = spoil(true, subject, USERS[3][0], np.random.default_rng(number))
         assert spoilt is not None
         assert fault_of(spoilt, subject) == "", name
         bad = quality(spoilt, subject, QualityConfig())
@@ -44,6 +48,36 @@ def test_spoilt_sets_are_well_formed_and_spoil_nothing_else() -> None:
         if measure == "truthfulness":
             assert (bad.cohesion, bad.coverage) == (good.cohesion, good.coverage)
         assert bad.total < good.total, name
+
+
+def test_other_versions_fall_too_and_are_told_by_name() -> None:
+    some, config = USERS[:20], QualityConfig()
+    rng = np.random.default_rng(0)
+    effects = version_effects(
+        some, lambda texts: rng.normal(size=(len(texts), 48)), config, RuleJudge(config)
+    )
+    by_rules = validation_effects(some, config)
+    assert list(effects) == ["shuffled_memories", "swapped_evidence", "false_claims", "strangers_words"]
+    assert list(effects["shuffled_memories"]) == ["category", "llm"]
+    assert list(effects["swapped_evidence"]) == ["embedding", "llm"]
+    # Here the judge is the rules, so that places and pairs are checked by numbers known from elsewhere.
+    for name in ("swapped_evidence", "false_claims", "strangers_words"):
+        assert effects[name]["llm"].change == pytest.approx(by_rules[name].change)
+        assert effects[name]["llm"].measure == f"{by_rules[name].measure}, llm"
+    assert effects["shuffled_memories"]["category"] == replace(
+        effects["shuffled_memories"]["llm"], measure="cohesion, category"
+    )
+    assert effects["shuffled_memories"]["category"].high < 0
+
+
+def test_users_of_whom_a_version_says_nothing_do_not_count() -> None:
+    class Mute(RuleJudge):
+        def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+            return [Verdict(error="judge: bad_json") for _ in cases]
+
+    config = QualityConfig()
+    effects = version_effects(USERS[:4], lambda texts: np.ones((len(texts), 48)), config, Mute(config))
+    assert all("llm" not in of_versions for of_versions in effects.values())
 
 
 def test_effects_by_hand() -> None:

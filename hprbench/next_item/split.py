@@ -29,13 +29,11 @@ MIN_EVENTS = 5
 class History:
     """What one user did before the cut, oldest first.
 
-    `sessions_E` numbers the user's sessions from 0 in the order in which they begin; `days_E` is the time in
-    days since 1970.
+    `sessions_E` numbers the user's sessions from 0 in the order in which they begin.
     """
 
     items_E: IntArray
     sessions_E: IntArray
-    days_E: FloatArray
     event_ids: tuple[str, ...]
 
     def before(self, events: int) -> "History":
@@ -43,7 +41,6 @@ class History:
         return History(
             items_E=self.items_E[:events],
             sessions_E=self.sessions_E[:events],
-            days_E=self.days_E[:events],
             event_ids=self.event_ids[:events],
         )
 
@@ -152,7 +149,6 @@ def _history(rows: pl.DataFrame, number: dict[str, int]) -> History:
     return History(
         items_E=np.array([number[item] for item in rows["item"]], dtype=np.int64),
         sessions_E=np.array([sessions[name] for name in rows["session"]], dtype=np.int64),
-        days_E=rows["timestamp"].dt.epoch("ms").to_numpy().astype(float) / 86_400_000,
         event_ids=tuple(rows["event_id"]),
     )
 

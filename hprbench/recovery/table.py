@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from hprbench.intervals import Share, pooled, share_of
+from hprbench.intervals import Difference, Share, Tally, difference_of, pooled, share_of
 from hprbench.recovery.people import invented_people, is_shared, people_of, people_scores
 from hprbench.recovery.sides import NONE, persona_of, side_scores
 from hprbench.recovery.truth import LEVELS, MemoryTruth, truth_of_memories
@@ -21,6 +21,9 @@ from records.persona import IntentMemory, PersonaSet
 from simulate.engine import TRUTH, scan
 
 Truth = Mapping[str, Sequence[MemoryTruth]]
+
+Key: TypeAlias = tuple[str, str]
+"""`of` and `metric` of a Row."""
 
 Case: TypeAlias = tuple[float, float]
 """Hits and cases of one user; without a case a user counts nowhere."""
@@ -78,7 +81,31 @@ def read_truth(folder: Path, memories: Mapping[str, Sequence[IntentMemory]]) -> 
 
 
 def recovery_rows(inducer: str, sets: Sequence[PersonaSet], truth: Truth, *, seed: int) -> list[Row]:
-    """Rows of one inducer.
+    """Rows of one inducer; errors are those of `recovery_tallies`."""
+    return rows_of(inducer, recovery_tallies(inducer, sets, truth, seed=seed), seed=seed)
+
+
+def rows_of(inducer: str, tallies: Mapping[Key, Tally], *, seed: int) -> list[Row]:
+    """Rows of these numbers; what nobody has a case of is left out."""
+    shares = {key: share_of(tally, seed=seed) for key, tally in tallies.items()}
+    return [
+        Row(inducer=inducer, of=of, metric=metric, share=share)
+        for (of, metric), share in shares.items()
+        if share is not None
+    ]
+
+
+def recovery_differences(
+    a: Mapping[Key, Tally], b: Mapping[Key, Tally], *, seed: int
+) -> dict[Key, Difference | None]:
+    """Every number of `a` less that of `b`, paired by user, over those of whom both have it."""
+    return {key: difference_of(tally, b[key], seed=seed) for key, tally in a.items()}
+
+
+def recovery_tallies(
+    inducer: str, sets: Sequence[PersonaSet], truth: Truth, *, seed: int
+) -> dict[Key, Tally]:
+    """Every number of one inducer, by user.
 
     ValueError when `sets` are of other users than `truth`, or name memories that a user lacks.
     """
@@ -88,7 +115,9 @@ def recovery_rows(inducer: str, sets: Sequence[PersonaSet], truth: Truth, *, see
     users = tuple(sorted(truth))
     placed = {user: persona_of(by_user[user], truth[user]) for user in users}
     personas = {user: len(by_user[user].personas) for user in users}
-    cases = {("all", "personas"): {user: _value(personas[user]) for user in users}}
+    cases: dict[Key, dict[str, Case]] = {
+        ("all", "personas"): {user: _value(personas[user]) for user in users}
+    }
     cases["all", "in a persona"] = {user: _covered(placed[user], truth[user]) for user in users}
     cases["noise", "precision"] = {user: _marks(truth[user])[0] for user in users}
     cases["noise", "recall"] = {user: _marks(truth[user])[1] for user in users}
@@ -102,12 +131,11 @@ def recovery_rows(inducer: str, sets: Sequence[PersonaSet], truth: Truth, *, see
         for metric in PEOPLE_METRICS:
             cases[group, metric] = {user: _value(getattr(scores, metric)) for user, scores in known.items()}
         cases[group, "personas"] = {user: _value(personas[user]) for user in people}
-    rows = []
-    for (of, metric), of_user in cases.items():
+    tallies = {}
+    for key, of_user in cases.items():
         hits_U, cases_U = np.array([of_user.get(user, (0.0, 0.0)) for user in users]).T
-        if share := share_of(pooled(users, hits_U, cases_U), seed=seed):
-            rows.append(Row(inducer=inducer, of=of, metric=metric, share=share))
-    return rows
+        tallies[key] = pooled(users, hits_U, cases_U)
+    return tallies
 
 
 def _value(number: float | None) -> Case:

@@ -116,7 +116,7 @@ def _ask(run: Run, path: Path, prompts: list[Prompt], engines: Generator, told: 
             ]
             with written_whole(part) as aside:
                 pl.DataFrame(rows, schema=ANSWER_SCHEMA, orient="row").write_parquet(aside)
-        parts.append(pl.read_parquet(part))
+        parts.append(pl.read_parquet(part, glob=False))
         run.reporter.update(first + len(requests), len(prompts), told)
     with written_whole(path) as aside:
         pl.concat(parts or [pl.DataFrame(schema=ANSWER_SCHEMA)]).write_parquet(aside)

@@ -76,7 +76,7 @@ def run_persona_report(run: Run) -> None:
     tokens: dict[str, list[int]] = {}
     for name in persona_models(run):
         run.reporter.doing(f"{name} is scored")
-        answers = pl.read_parquet(answers_path(run, name))
+        answers = pl.read_parquet(answers_path(run, name), glob=False)
         sets[name] = answered(answers, cases, scorer)
         induced = persona_sets(pl.read_parquet(induced_path(run, name), glob=False))
         sets[f"{name}{INDUCED}"] = _scored([one for one in induced if one.user_id in cases], cases, scorer)
@@ -197,7 +197,7 @@ def _curves(run: Run) -> list[dict[str, Any]]:
 
 
 def _examples(run: Run, model: str, cases: Mapping[str, PersonaCase]) -> list[PersonaExample]:
-    first = pl.read_parquet(answers_path(run, model)).filter(pl.col("run") == 0).head(EXAMPLES)
+    first = pl.read_parquet(answers_path(run, model), glob=False).filter(pl.col("run") == 0).head(EXAMPLES)
     return [example_of(cases[user].lines, text) for user, text in first.select("user_id", "text").iter_rows()]
 
 

@@ -95,7 +95,9 @@ def taught_users(recipe: Recipe, users: Sequence[str], teachers: int) -> list[st
 def load_teachers(run: Run, stage: str) -> list[list[PersonaSet]]:
     """What each teacher found for a stage, of the taught users in order."""
     folder = run.directory / "sft" / "teachers"
-    return [persona_sets(pl.read_parquet(path)) for path in sorted(folder.glob(f"{stage}-*.parquet"))]
+    return [
+        persona_sets(pl.read_parquet(path, glob=False)) for path in sorted(folder.glob(f"{stage}-*.parquet"))
+    ]
 
 
 def run_persona_sft(run: Run) -> None:

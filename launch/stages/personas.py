@@ -52,16 +52,17 @@ PERSONA_STAGES: tuple[Stage, ...] = (
     Stage(
         name="teachers",
         work=run_teachers,
-        reads=lambda recipe: [max(recipe.sft.few_lines.examples, recipe.sft.personas.examples)],
+        reads=lambda recipe: [
+            max(recipe.sft.few_lines.examples, recipe.sft.personas.examples),
+            recipe.sft.teacher_silence,  # of which the counts tell
+            QUALITY_VERSION,  # by which the best cut is told
+        ],
         outputs=("sft/teachers",),
     ),
     Stage(
         name="sft",
         work=run_persona_sft,
-        reads=lambda recipe: [
-            recipe.sft.teacher_silence,
-            *training(recipe, recipe.sft.few_lines, recipe.sft.personas),
-        ],
+        reads=lambda recipe: training(recipe, recipe.sft.few_lines, recipe.sft.personas),
         outputs=tuple(f"sft/{name}" for name in STAGES),
         traces=tuple(
             trace

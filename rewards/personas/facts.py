@@ -66,8 +66,8 @@ def spend_terciles(values: Sequence[float]) -> tuple[float, float] | None:
 class Facts:
     """Counts over `memories`, each made when it is first asked for.
 
-    `setting` is of the whole log; without it, `memories` are the whole log. Times are those of the log, in
-    UTC.
+    `setting` is of the whole log; without it, `memories` are the whole log. Times are those of
+    clocks in the log's zone.
     """
 
     def __init__(self, memories: Sequence[IntentMemory], setting: Setting | None = None) -> None:

@@ -1,4 +1,7 @@
-"""What must make a true persona set worse: each gives a spoilt one, or None where it cannot."""
+"""What must make a true persona set worse: each gives a spoilt one, or None where it cannot.
+
+`stranger` is the persona set of another user.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,10 +14,12 @@ from rewards.personas.claims import MOST_NAMES, OFTEN, SPENDS, WHEN, Claim, rend
 from rewards.personas.facts import holds
 from rewards.personas.subject import Subject
 
-Perturbation: TypeAlias = Callable[[PersonaSet, Subject, np.random.Generator], PersonaSet | None]
+Perturbation: TypeAlias = Callable[[PersonaSet, Subject, PersonaSet, np.random.Generator], PersonaSet | None]
 
 
-def shuffled_memories(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def shuffled_memories(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Memories dealt out anew among the personas; each keeps its number of them."""
     if len(personas.personas) < 2:
         return None
@@ -29,7 +34,9 @@ def shuffled_memories(personas: PersonaSet, subject: Subject, rng: np.random.Gen
     )
 
 
-def swapped_evidence(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def swapped_evidence(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Every statement cites what a statement of the next persona cites."""
     mine = personas.personas
     if len(mine) < 2:
@@ -44,7 +51,9 @@ def swapped_evidence(personas: PersonaSet, subject: Subject, rng: np.random.Gene
     return _with(personas, spoilt)
 
 
-def false_claims(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def false_claims(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """One claim more a persona, which is false of its memories: of times, rates, or another's category."""
     categories = sorted({memory.category for memory in subject.memories.values() if memory.category})
     pool = [Claim(kind="about", arguments=(name,)) for name in categories]
@@ -59,18 +68,38 @@ def false_claims(personas: PersonaSet, subject: Subject, rng: np.random.Generato
     return _with(personas, spoilt)
 
 
-def duplicates(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def strangers_words(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
+    """Every persona says, too, what is said of one of a stranger's: no rule chooses what is false."""
+    if not stranger.personas:
+        return None
+    spoilt = []
+    for one in personas.personas:
+        other = stranger.personas[rng.integers(len(stranger.personas))]
+        lies = tuple(Statement(text=said.text, memories=one.memories) for said in other.description)
+        spoilt.append(replace(one, description=(*one.description, *lies)))
+    return _with(personas, spoilt)
+
+
+def duplicates(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Every persona once more, under another label."""
     copies = [replace(one, label=f"{one.label} again") for one in personas.personas]
     return _with(personas, [*personas.personas, *copies])
 
 
-def one_line(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def one_line(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Only the first statement of each description."""
     return _with(personas, [replace(one, description=one.description[:1]) for one in personas.personas])
 
 
-def trivial(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def trivial(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """One persona of all memories, of which only where it was and since when is said."""
     whole = subject.facts(subject.own)
     claims = [Claim(kind="since", arguments=(f"{whole.first.year:04}-{whole.first.month:02}",))]
@@ -79,12 +108,33 @@ def trivial(personas: PersonaSet, subject: Subject, rng: np.random.Generator) ->
     return _with(personas, [Persona(label="Customer", description=said, memories=subject.own)])
 
 
-def single_memories(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def vague(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
+    """One persona of all memories that names nothing: what is true of its rhythm, its times and its sums."""
+    whole = subject.facts(subject.own)
+    claims = [
+        Claim(kind=kind, arguments=(key,))
+        for kind, table in (("often", OFTEN), ("when", WHEN), ("spends", SPENDS))
+        for key in table
+    ]
+    true = [claim for claim in claims if holds(claim, whole)]
+    said = tuple(Statement(text=render((claim,)), memories=subject.own) for claim in true)
+    return (
+        _with(personas, [Persona(label="Customer", description=said, memories=subject.own)]) if said else None
+    )
+
+
+def single_memories(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """A persona a memory, each with all that is true of it."""
     return _with(personas, [_told((number,), subject) for number in subject.own])
 
 
-def split(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def split(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Every persona of several memories cut in two at random, each half with what is true of it."""
     parts = []
     for one in personas.personas:
@@ -93,12 +143,16 @@ def split(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> P
     return _with(personas, [_told(part, subject) for part in parts])
 
 
-def all_in_one(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def all_in_one(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """One persona of all memories, with what is true of them."""
     return _with(personas, [_told(subject.own, subject)]) if len(personas.personas) > 1 else None
 
 
-def half_left_out(personas: PersonaSet, subject: Subject, rng: np.random.Generator) -> PersonaSet | None:
+def half_left_out(
+    personas: PersonaSet, subject: Subject, stranger: PersonaSet, rng: np.random.Generator
+) -> PersonaSet | None:
     """Every second memory in no persona; statements cite what is left, and are otherwise as they were."""
     spoilt = []
     for one in personas.personas:
@@ -133,9 +187,11 @@ LOWERS: dict[str, tuple[str, Perturbation]] = {
     "shuffled_memories": ("cohesion", shuffled_memories),
     "swapped_evidence": ("alignment", swapped_evidence),
     "false_claims": ("truthfulness", false_claims),
+    "strangers_words": ("truthfulness", strangers_words),
     "duplicates": ("total", duplicates),
     "one_line": ("total", one_line),
     "trivial": ("total", trivial),
+    "vague": ("total", vague),
     "single_memories": ("total", single_memories),
     "split": ("total", split),
     "all_in_one": ("total", all_in_one),

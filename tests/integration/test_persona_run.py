@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from benchmarks.induction_quality import quality_table
-from benchmarks.induction_recovery import recovery_of_runs
+from benchmarks.induction_recovery import recovery_of_runs, show_recovery
 from benchmarks.induction_validation import INDUCED, TRUE, validation
 from benchmarks.induction_versions import OTHERS, versions_table
 from induce.checking import checked
@@ -94,7 +96,8 @@ def test_the_report_has_every_inducer_and_the_page_needs_nothing_else(finished: 
 
 def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     run = open_run(load_recipe(finished / "config.yaml"), Reporter())
-    rows = recovery_of_runs({0: run})
+    recovered = recovery_of_runs({0: run})
+    rows = recovered["rows"]
     names = list(dict.fromkeys(row["inducer"] for row in rows))
     assert names[-2:] == ["SFT", "SFT + groupwise DPO"]
     assert {"a persona a category", "the 7 largest true sides, and the rest"} < set(names)
@@ -106,10 +109,20 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     assert one == 0 < clusters < 1
     assert value["SFT", "all", "personas"] > 0
     assert value["the 7 largest true sides, and the rest", "sides", "rand"] > clusters
+    less = recovered["questions"]["SFT + groupwise DPO − plain clusters, all memories"]["telling"]
+    ours, theirs = (
+        value[name, "telling", "rand"] for name in ("SFT + groupwise DPO", "plain clusters, all memories")
+    )
+    assert less["mean"] == pytest.approx(ours - theirs)
+    show_recovery(recovered, Console(file=StringIO()))
     found = validation({0: run})
     for name in (TRUE, INDUCED):
         assert set(found["spoilt"][name]) == set(LOWERS)
         assert all(effect["change"] < 0 for effect in found["spoilt"][name].values())
+    by_embedding = found["versions"]["swapped_evidence"]["embedding"]
+    assert by_embedding["change"] < 0 < by_embedding["users"] <= 6
+    assert found["versions"]["shuffled_memories"]["category"]["change"] < 0
+    assert found["judged"] is None
     rivals = {row["model"]: row for row in found["unspoilt"]}
     assert list(rivals) == [TRUE, "clusters", "plain clusters", "one persona"]
     assert rivals["one persona"]["count"]["value"] == 1 < rivals[TRUE]["count"]["value"]
