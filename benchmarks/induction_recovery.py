@@ -131,10 +131,10 @@ def show_recovery(found: Mapping[str, Any], console: Console) -> None:
         table.add_row(name, *("–" if value is None else f"{value:.3f}" for value in mine))
     console.print(table)
     table = Table(title="differences, paired by user, with 95 % intervals")
-    for heading in ("", *COLUMNS):
-        table.add_column(heading)
-    for question, answer in found["questions"].items():
-        table.add_row(question, *(_difference(answer[heading]) for heading in COLUMNS))
+    for question in ("", *found["questions"]):
+        table.add_column(question)
+    for heading in COLUMNS:
+        table.add_row(heading, *(_difference(answer[heading]) for answer in found["questions"].values()))
     console.print(table)
 
 

@@ -129,6 +129,7 @@ def test_what_inducers_find_of_simulated_users_is_held_against_controls() -> Non
     shown = io.StringIO()
     show_recovery(found, Console(file=shown, width=200))
     assert "clusters − plain clusters" in shown.getvalue()
+    assert f"{less['mean']:+.3f} [" in shown.getvalue()
 
 
 def test_customers_of_a_log_are_the_same_with_every_seed() -> None:
