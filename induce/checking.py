@@ -18,7 +18,7 @@ from rewards.personas.subject import Subject
 from rewards.personas.truthfulness import truthfulness
 
 UNSUPPORTED = "unsupported"
-"""Left out: a claim of the sentence is false of the memories that it cites, or it cites none."""
+"""Left out: a claim of the sentence is false of what it cites, or that is none of the persona's memories."""
 UNTRUE = "untrue"
 """Left out: a claim is false of the persona's memories."""
 REPEATED = "repeated"
@@ -30,7 +30,8 @@ UNSAID = "unsaid"
 def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[PersonaSet, Counter[str]]:
     """`personas` without what the user's `memories` (noise too) refute, and what was left out, by reason.
 
-    A sentence that is no claim, or of which memories cannot tell, stays. A set of which no persona is left
+    A sentence that is no claim, or of which memories cannot tell, stays; of what it cites those stay that are
+    the persona's. A set of which no persona is left
     has the error UNSAID.
     """
     faults = Counter[str]()
@@ -43,10 +44,12 @@ def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[Per
         whole = _facts(persona.memories, by_number, setting)
         said: dict[str, Statement] = {}
         for statement in persona.description:
-            if fault := _fault(statement, whole, _facts(statement.memories, by_number, setting), said):
+            # What another persona rests on says nothing of this one.
+            cited = tuple(number for number in statement.memories if number in persona.memories)
+            if fault := _fault(statement, whole, _facts(cited, by_number, setting), said):
                 faults[fault] += 1
             else:
-                said[statement.text] = statement
+                said[statement.text] = replace(statement, memories=cited)
         if said:
             kept.append(replace(persona, description=tuple(said.values())))
         else:

@@ -24,7 +24,10 @@ def test_each_reason() -> None:
             ("Buys Milk.", (1,)),
             ("Buys Milk.", (2,)),
             ("Buys Bib.", (1,)),  # it cites what does not show it
-            ("Buys Saw.", (3,)),  # true of what it cites, of another persona
+            ("Buys Saw.", (3,)),  # it cites what is another persona's
+            ("Buys Bib and Milk.", (1, 2, 3)),  # in part
+            ("Buys Hammer.", ()),
+            ("Only once.", (1,)),  # true of what it cites, and not of the persona
             ("Mostly Baby.", (1, 2)),
             ("Still going on.", (2,)),  # of a log of three weeks nobody can tell
             ("A young family.", (1,)),
@@ -33,9 +36,10 @@ def test_each_reason() -> None:
         MEMORIES,
     )
     (persona,) = found.personas
-    kept = ["Buys Milk.", "Mostly Baby.", "Still going on.", "A young family."]
+    kept = ["Buys Milk.", "Buys Bib and Milk.", "Mostly Baby.", "Still going on.", "A young family."]
     assert [one.text for one in persona.description] == kept
-    assert dict(faults) == {"repeated": 1, "unsupported": 2, "untrue": 1}
+    assert persona.description[1].memories == (1, 2)
+    assert dict(faults) == {"repeated": 1, "unsupported": 4, "untrue": 1}
 
 
 def test_a_persona_of_which_nothing_is_left() -> None:
