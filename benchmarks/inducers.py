@@ -150,8 +150,11 @@ def show(name: str, found: dict[str, Any], console: Console) -> None:
     less = found["difference"].values()
     table.add_row("plain − cluster", *("–" if one is None else f"{one['value']:+.3f}" for one in less))
     console.print(table)
-    for compared_in, agreement in found["agreement"].items():
-        console.print(f"{compared_in}: {agreement}")
+    for versions_of, one in found["agreement"].items():
+        told = ("–" if one[key] is None else f"{one[key]:.2f}" for key in ("spearman", "same_order"))
+        console.print(
+            f"agreement of versions, {versions_of}: Spearman {', pairs in the same order '.join(told)}"
+        )
 
 
 def main() -> None:

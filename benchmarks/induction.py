@@ -6,7 +6,7 @@
 Five tables:
 
     validation do the numbers of quality, and other versions of them, fall where true sets of simulated users
-               are spoilt in known ways? With --set llm.model=… a language model's too, where one is served
+               are spoilt in known ways? With --judged 24 --set llm.model=… a language model's, too
     quality    persona sets about users held out, of the clusters, the plain baseline, a model after SFT and
                after groupwise DPO: a run of recipes/induction.yaml a log and seed (OUT/LOG/seedN)
     versions   the same sets by other versions of the qualities, which no model is trained on
@@ -84,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/induction_proof"))
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="overrides of the recipe")
+    parser.add_argument(
+        "--judged", type=int, default=0, metavar="USERS", help="users whose sets a language model judges"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object last")
     words = parser.parse_args(arguments)
     try:
@@ -100,7 +103,7 @@ def _tables(words: argparse.Namespace) -> None:
     if "validation" in words.tables:
         simulated = Logs(online_retail=None, overrides=words.set)
         found["validation"] = validation(
-            train(simulated, words.seeds, words.out, reporter, until="model")["simulated"]
+            train(simulated, words.seeds, words.out, reporter, until="model")["simulated"], words.judged
         )
         show_validation(found["validation"], console)
     if TRAINED & set(words.tables):

@@ -123,7 +123,10 @@ def show_recovery(found: Mapping[str, Any], console: Console) -> None:
     """Print the tables."""
     rows = found["rows"]
     values = {(row["inducer"], row["of"], row["metric"]): row["share"]["value"] for row in rows}
-    table = Table(title="recovery of what simulated users want")
+    table = Table(
+        title="recovery of what simulated users want: adjusted Rand and F1 on levels of sides; pairs of one "
+        "side in one persona, and of any; shared accounts, and users alone with an invented person"
+    )
     for heading in ("inducer", *COLUMNS):
         table.add_column(heading, justify="left" if heading == "inducer" else "right")
     for name in dict.fromkeys(row["inducer"] for row in rows):

@@ -31,16 +31,13 @@ from rewards.personas.validation import Effect, validation_effects, version_effe
 
 TRUE, INDUCED = "true sides", CLUSTERS
 
-JUDGED = 24
-"""Users whose sets are judged by a language model, where `llm.model` names one."""
 
-
-def validation(runs: Mapping[int, Run]) -> dict[str, Any]:
+def validation(runs: Mapping[int, Run], judged: int = 0) -> dict[str, Any]:
     """Over the users held out of all seeds:
 
     `spoilt`: sets → perturbation → its effect (`rewards.personas.validation.Effect` as plain values);
     `versions`: perturbation → version → the same of true sets by other versions of the qualities; `judged`
-    what a language model did of it, of JUDGED users (None where `llm.model` names none);
+    what a language model, which `llm.model` names, did for `judged` of them (None where none is asked);
     `unspoilt`: the quality of true sets beside that of others (`hprbench.persona_table.PersonaRow` as plain
     values). Where the total of others is higher, it does not tell the truth from them.
 
@@ -63,24 +60,27 @@ def validation(runs: Mapping[int, Run]) -> dict[str, Any]:
         for name, mine in pairs.items():
             mine += [(one, scorer.subject(memories[one.user_id])) for one in sets[name] if one.personas]
         quality = run.recipe.induce.quality
-    others, judged = _other_versions(next(iter(runs.values())), pairs[TRUE], quality)
+    others, tally = _other_versions(next(iter(runs.values())), pairs[TRUE], quality, judged)
     return {
         "spoilt": {name: _plain(validation_effects(some, quality)) for name, some in pairs.items()},
         "versions": {name: _plain(of_versions) for name, of_versions in others.items()},
-        "judged": judged,
+        "judged": tally,
         "unspoilt": [row_json(persona_row(name, found, 0)) for name, found in rivals.items()],
     }
 
 
 def _other_versions(
-    run: Run, true: Sequence[Case], quality: QualityConfig
+    run: Run, true: Sequence[Case], quality: QualityConfig, judged: int
 ) -> tuple[dict[str, dict[str, Effect]], dict[str, Any] | None]:
     embedder, llm = embedder_of(run), run.recipe.llm
     found = version_effects(true, embedder, quality)
-    if not llm.model.strip():
+    if not judged:
         return found, None
-    judge = LLMJudge(ChatClient(llm, run.directory.parent / REPLIES), quality)
-    some = true[:: max(len(true) // JUDGED, 1)][:JUDGED]
+    client = ChatClient(llm, run.directory.parent / REPLIES)
+    judge = LLMJudge(
+        client, quality, progress=lambda done, of: run.reporter.update(done, of, "replies of the judge")
+    )
+    some = true[:: max(len(true) // judged, 1)][:judged]
     for name, of_versions in version_effects(some, embedder, quality, judge).items():
         if "llm" in of_versions:
             found[name]["llm"] = of_versions["llm"]

@@ -5,12 +5,16 @@ Nothing is said that is not true of the group's memories, and of the cited ones 
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from induce.labelling import done, labels, main_category, ranked, terms_of
 from induce.population import Population
 from records.persona import IntentMemory, Persona, Statement
 from rewards.personas.claims import MOST_NAMES, NOW, WHEN, Claim, family, render
 from rewards.personas.facts import Facts, Setting, holds
+
+LEAST_OF_HABIT = 3
+"""Memories from which on days and hours are told of: what was once was at some hour, and no habit."""
 
 LEAST_OF_FAMILY = 1 / 4
 """Share of the memories from which on a second family of actions is told of."""
@@ -78,10 +82,10 @@ def _claims(
             # Written in two ways, it is said once, as it is written first.
             if there[0].source == source:
                 yield Claim(kind="where", arguments=(source,)), iter([_spread(there, most)])
-    yield Claim(kind="often", arguments=(facts.often,)), _windows(group, most)
+    yield Claim(kind="often", arguments=(facts.often,)), _windows(_first_of_days(group), most)
     for time in WHEN:
         claim = Claim(kind="when", arguments=(time,))
-        if holds(claim, facts):
+        if len(group) >= LEAST_OF_HABIT and holds(claim, facts):
             then = [memory for memory in group if holds(claim, Facts([memory], facts.setting))]
             yield claim, iter([_spread(then, most)])
     yield Claim(kind="since", arguments=(f"{facts.first:%Y-%m}",)), iter([group[:1]])
@@ -126,6 +130,14 @@ def _until(group: Memories, facts: Facts) -> Iterator[tuple[Claim, Iterator[Memo
         return  # the log is too short to tell
     claim = now if is_now else Claim(kind="until", arguments=(f"{facts.last:%Y-%m}",))
     yield claim, iter([group[-1:]])
+
+
+def _first_of_days(group: Memories) -> Memories:
+    """The first memory of each day."""
+    found: dict[date, IntentMemory] = {}
+    for memory in group:
+        found.setdefault(memory.start.date(), memory)
+    return list(found.values())
 
 
 def _spread(memories: Memories, most: int) -> Memories:

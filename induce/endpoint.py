@@ -166,7 +166,7 @@ _FORMS = "\n".join(
         "- Mostly CATEGORY.",
         "- Mostly on SOURCE.",
         *(f"- {text}" for table in (OFTEN, WHEN, SPENDS) for text in table.values()),
-        "- Since YYYY-MM.  Last in YYYY-MM.  Still going on.",
+        "- Since YYYY-MM.  Last in YYYY-MM.  Still so when last seen.",
     ]
 )
 

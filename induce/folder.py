@@ -18,7 +18,7 @@ from records.options import first_difference
 from semantize.store import finished_generations, generation_path
 from semantize.store import settings_of as settings_of_log
 
-VERSION = 5
+VERSION = 6
 """To be raised whenever the same settings come to give other personas: two versions do not mix."""
 
 _OWN = {store.OWN_LOG, store.VECTORS}

@@ -5,8 +5,8 @@
 NEAR is how alike a line is to what stands before it, from 0 to 9, where lines are put in order by what they
 mean (`induce.arranging`). The rest of a line says what claims (`rewards.personas.claims`) can be made of:
 TIME holds the months of the first and the last memory and what is mostly so of days and hours, COUNT the
-memories behind it, SPENDS their tercile of money. A field of which nothing is known is left out. Log text is
-cleaned as that of histories is.
+days on which it was so, SPENDS their tercile of money. A field of which nothing is known is left out. Log
+text is cleaned as that of histories is.
 """
 
 from collections import Counter
@@ -275,7 +275,7 @@ def _head(group: _Group, setting: Setting) -> str:
         "CATEGORY": _most([memory.category for memory in group.memories]),
         "TIME": ", ".join([" to ".join(months), *times]),
         "TYPE": _most([memory.action for memory in group.memories]),
-        "COUNT": str(len(group.memories)),
+        "COUNT": str(facts.days),
         "SPENDS": facts.spends or "",
     }
     return " ".join(f"[{name}: {value}]" for name, value in fields.items() if value)

@@ -28,8 +28,9 @@ def memories_frame(events: pl.DataFrame, config: MemoryConfig) -> pl.DataFrame:
     `action` is the most frequent (ties by name) of those that buy, else of other high-impact ones, else of
     all; what gives something back comes last. `wants` are the entities that an action of its family was done
     to (`rewards.personas.claims.family`), then the others (`only_seen`, where that family is not looking;
-    with them those of which no more was taken than given back), each with most events first (ties by name),
-    `wants` of the config at most. `value` adds up over high-impact events, less what was given back.
+    with them discounts, and those of which no more was taken than given back), each with most events first
+    (ties by name), `wants` of the config at most. `value` adds up over high-impact events, less what was
+    given back.
 
     Raises:
         UserError: `events` lack a column, or a pattern of `config` is no regular expression.
@@ -122,10 +123,12 @@ def _wants(
         # Who buys or searches has looked as well.
         seen=(families.gather(frame["action"]) != strongest) & (strongest != "looks"),
         taken=pl.when(~pl.col("low")).then("pieces"),
+        paid=pl.when(~pl.col("low")).then("value"),
     ).filter(pl.col("entity") != BLANK)
     given_back = (pl.col("taken") < 0).any() & (pl.col("taken").sum() <= 0)
+    discount = pl.col("paid").sum() < 0
     counts = named.group_by("memory", "entity").agg(
-        pl.len(), seen=pl.col("seen").all() | given_back.fill_null(value=False)
+        pl.len(), seen=pl.col("seen").all() | given_back.fill_null(value=False) | discount
     )
     best = counts.sort("memory", "seen", "len", "entity", descending=[False, False, True, False])
     kept = best.filter(pl.int_range(pl.len()).over("memory") < most)

@@ -3,6 +3,7 @@ contradicts it."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
@@ -92,7 +93,7 @@ def _sentence(statement: Statement, persona: Persona, subject: Subject) -> dict[
 def _memory(memory: IntentMemory) -> dict[str, Any]:
     known = memory.value == memory.value
     return {
-        "start": memory.start.isoformat(),
+        "start": _clock(memory.start),
         "source": memory.source,
         "action": memory.action,
         "wants": list(memory.acted_on),
@@ -106,4 +107,9 @@ def _memory(memory: IntentMemory) -> dict[str, Any]:
 
 def _time(memories: Iterable[IntentMemory], *, first: bool) -> str | None:
     times = [memory.start for memory in memories]
-    return (min(times) if first else max(times)).isoformat() if times else None
+    return _clock(min(times) if first else max(times)) if times else None
+
+
+def _clock(time: datetime) -> str:
+    """As clocks in the log's zone show it, without a zone."""
+    return time.replace(tzinfo=None).isoformat()

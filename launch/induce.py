@@ -69,10 +69,13 @@ def induce(
         check_folder(out, recipe.induce, who.identity)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
         generation = open_personas(out, log, recipe.induce, who.identity)
-        if generation.is_finished:
-            reporter.say("all personas are up to date")
         while True:
-            _induced(generation, who, reporter)
+            was_finished = generation.is_finished
+            summary = _induced(generation, who, reporter)
+            if was_finished:
+                reporter.say("all personas are up to date")
+            else:
+                say_summary(summary, generation.number, reporter)
             later = open_personas(out, log, recipe.induce, who.identity)
             if later.number == generation.number:
                 break
@@ -85,8 +88,8 @@ def induce(
     return 0
 
 
-def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> None:
-    """Do what is left of a generation, and say what came of it."""
+def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> dict[str, Any]:
+    """Do what is left of a generation; returns what came of it."""
     recipe = who.recipe
 
     def progress(phase: str, done: int, total: int) -> None:
@@ -100,7 +103,7 @@ def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> None:
             summary, more = induce_folder(generation, recipe.induce, recipe.cluster, progress, inducer)
     for name in lost + more:
         reporter.say(f"lost {name}; done again")
-    say_summary(summary, generation.number, reporter)
+    return summary
 
 
 def _semantized(

@@ -42,7 +42,10 @@ def judge_folder(out: Path, generation: int, users: int, llm: ClientConfig, repo
     if llm.model.strip():
         from lm.client import ChatClient
 
-        judge = LLMJudge(ChatClient(llm, out / REPLIES), induction.config.quality)
+        client = ChatClient(llm, out / REPLIES)
+        judge = LLMJudge(
+            client, induction.config.quality, progress=lambda done, of: reporter.update(done, of, "replies")
+        )
     reporter.doing(f"{len(cases)} users are judged")
     found = versions(cases, induction.embedder, induction.config.quality, judge)
     _write(out / store.JUDGED, chosen, found)

@@ -78,7 +78,7 @@ def test_tables_asked_for_one_by_one_come_together(
         return {"simulated": runs}
 
     monkeypatch.setattr(induction, "train", train)
-    monkeypatch.setattr(induction, "validation", lambda of: {"seeds": list(of)})
+    monkeypatch.setattr(induction, "validation", lambda of, judged: {"seeds": list(of)})
     monkeypatch.setattr(induction, "show_validation", lambda found, console: None)
     common = ["--seeds", "0", "--out", str(tmp_path), "--json", "--online-retail", "retail.parquet"]
     induction.main(["--tables", "quality", *common])

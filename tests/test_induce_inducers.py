@@ -78,7 +78,22 @@ def test_two_sides_of_a_user() -> None:
         ("Last in 2026-03.", (12,)),
     ]
     assert said[0][0].startswith("Buys baby ")
-    assert tents.description[-1].text == "Still going on."
+    assert tents.description[-1].text == "Still so when last seen."
+
+
+def test_baskets_are_told_by_their_days_and_habits_of_three() -> None:
+    log = [
+        memory(5 * week + place, [f"baby {place}"], 7 * week + 0.01 * place, category="Baby")
+        for week in range(12)
+        for place in range(1, 6)
+    ]
+    (persona,) = induce(log).personas
+    cited = {statement.text: statement.memories for statement in persona.description}
+    assert cited["About once a week."] == (16, 21, 26, 31, 36, 41)  # a memory a day
+    (once,) = induce([memory(1, ["baby 1"])]).personas
+    assert not [
+        one.text for one in once.description if one.text.startswith(("Mostly on week", "Mostly in the"))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from tests.induction import shown
 from tests.personas import memory
 
 LINES = shown([memory(1, ["Wet Wipes", "Milk Powder", "Tea"], category="Baby Care", source="My Shop")])
-FIXED = [sentence for table in (OFTEN, WHEN, SPENDS) for sentence in table.values()] + ["Still going on."]
+FIXED = [sentence for table in (OFTEN, WHEN, SPENDS) for sentence in table.values()] + [
+    "Still so when last seen."
+]
 WANTS = [
     Claim(kind="wants", arguments=(verb, *names))
     for verb in ("buys", "looks", "searches")

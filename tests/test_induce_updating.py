@@ -32,7 +32,7 @@ def test_what_is_near_joins_and_the_persona_keeps_its_name() -> None:
     assert baby.label == first.personas[0].label
     assert tents == first.personas[1]
     said = [statement.text for statement in baby.description]
-    assert "Still going on." in said
+    assert "Still so when last seen." in said
     assert "Last in 2026-03." not in said
 
 

@@ -88,9 +88,9 @@ def test_what_was_only_looked_at_is_not_said_to_be_bought(tmp_path: Path) -> Non
     assert [text for text in said if text.startswith("Buys ")] == ["Buys blue baby."]
     (memory, *_) = persona["evidence"].values()
     assert (memory["wants"], memory["only_seen"]) == (["blue baby"], ["soft baby"])
-    assert "(only looked at, or given back: soft baby)" in (tmp_path / "out" / store.PAGE).read_text(
-        encoding="utf-8"
-    )
+    assert "(only looked at, given back or taken off: soft baby)" in (
+        tmp_path / "out" / store.PAGE
+    ).read_text(encoding="utf-8")
 
 
 def two_sides(user: str, month: int = 1) -> list[str]:

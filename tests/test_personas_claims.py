@@ -108,7 +108,7 @@ def test_only_what_would_be_written_the_same_is_read(text: str) -> None:
         ("Mostly Baby. About once a week.", [("about", ("Baby",)), ("often", ("weekly",))]),
         ("Mostly on weekends. Mostly on E-commerce.", [("when", ("weekends",)), ("where", ("E-commerce",))]),
         ("Mostly in the evening.", [("when", ("evening",))]),
-        ("Since 2011-03. Still going on.", [("since", ("2011-03",)), ("until", ("now",))]),
+        ("Since 2011-03. Still so when last seen.", [("since", ("2011-03",)), ("until", ("now",))]),
         ("Last in 2011-11. Spends much each time.", [("until", ("2011-11",)), ("spends", ("much",))]),
         ("Buys 3.5mm Jack.", [("wants", ("buys", "3.5mm Jack"))]),
         ('Buys "Milk. Mostly Baby".', [("wants", ("buys", "Milk. Mostly Baby"))]),

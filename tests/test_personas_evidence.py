@@ -39,7 +39,7 @@ def told(text: str, cites: tuple[int, ...] = (1, 2)) -> tuple[object, ...]:
         ("Since 2026-01.", (True, True, (1, 2, 3), ())),
         ("Since 2026-02.", (False, False, (4,), (1, 2, 3))),
         ("Last in 2026-01.", (True, False, (1, 2, 3), (4,))),
-        ("Still going on.", (False, False, (4,), ())),
+        ("Still so when last seen.", (False, False, (4,), ())),
         # Two within a month, and four in 40 days: 3.04 a month.
         ("A few times a month.", (True, True, (1, 2, 3, 4), ())),
         # Thirds of 1, 2, 9 part at 1.67 and 4.33.

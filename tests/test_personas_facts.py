@@ -48,8 +48,8 @@ LOG = (
         ("Since 2026-01.", (4,), False),
         ("Last in 2026-04.", (1, 4), True),
         ("Last in 2026-01.", (1, 4), False),
-        ("Still going on.", (4,), True),
-        ("Still going on.", (1, 2), False),
+        ("Still so when last seen.", (4,), True),
+        ("Still so when last seen.", (1, 2), False),
         ("Only once.", (1,), True),
         ("Only once.", (1, 2), False),
         # 2 memories in 2 days count as 2 a month; 4 in 100 days are 4 x 30.44 / 100 = 1.2 a month.
@@ -84,6 +84,23 @@ def test_what_was_only_seen_was_not_bought() -> None:
     assert line.names == ("Milk",)
 
 
+def test_a_basket_comes_once_however_much_it_holds() -> None:
+    basket = [memory(number, ["Milk"], 0.01 * number) for number in range(1, 9)]
+    assert Facts(basket).often == "once"
+    later = [*basket, memory(9, ["Milk"], 180), memory(10, ["Bib"], 365)]
+    assert Facts(later).days == 3
+    assert Facts(later).rate == pytest.approx(3 * 30.44 / 365, rel=1e-3)
+    assert Facts(later).often == "rarely"
+
+
+def test_what_came_back_and_noise_are_no_spending() -> None:
+    spent = [memory(number, ["Milk"], number, value=value) for number, value in enumerate((1.0, 2.0, 9.0), 1)]
+    back = [memory(4, ["Milk"], 5, value=-9.0), memory(5, ["Saw"], 6, value=80.0, noise="gift")]
+    assert setting_of([*spent, *back]).spend_cuts == pytest.approx((5 / 3, 13 / 3))
+    same = [memory(number, ["Milk"], number, value=89.0) for number in range(1, 9)]
+    assert setting_of([*same, *back]).spend_cuts is None  # nothing is much where all is one
+
+
 def test_counts() -> None:
     facts = Facts(LOG)
     assert facts.names == {"buys": {"milk": 2, "wipes": 1}, "searches": {"drill": 1}, "looks": {"saw": 1}}
@@ -104,7 +121,7 @@ def test_what_a_log_does_not_tell_is_neither_true_nor_false() -> None:
         "Mostly Baby.",
         "Mostly on Shop.",
         "Mostly in the evening.",
-        "Still going on.",
+        "Still so when last seen.",
     ):
         assert true_of(text, facts) is None
     assert holds(Claim(kind="often", arguments=("once",)), facts) is True

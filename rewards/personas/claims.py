@@ -7,7 +7,7 @@ A statement is one or more claims, each a short sentence:
     often   About once a week.                                                (a band of OFTEN)
     when    Mostly on weekends.   Mostly in the evening.                      (a time of WHEN)
     since   Since 2011-03.                                                    (the month of the first)
-    until   Last in 2011-11.   Still going on.                                (the month of the last, or NOW)
+    until   Last in 2011-11.   Still so when last seen.                       (the month of the last, or NOW)
     where   Mostly on E-commerce.                                             (a source)
     spends  Spends little each time.                                          (a tercile of SPENDS)
 
@@ -118,7 +118,7 @@ def parse(text: str) -> tuple[Claim, ...]:
     """The claims that `render` makes `text` of; () for any other text, also where a part of it is such.
 
     Example:
-        parse("Mostly Baby. Still going on.")[1] == Claim(kind="until", arguments=("now",))
+        parse("Mostly Baby. Still so when last seen.")[1] == Claim(kind="until", arguments=("now",))
     """
     claims: list[Claim] = []
     place = 0
@@ -144,7 +144,7 @@ def _sentence(claim: Claim) -> str:
     if kind in _TABLES:
         return _TABLES[kind][first]
     if kind == "until":
-        return "Still going on." if first == NOW else f"Last in {first}."
+        return "Still so when last seen." if first == NOW else f"Last in {first}."
     if kind == "since":
         return f"Since {first}."
     return f"Mostly {'on ' if kind == 'where' else ''}{_written(first)}."
@@ -201,7 +201,7 @@ _FIXED = {
     sentence: Claim(kind=kind, arguments=(key,))
     for kind, table in _TABLES.items()
     for key, sentence in table.items()
-} | {"Still going on.": Claim(kind="until", arguments=(NOW,))}
+} | {"Still so when last seen.": Claim(kind="until", arguments=(NOW,))}
 _BY_VERB = {verb: key for key, verb in VERBS.items()}
 
 

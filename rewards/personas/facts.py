@@ -15,7 +15,7 @@ MONTH_DAYS = 30.44
 """Days of a mean month."""
 
 RATES = (("rarely", 0.75), ("monthly", 1.5), ("few_a_month", 3.5), ("weekly", 6.5), ("few_a_week", 20.0))
-"""Bands of `often` and the memories a month below which each ends; from the last on it is `daily`."""
+"""Bands of `often` and the days a month below which each ends; from the last on it is `daily`."""
 
 MOST = 1 / 2
 """Share of memories that must be exceeded for `mostly`."""
@@ -24,7 +24,7 @@ MOSTLY_WEEKDAYS = 6 / 7
 """The same for weekdays, which are five days of seven already."""
 
 RECENT_DAYS = 31.0
-"""Something whose last memory is no older than this at the end of the log is still going on."""
+"""Something whose last memory is no older than this, when the user was last seen, is still so."""
 
 LONG_LOG_DAYS = 3 * RECENT_DAYS
 """Of a shorter log nobody can say what has ended."""
@@ -35,8 +35,8 @@ PARTS = ((5, "night"), (11, "morning"), (17, "afternoon"), (22, "evening"), (24,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What memories are measured by: first and last time of the whole log, and the two sums of money that
-    part all of its spending (or a population's) into terciles, None where too little is known."""
+    """What memories are measured by: first and last time of the user's whole log, and the two sums of money
+    that part all of its spending (or a population's) into terciles, None where too little is known."""
 
     start: datetime
     end: datetime
@@ -44,12 +44,13 @@ class Setting:
 
 
 def setting_of(memories: Sequence[IntentMemory]) -> Setting:
-    """The setting of a user's whole log; terciles are of the user's own spending.
+    """The setting of a user's whole log; terciles are of the user's own spending, without what is no intent
+    and what came back.
 
     Raises:
         ValueError: there are no memories.
     """
-    spend_cuts = spend_terciles([memory.value for memory in memories])
+    spend_cuts = spend_terciles([one.value for one in memories if not one.noise and one.value > 0])
     starts, ends = [memory.start for memory in memories], [memory.end for memory in memories]
     return Setting(start=min(starts), end=max(ends), spend_cuts=spend_cuts)
 
@@ -122,10 +123,15 @@ class Facts:
         return max(memory.start for memory in self.memories)
 
     @cached_property
+    def days(self) -> int:
+        """Days on which one or more began: a basket may hold many memories, and comes once."""
+        return len({memory.start.date() for memory in self.memories})
+
+    @cached_property
     def rate(self) -> float:
-        """Memories a month, from the first to the last of them, at least a month."""
-        days = (self.last - self.first).total_seconds() / 86_400
-        return self.count * MONTH_DAYS / max(days, MONTH_DAYS)
+        """Days a month, from the first to the last of them, at least a month."""
+        span = (self.last - self.first).total_seconds() / 86_400
+        return self.days * MONTH_DAYS / max(span, MONTH_DAYS)
 
     @cached_property
     def weekdays(self) -> Counter[int]:
@@ -153,7 +159,7 @@ class Facts:
     @property
     def often(self) -> str:
         """The band of `often` that the rate lies in."""
-        if self.count == 1:
+        if self.days == 1:
             return "once"
         return next((band for band, end in RATES if self.rate < end), "daily")
 
@@ -163,9 +169,9 @@ def holds(claim: Claim, facts: Facts) -> bool | None:
 
     `wants`: to each name such an action was done in at least one memory of that family; what was bought or
     searched for was also looked at. `about`, `where`, `when`: more than half of the memories (of weekdays:
-    six sevenths). `often`: the band of their rate; `once` is one memory. `since`, `until`: the month in which
-    the first and the last began; NOW: at most RECENT_DAYS before the end of a log of LONG_LOG_DAYS or more.
-    `spends`: the tercile of their median sum.
+    six sevenths). `often`: the band of their rate in days; `once` is one day. `since`, `until`: the month in
+    which the first and the last began; NOW: at most RECENT_DAYS before the end of the user's log of
+    LONG_LOG_DAYS or more. `spends`: the tercile of their median sum.
     """
     if not facts.count:
         return False

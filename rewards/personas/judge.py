@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from lm.chat import ChatReply, Client
+from lm.chat import ChatReply, Client, Progress
 from records.induction import QualityConfig
 from records.persona import Persona, PersonaSet
 from rewards.agreement import krippendorff_alpha, same_order, spearman
@@ -98,12 +98,13 @@ class LLMJudge:
     memories. A model can be taken in: a statement of the grammar of which the rules refute a claim is neither
     supported nor true whatever it says, and the same text again counts for nothing. A set with a persona of
     which no reply can be read has an error; where some can, they decide. An invalid set is not asked about.
+    `progress` is called with (replies, requests).
     """
 
-    def __init__(self, client: Client, config: QualityConfig, *, repeats: int = 1) -> None:
-        self.client = client
-        self.config = config
-        self.repeats = repeats
+    def __init__(
+        self, client: Client, config: QualityConfig, *, repeats: int = 1, progress: Progress | None = None
+    ) -> None:
+        self.client, self.config, self.repeats, self.progress = client, config, repeats, progress
         self.tally = JudgeTally()
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict]:
@@ -115,7 +116,7 @@ class LLMJudge:
             for persona in ([] if fault else personas.personas)
             for repeat in range(self.repeats)
         ]
-        replies = iter(self.client.complete(requests) if requests else ())
+        replies = iter(self.client.complete(requests, self.progress) if requests else ())
         verdicts = []
         for (personas, subject), fault in zip(cases, faults, strict=True):
             if fault:
