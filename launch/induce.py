@@ -127,7 +127,16 @@ def _semantized(
         return Path(source)
     mapping = load_mapping(mapping_name) if mapping_name else None
     job = Job(config=recipe.semantize, mapping=mapping, key_file=key_file)
-    run_generation(open_log(source, job, own), job, None, recipe.cluster, recipe.llm, reporter)
+    try:
+        log = open_log(source, job, own)
+    except UserError as error:
+        if not (out / store.SETTINGS).exists():
+            raise
+        raise UserError(
+            f"{error}; of {out}, which holds personas of it: new events go in with --update, another log or "
+            "other settings need another --out"
+        ) from None
+    run_generation(log, job, None, recipe.cluster, recipe.llm, reporter)
     return own
 
 

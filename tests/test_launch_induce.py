@@ -295,6 +295,8 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
     assert "has no user 'zoe'; the page stays as it was" in refused(*mapped, out, "--show", "zoe")
     assert (out / store.PAGE).read_bytes() == page
     assert "--update: new events are read as the first log was" in refused(*mapped, out, "--update")
+    grown = shop(tmp_path, [*two_sides("ann"), *two_sides("ann", 2)], "grown.csv")
+    assert "new events go in with --update" in refused(grown, *mapped[1:], out)
 
 
 def test_a_wrong_setting_is_told_before_the_log_is_read_and_can_be_mended(
