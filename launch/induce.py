@@ -53,7 +53,8 @@ def induce(
     `source` may be a folder that `usergpt semantize run` made. With `update` it holds new events alone, of a
     log whose personas are in `out`, which are brought up to date. With `run`, the directory of a run that
     trained a model for personas, that model induces, and settings are the run's. Other versions of the
-    qualities are told of `judged` users (`launch.induce_judge`).
+    qualities are told of `judged` users (`launch.induce_judge`). Returns the exit status: 1 where a language
+    model was to be asked and answered about nobody.
 
     Raises:
         UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
@@ -85,7 +86,7 @@ def induce(
         if judged:
             with reporter.stage("judge"):
                 judge_folder(out, generation.number, judged, recipe.llm, reporter)
-    return 0
+    return int(0 < summary["users"] == summary["unanswered"])
 
 
 def _induced(generation: Generation, who: "_Who", reporter: Reporter) -> dict[str, Any]:

@@ -372,7 +372,12 @@ def answer(lines: int) -> str:
 def test_a_language_model_is_asked_again_where_it_did_not_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    servers = [Server(answer(1), ChatReply(error="deadline")), Server(answer(1), answer(1))]
+    dead = ChatReply(error="connection")
+    servers = [
+        Server(dead, dead),
+        Server(answer(1), ChatReply(error="deadline")),
+        Server(answer(1), answer(1)),
+    ]
     asked: list[Server] = []
 
     def client(config: ClientConfig, cache_dir: Path) -> Server:
@@ -384,6 +389,8 @@ def test_a_language_model_is_asked_again_where_it_did_not_answer(
     log = shop(tmp_path, [f"{user},2026-01-01 10:00,baby 1,buy" for user in ("ann", "bob")])
     words = (log, "--mapping", log.with_name("shop.yaml"), "--out", tmp_path / "out",
              "induce.inducer=endpoint", "llm.model=big")  # fmt: skip
+    assert induce(*words) == 1  # nobody was answered about
+    assert "users without personas: 2 connection" in capsys.readouterr().out
     assert induce(*words) == 0
     shown = capsys.readouterr().out
     assert "users without personas: 1 deadline" in shown
@@ -396,7 +403,7 @@ def test_a_language_model_is_asked_again_where_it_did_not_answer(
     assert found["ann"]["personas"][0]["description"][0]["claims"] == []
     # Done, nobody is asked any more.
     assert induce(*words) == 0
-    assert len(asked) == 2
+    assert len(asked) == 3
 
 
 def test_other_versions_of_the_qualities_are_told(

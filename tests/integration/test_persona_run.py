@@ -110,10 +110,8 @@ def test_what_users_want_is_compared_with_the_truth(finished: Path) -> None:
     assert value["SFT", "all", "personas"] > 0
     assert value["the 7 largest true sides, and the rest", "sides", "rand"] > clusters
     less = recovered["questions"]["SFT + groupwise DPO − plain clusters, all memories"]["telling"]
-    ours, theirs = (
-        value[name, "telling", "rand"] for name in ("SFT + groupwise DPO", "plain clusters, all memories")
-    )
-    assert less["mean"] == pytest.approx(ours - theirs)
+    assert less["interval"][0] <= less["mean"] <= less["interval"][1]
+    assert 1 <= less["users"] <= 6  # those of whom both can be told
     show_recovery(recovered, Console(file=StringIO()))
     found = validation({0: run})
     for name in (TRUE, INDUCED):
