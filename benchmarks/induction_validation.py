@@ -83,7 +83,7 @@ def _other_versions(
     some = true[:: max(len(true) // judged, 1)][:judged]
     for name, of_versions in version_effects(some, embedder, quality, judge).items():
         if "llm" in of_versions:
-            found[name]["llm"] = of_versions["llm"]
+            found.setdefault(name, {})["llm"] = of_versions["llm"]  # truthfulness has no other version
     return found, judge.tally.stats()
 
 

@@ -23,11 +23,10 @@ from induce.embedding import Embedder, SentenceEmbedder
 from induce.inducers import ClusterInducer
 from induce.plain import PlainInducer
 from induce.population import population_of
+from launch.stages.persona_report import CLUSTERS, PLAIN
 from records.induction import ClusterConfig
 from records.simulation import SimulateConfig
 from simulate.engine import scan, simulate
-
-CLUSTERS, PLAIN = "clusters", "plain clusters"
 
 COMPARED = ((CLUSTERS, PLAIN), (CLUSTERS, SHUFFLED), (PLAIN, BY_CATEGORY))
 """Who is compared with whom."""

@@ -31,8 +31,7 @@ def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[Per
     """`personas` without what the user's `memories` (noise too) refute, and what was left out, by reason.
 
     A sentence that is no claim, or of which memories cannot tell, stays; of what it cites those stay that are
-    the persona's. A set of which no persona is left
-    has the error UNSAID.
+    the persona's. A set of which no persona is left has the error UNSAID.
     """
     faults = Counter[str]()
     if not personas.personas:

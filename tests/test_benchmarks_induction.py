@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmarks import induction
+from benchmarks import induction, induction_validation
 from benchmarks.induction_quality import Logs, over_seeds, quality_table, show_quality, user_key
 from benchmarks.induction_recovery import show_recovery
 from benchmarks.recovery import recovered
@@ -17,8 +17,10 @@ from launch.progress import Reporter
 from launch.stages.persona_bench import DPO_MODEL, SFT_MODEL
 from launch.stages.persona_report import CLUSTERS, SCORES, SHOWN, read_scores, write_scores
 from records.config import LogConfig, Recipe
-from records.induction import MemoryConfig
+from records.induction import MemoryConfig, QualityConfig
 from rewards.personas.total import Quality
+from tests.chat_stand_in import Server
+from tests.personas import made_up_user
 from tests.test_induce_clustering import letters
 
 
@@ -115,6 +117,24 @@ def test_the_next_item_is_made_once_and_anew_where_memories_are_made_in_another_
     monkeypatch.setattr(induction, "MEMORY_VERSION", 99)
     induction.main(words)
     assert made == ["groceries", "retail.parquet", "groceries"]
+
+
+def test_a_language_model_judges_some_of_the_spoilt_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = '{"coherence": 3, "unsupported": [], "false": []}'
+    monkeypatch.setattr(induction_validation, "embedder_of", lambda run: letters)
+    monkeypatch.setattr(induction_validation, "ChatClient", lambda llm, cache: Server(verdict, again=True))
+    run = open_run(Recipe(runs_dir=str(tmp_path), name="mine"), Reporter())
+    true = [made_up_user(seed, dimensions=24) for seed in range(6)]
+    effects, tally = induction_validation._other_versions(run, true, QualityConfig(), judged=3)
+    assert list(effects["shuffled_memories"]) == ["category", "llm"]
+    # The model finds nothing false; what the rules refute counts as such all the same.
+    assert effects["false_claims"]["llm"].change < 0
+    assert effects["false_claims"]["llm"].users == 3
+    assert tally is not None
+    assert tally["judged"] == 3 * 5  # true, and spoilt in four ways
+    assert induction_validation._other_versions(run, true, QualityConfig(), judged=0)[1] is None
 
 
 def test_what_inducers_find_of_simulated_users_is_held_against_controls() -> None:
