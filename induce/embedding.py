@@ -77,7 +77,7 @@ class SentenceEmbedder:
     def width(self) -> int:
         """D. What configs of models call it goes by their kind, so the model is asked where no vector is."""
         kept = width_in(self._folder) if self._folder else None
-        return kept or int(self._encoder.get_sentence_embedding_dimension())
+        return kept or int(self._encoder.get_embedding_dimension())
 
     @cached_property
     def _cache(self) -> VectorCache | None:

@@ -74,7 +74,7 @@ class Five:
     def encode(self, texts: list[str], **_: Any) -> Any:
         return np.eye(5, dtype=np.float32)[[len(text) % 5 for text in texts]]
 
-    def get_sentence_embedding_dimension(self) -> int:
+    def get_embedding_dimension(self) -> int:
         return 5
 
 
