@@ -51,25 +51,24 @@ Scores = dict[str, dict[str, float]]
 """Measure → user → value, nan where a version says nothing."""
 
 
-def retail_memories(path: Path) -> Users:
+def retail_events(path: Path) -> pl.DataFrame:
     """All customers of UCI Online Retail, cancellations included."""
     reader = LogReader(path, load_mapping("online_retail"))
     batches = [as_rows(batch.events) for file, piece in reader.pieces() for batch in reader.read(file, piece)]
-    timeline, _ = timelines(pl.concat(batches))
-    return memories_in(timeline)
+    return timelines(pl.concat(batches))[0]
 
 
-def simulated_memories(users: int, seed: int) -> Users:
+def simulated_events(users: int, seed: int) -> pl.DataFrame:
     """Simulated users."""
     with tempfile.TemporaryDirectory() as place:
         simulate(SimulateConfig(users=users), seed, Path(place))
-        return memories_in(scan(Path(place), "events").collect())
+        return scan(Path(place), "events").collect()
 
 
-def memories_in(timeline: pl.DataFrame) -> Users:
+def memories_in(timeline: pl.DataFrame, config: MemoryConfig | None = None) -> Users:
     """The memories of a log, titles refined by rules."""
     events = with_entities(timeline.select(list(EVENT_SCHEMA)), RuleRefiner())
-    return memories_of(memories_frame(events, MemoryConfig()))
+    return memories_of(memories_frame(events, config or MemoryConfig()))
 
 
 def compared(users: Users, population: Population, embedder: Embedder, seed: int) -> dict[str, Any]:
@@ -168,9 +167,9 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, metavar="FOLDER", help="where embeddings are kept")
     parser.add_argument("--json", action="store_true", help="one JSON object last")
     words = parser.parse_args()
-    logs = {"simulated": simulated_memories(words.users, words.seed)}
+    logs = {"simulated": memories_in(simulated_events(words.users, words.seed))}
     if words.online_retail:
-        logs["online_retail"] = retail_memories(words.online_retail)
+        logs["online_retail"] = memories_in(retail_events(words.online_retail))
     embedder, console, found = SentenceEmbedder(cache=words.vectors), Console(width=200), {}
     for name, users in logs.items():
         drawn = np.random.default_rng(words.seed).permutation(sorted(users))[: words.users]

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.inducers import Users, memories_in, retail_memories
+from benchmarks.inducers import Users, memories_in, retail_events
 from hprbench.intervals import paired_interval
 from hprbench.recovery.partitions import adjusted_rand
 from hprbench.recovery.sides import persona_of, side_scores
@@ -118,7 +118,7 @@ def simulated(seed: int, users: int, embedder: Embedder, config: ClusterConfig) 
 
 def retail(path: Path, seed: int, users: int, embedder: Embedder, config: ClusterConfig) -> dict[str, Any]:
     """Rows by worth of customers drawn by chance."""
-    everybody = retail_memories(path)
+    everybody = memories_in(retail_events(path))
     drawn = np.random.default_rng(seed).permutation(sorted(everybody))[:users].tolist()
     some, population = {user: everybody[user] for user in sorted(drawn)}, population_of(everybody.values())
     found = at_worths(some, population, embedder, config)

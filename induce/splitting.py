@@ -104,7 +104,7 @@ def worthwhile(
         _, one, one_number, other, other_number = children[number]
         sides = [(one, one_number), (other, other_number)]
         large = [side for side in sides if side[0].memories >= least]
-        within = _within_sides(one, other)
+        within = within_sides(one, other)
         is_split = (
             bool(large)
             and len(done) + len(open_nodes) + len(large) <= most
@@ -122,7 +122,8 @@ def worthwhile(
     return sorted(done, key=lambda group: (-group.weight, min(group.points)))
 
 
-def _within_sides(one: Group, other: Group) -> float | None:
+def within_sides(one: Group, other: Group) -> float | None:
+    """`within` of the module's docstring, of both sides by weight; None where each is of a single text."""
     known = [(side.within, side.weight) for side in (one, other)]
     values = [(within, weight) for within, weight in known if within is not None]
     if not values:

@@ -1,7 +1,7 @@
 """A user's personas brought up to date with new memories, instead of being made anew.
 
 personas ── events ──> memories as they are numbered now
-new intents ── near a persona ──> join it      ── of no persona, but alike ──> a persona more
+intents in none ── a group foreign to all ──> a persona more      ── near a persona ──> join it
 personas that changed ──> told anew, under their old names
 """
 
@@ -16,7 +16,7 @@ from induce.describing import describe
 from induce.inducers import ClusterInducer
 from induce.labelling import labels
 from induce.population import text_of
-from induce.splitting import Group, foreignness, groups_of
+from induce.splitting import Group, foreignness, groups_of, within_sides
 from induce.texts import embedded, joined_by_names, weight
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from rewards.personas.claims import parse
@@ -50,12 +50,13 @@ def renumbered(old: Sequence[IntentMemory], new: Sequence[IntentMemory]) -> dict
 class Updater:
     """Updates sets of any inducer with the settings, the embedder and the population of `inducer`.
 
-    A new intent joins the persona that it is most alike, if it is not foreign to it by `worth` (as memories
-    that were not clustered do). Those that join none, with those that were in none before, are a persona more
-    where they are as alike as the user's other personas are in themselves, by the same measure, and as many
-    as a persona needs. A persona whose memories changed, or of which something is no longer true, is told
-    anew by claims; its label stays, and so do sentences that are no claims, with what they cite. Personas
-    keep their order, new ones come last.
+    Intents that are in no persona, new ones and old, are clustered. A cluster of as many as a persona needs
+    is a persona more where it is foreign by `worth` to the persona that it is most alike, and as alike in
+    itself as the user's personas are, by the same measure. Of the others each joins the persona that it is
+    most alike, if it is not foreign to it (as memories that were not clustered do). So a new interest does
+    not dissolve in a broad persona, one thing at a time. A persona whose memories changed, or of which
+    something is no longer true, is told anew by claims; its label stays, and so do sentences that are no
+    claims, with what they cite. Personas keep their order, new ones come last.
     """
 
     def __init__(self, inducer: ClusterInducer) -> None:
@@ -110,44 +111,58 @@ class Updater:
     def _grown(
         self, groups: Sequence[Sequence[IntentMemory]], intents: Sequence[IntentMemory]
     ) -> tuple[list[list[IntentMemory]], list[list[IntentMemory]]]:
-        """`groups` with what is near to them, and groups of the rest that are personas too."""
-        inducer, config = self.inducer, self.inducer.config
+        """`groups` with what is near to them, and groups of memories in none that are personas too."""
+        config = self.inducer.config
         held = {memory.number for group in groups for memory in group}
         loose, others = embedded([one for one in intents if one.number not in held], config.most_embedded)
         measured = [self._group(group) for group in groups]
-        vectors = inducer.embedder([text_of(memory) for memory in loose])
-        joins = nearest(vectors, measured, inducer.background, config.worth)
-        near = [[*group] for group in groups]
-        rest: list[IntentMemory] = []
-        for memory, place in zip(loose, joins.tolist(), strict=True):
-            (rest if place < 0 else near[place]).append(memory)
-        grown = joined_by_names(near, others)
         least = max(config.least_memories, config.least_share * len(intents))
-        room = config.most_personas - len(groups)
-        if len(rest) < least or room < 1:
-            return grown, []
-        within = [one.within for one in measured if one.within is not None]
+        more = self._more(loose, measured, least)
+        theirs = {memory.number for group in more for memory in group}
+        loose = [memory for memory in loose if memory.number not in theirs]
+        vectors = self.inducer.embedder([text_of(memory) for memory in loose])
+        joins = nearest(vectors, measured, self.inducer.background, config.worth)
+        near = [[*group] for group in groups]
+        for memory, place in zip(loose, joins.tolist(), strict=True):
+            if place >= 0:
+                near[place].append(memory)
+        return joined_by_names(near, others), more
+
+    def _more(
+        self, loose: Sequence[IntentMemory], personas: Sequence[Group], least: float
+    ) -> list[list[IntentMemory]]:
+        """Groups of `loose` that are personas: of `least` memories or more, and foreign to all there are."""
+        inducer, config = self.inducer, self.inducer.config
+        room = config.most_personas - len(personas)
+        if len(loose) < least or room < 1:
+            return []
         found = cluster(
-            [text_of(memory) for memory in rest],
-            [weight(memory) for memory in rest],
+            [text_of(memory) for memory in loose],
+            [weight(memory) for memory in loose],
             inducer.embedder,
             background=inducer.background,
             config=config,
         )
         made = [
-            [memory for memory, label in zip(rest, found, strict=True) if label == number]
+            [memory for memory, label in zip(loose, found, strict=True) if label == number]
             for number in range(found.max() + 1)
         ]
-        more = [group for group in made if len(group) >= least and self._is_one(group, within)]
-        return grown, more[:room]
+        large = [group for group in made if len(group) >= least]
+        return [group for group in large if self._is_one(self._group(group), personas)][:room]
 
-    def _is_one(self, group: Sequence[IntentMemory], others: Sequence[float]) -> bool:
-        """Whether a group is as alike in itself as the user's personas (one of a single text always is)."""
-        own = self._group(group).within
-        if own is None or not others:
+    def _is_one(self, group: Group, personas: Sequence[Group]) -> bool:
+        """Whether a group would be parted from the persona that it is most alike, were they the sides of a
+        cluster, and is as alike in itself as the user's personas (one of a single text always is)."""
+        background, worth = self.inducer.background, self.inducer.config.worth
+        mean = group.total / group.weight
+        alike = max(personas, key=lambda one: round(one.cross(mean), 6))
+        within = within_sides(group, alike)
+        if foreignness(1.0 if within is None else within, alike.cross(mean), background) < worth:
+            return False
+        others = [one.within for one in personas if one.within is not None]
+        if group.within is None or not others:
             return True
-        usual = float(np.mean(others))
-        return foreignness(usual, own, self.inducer.background) < self.inducer.config.worth
+        return foreignness(float(np.mean(others)), group.within, background) < worth
 
     def _group(self, memories: Sequence[IntentMemory]) -> Group:
         weights: dict[str, float] = {}

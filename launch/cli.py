@@ -239,7 +239,6 @@ def _induce_arguments(
     induce.add_argument(
         "--judge",
         type=int,
-        default=0,
         metavar="USERS",
         help="of so many users, hold other versions of the qualities against these",
     )

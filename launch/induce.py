@@ -45,7 +45,7 @@ def induce(
     run: Path | None = None,
     update: bool = False,
     page_users: Sequence[str] = (),
-    judged: int = 0,
+    judged: int | None = None,
     overrides: Sequence[str] = (),
 ) -> int:
     """Induce the personas of every user of the log `source` into `out` (see `induce.store`); a rerun goes on.
@@ -53,14 +53,14 @@ def induce(
     `source` may be a folder that `usergpt semantize run` made. With `update` it holds new events alone, of a
     log whose personas are in `out`, which are brought up to date. With `run`, the directory of a run that
     trained a model for personas, that model induces, and settings are the run's. Other versions of the
-    qualities are told of `judged` users (`launch.induce_judge`). Returns the exit status: 1 where a language
-    model was to be asked and answered about nobody.
+    qualities are told of `judged` users, if any (`launch.induce_judge`). Returns the exit status: 1 where a
+    language model was to be asked and answered about nobody.
 
     Raises:
         UserError: the log, its mapping or the settings are at fault, or `out` holds something else.
     """
-    if judged < 0:
-        raise UserError(f"--judge {judged}: give a number of users")
+    if judged is not None and judged < 1:
+        raise UserError(f"--judge {judged}: give a number of users, 1 or more")
     who = _Who(recipe_path, run, overrides)
     if update:
         who.goes_on(out)
@@ -83,7 +83,7 @@ def induce(
             generation = later  # the log had grown before it was finished
         shown = write_page(out, page_users, f"Personas in {out.resolve().name}")
         reporter.say(f"{out / store.PERSONAS}, {store.TOLD}; {shown} users on {out / store.PAGE}")
-        if judged:
+        if judged is not None:
             with reporter.stage("judge"):
                 judge_folder(out, generation.number, judged, recipe.llm, reporter)
     return int(0 < summary["users"] == summary["unanswered"])

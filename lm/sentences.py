@@ -21,7 +21,8 @@ def encoder_directory(model: str, key: str) -> Path:
     else:
         directory = Path(model)
     if not (directory / "config.json").is_file():
-        raise UserError(f"{key} {model!r}: no such model directory; name one, or {SHIPPED}")
+        what = "it holds no model (no config.json)" if directory.is_dir() else "no such model directory"
+        raise UserError(f"{key} {model!r}: {what}; name one, or {SHIPPED}")
     return directory
 
 

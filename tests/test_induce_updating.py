@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induce.inducers import ClusterInducer
+from induce.population import population_of
 from induce.updating import Update, Updater, renumbered
-from records.persona import IntentMemory, PersonaSet, Statement
+from induce.vector_cache import Vectors
+from records.induction import ClusterConfig
+from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from tests.personas import memory
 from tests.test_induce_inducers import BABY, TENTS, check, induce, inducer
 
@@ -47,6 +52,29 @@ def test_what_is_new_is_a_persona_more_and_strangers_are_in_none() -> None:
     # The log goes on until June, so that tents of May are no longer "still going on".
     assert found.changed == 1
     check(found.personas, [*BEFORE, *more])
+
+
+def test_an_interest_of_its_own_does_not_dissolve_in_a_broad_persona() -> None:
+    def cosines(texts: Sequence[str]) -> Vectors:
+        """Of two *old* texts .2, of two *new* ones .66, of one and the other .11; all else has nothing."""
+        rows = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, (kind, _, number) in zip(rows, (text.partition(" ") for text in texts), strict=True):
+            shared, own = {"old": (0.2**0.5, 0.0), "new": (0.25, 0.6**0.5)}.get(kind, (0.0, 0.0))
+            row[:2] = shared, own
+            row[2 + 20 * ["old", "new", "else"].index(kind) + int(number)] = (1 - shared**2 - own**2) ** 0.5
+        return rows
+
+    population = [[later(n, f"else {n}", n) for n in range(1, 20)]]
+    old = [later(n, f"old {n}", n) for n in range(1, 7)]
+    new = [later(n, f"new {n}", n) for n in range(7, 13)]
+    broad = Persona(label="all sorts", description=(), memories=tuple(range(1, 7)))
+    before = PersonaSet(user_id="u", personas=(broad,))
+    one = ClusterInducer(ClusterConfig(), cosines, population_of(population))
+    found = Updater(one)(before, old, [*old, *new]).personas.personas
+    assert [persona.memories for persona in found] == [tuple(range(1, 7)), tuple(range(7, 13))]
+    # One by one they are near enough to it: where they are too few to be a persona, they join.
+    found = Updater(one)(before, old, [*old, *new[:2]]).personas.personas
+    assert [persona.memories for persona in found] == [tuple(range(1, 9))]
 
 
 def test_two_new_things_are_too_few() -> None:

@@ -429,5 +429,5 @@ def test_other_versions_of_the_qualities_are_told(
     judged = pl.read_parquet(out / "judged.parquet")
     assert judged["cohesion_llm"].to_list() == [0.5, None]
     assert "1 users without a verdict of the language model: 1 bad_json" in shown
-    assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out, "--judge", "-1") == 2
-    assert "--judge -1: give a number of users" in capsys.readouterr().err
+    assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out, "--judge", "0") == 2
+    assert "--judge 0: give a number of users, 1 or more" in capsys.readouterr().err

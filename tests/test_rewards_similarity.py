@@ -49,4 +49,6 @@ def test_a_tag_without_a_floor_goes_by_name() -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such model directory; name one, or all-MiniLM-L6-v2"):
+        Embeddings(str(tmp_path / "none"), {})
+    with pytest.raises(UserError, match=r"it holds no model \(no config.json\); name one, or all-MiniLM"):
         Embeddings(str(tmp_path), {})
