@@ -4,9 +4,10 @@
 
 Users drawn by chance from a log and simulated ones; each one's log is cut in two at a share of its own time.
 Personas of the first part are brought up to date with the second (`induce.updating`), and made anew of the
-whole. Told are the quality of both, by the memories of the whole, and the adjusted Rand index between them,
-over the intents that stand in a persona of both. Users without personas of the first part, or without
-anything after it, are left out.
+whole, with the gap and the population of the first part for both, so that only the update tells them apart.
+Told are the quality of both, by the memories of the whole, and the adjusted Rand index between them, over the
+intents that stand in a persona of both. Users without personas of the first part, or without anything after
+it, are left out.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from hprbench.intervals import paired_interval
 from hprbench.recovery.partitions import adjusted_rand
 from induce.embedding import Embedder, SentenceEmbedder
 from induce.inducers import ClusterInducer
-from induce.population import population_of
+from induce.population import Population, population_of
 from induce.sessions import gap_of, pause_histogram
 from induce.updating import Updater
 from records.induction import ClusterConfig, MemoryConfig
@@ -47,10 +48,13 @@ def parts_of(timeline: pl.DataFrame, share: float) -> tuple[Users, Users]:
 
 
 def compared(
-    old: Users, whole: Users, embedder: Embedder, seed: int, config: ClusterConfig | None = None
+    old: Users, whole: Users, population: Population, embedder: Embedder, seed: int
 ) -> dict[str, Any]:
-    """`rows` of means by how the personas were made, `difference` (updated less anew), `rand`, `counts`."""
-    inducer = ClusterInducer(config or ClusterConfig(), embedder, population_of(old.values()))
+    """`rows` of means by how the personas were made, `difference` (updated less anew), `rand`, `counts`.
+
+    `population` is that of the whole log's first part, `old` are some of its users.
+    """
+    inducer = ClusterInducer(ClusterConfig(), embedder, population)
     before = {one.user_id: one for one in inducer(old) if one.personas}
     known = {user: whole[user] for user in before}
     updater = Updater(inducer)
@@ -70,9 +74,8 @@ def compared(
         measure: paired_interval(*({u: scores[name][measure][u] for u in users} for name in sets), seed)
         for measure in MEASURES
     }
-    rands = [
-        rand for one, other in zip(*sets.values(), strict=True) if (rand := agreement(one, other)) is not None
-    ]
+    rands = [agreement(one, other) for one, other in zip(*sets.values(), strict=True)]
+    known_rands = [rand for rand in rands if rand is not None]
     return {
         "users": len(users),
         "counts": dict(
@@ -95,7 +98,7 @@ def compared(
             measure: {"value": round(one.mean, 4), "interval": [round(end, 4) for end in one.interval]}
             for measure, one in differences.items()
         },
-        "rand": round(float(np.mean(rands)), 4),
+        "rand": round(float(np.mean(known_rands)), 4) if known_rands else None,
     }
 
 
@@ -125,7 +128,7 @@ def show(name: str, found: Mapping[str, Any], console: Console) -> None:
         *(f"{one['value']:+.3f} [{one['interval'][0]:+.3f}, {one['interval'][1]:+.3f}]" for one in less),
     )
     console.print(table)
-    console.print(f"adjusted Rand between them: {found['rand']:.3f}")
+    console.print(f"adjusted Rand between them: {found['rand']}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -148,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         old, whole = parts_of(timeline, words.share)
         drawn = np.random.default_rng(words.seed).permutation(sorted(old))[: words.users]
         some = {user: old[user] for user in sorted(drawn.tolist())}
-        found[name] = compared(some, whole, embedder, words.seed)
+        found[name] = compared(some, whole, population_of(old.values()), embedder, words.seed)
         show(name, found[name], console)
     if words.json:
         print(json.dumps(found))

@@ -1,7 +1,7 @@
 """A user's personas brought up to date with new memories, instead of being made anew.
 
 personas ── events ──> memories as they are numbered now
-intents in none ── a group foreign to all ──> a persona more      ── near a persona ──> join it
+intents in none ── a group foreign to the nearest ──> a persona more    ── near a persona ──> join it
 personas that changed ──> told anew, under their old names
 """
 
@@ -54,9 +54,10 @@ class Updater:
     is a persona more where it is foreign by `worth` to the persona that it is most alike, and as alike in
     itself as the user's personas are, by the same measure. Of the others each joins the persona that it is
     most alike, if it is not foreign to it (as memories that were not clustered do). So a new interest does
-    not dissolve in a broad persona, one thing at a time. A persona whose memories changed, or of which
-    something is no longer true, is told anew by claims; its label stays, and so do sentences that are no
-    claims, with what they cite. Personas keep their order, new ones come last.
+    not dissolve in a broad persona one thing at a time, unless that is several times as large. A persona
+    whose memories changed, or of which something is no longer true, is told anew by claims; its label stays,
+    and so do sentences that are no claims, with what they cite. Personas keep their order, new ones come
+    last.
     """
 
     def __init__(self, inducer: ClusterInducer) -> None:
@@ -111,27 +112,29 @@ class Updater:
     def _grown(
         self, groups: Sequence[Sequence[IntentMemory]], intents: Sequence[IntentMemory]
     ) -> tuple[list[list[IntentMemory]], list[list[IntentMemory]]]:
-        """`groups` with what is near to them, and groups of memories in none that are personas too."""
+        """`groups`, and groups of memories in none that are personas too, each with what is near to it."""
         config = self.inducer.config
         held = {memory.number for group in groups for memory in group}
         loose, others = embedded([one for one in intents if one.number not in held], config.most_embedded)
         measured = [self._group(group) for group in groups]
         least = max(config.least_memories, config.least_share * len(intents))
         more = self._more(loose, measured, least)
-        theirs = {memory.number for group in more for memory in group}
-        loose = [memory for memory in loose if memory.number not in theirs]
+        measured += [self._group(group) for group in more]
+        taken = {memory.number for group in more for memory in group}
+        loose = [memory for memory in loose if memory.number not in taken]
         vectors = self.inducer.embedder([text_of(memory) for memory in loose])
         joins = nearest(vectors, measured, self.inducer.background, config.worth)
-        near = [[*group] for group in groups]
+        near = [[*group] for group in (*groups, *more)]
         for memory, place in zip(loose, joins.tolist(), strict=True):
             if place >= 0:
                 near[place].append(memory)
-        return joined_by_names(near, others), more
+        grown = joined_by_names(near, others)
+        return grown[: len(groups)], grown[len(groups) :]
 
     def _more(
         self, loose: Sequence[IntentMemory], personas: Sequence[Group], least: float
     ) -> list[list[IntentMemory]]:
-        """Groups of `loose` that are personas: of `least` memories or more, and foreign to all there are."""
+        """Groups of `loose` that are personas: of `least` memories or more, and foreign to all others."""
         inducer, config = self.inducer, self.inducer.config
         room = config.most_personas - len(personas)
         if len(loose) < least or room < 1:
@@ -151,18 +154,18 @@ class Updater:
         return [group for group in large if self._is_one(self._group(group), personas)][:room]
 
     def _is_one(self, group: Group, personas: Sequence[Group]) -> bool:
-        """Whether a group would be parted from the persona that it is most alike, were they the sides of a
-        cluster, and is as alike in itself as the user's personas (one of a single text always is)."""
+        """Whether a group is foreign to the persona that it is most alike, as sides of a split are, and as
+        alike in itself as the user's personas are (one of a single text is wholly alike)."""
         background, worth = self.inducer.background, self.inducer.config.worth
         mean = group.total / group.weight
         alike = max(personas, key=lambda one: round(one.cross(mean), 6))
         within = within_sides(group, alike)
         if foreignness(1.0 if within is None else within, alike.cross(mean), background) < worth:
             return False
-        others = [one.within for one in personas if one.within is not None]
-        if group.within is None or not others:
+        usual = [one.within for one in personas if one.within is not None]
+        if group.within is None or not usual:
             return True
-        return foreignness(float(np.mean(others)), group.within, background) < worth
+        return foreignness(float(np.mean(usual)), group.within, background) < worth
 
     def _group(self, memories: Sequence[IntentMemory]) -> Group:
         weights: dict[str, float] = {}

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from benchmarks.inducers import simulated_events
 from benchmarks.persona_update import agreement, compared, parts_of
+from induce.population import population_of
 from records.persona import Persona, PersonaSet
 from tests.test_induce_clustering import letters
 from tests.test_induce_inducers import BABY, TENTS
@@ -24,8 +26,10 @@ def test_agreement_is_of_what_both_hold() -> None:
 
 
 def test_the_first_part_is_a_part_of_the_whole() -> None:
-    old, whole = parts_of(simulated_events(3, 5), 0.7)
-    assert old.keys() == whole.keys()
+    timeline = simulated_events(3, 5)
+    once = timeline.head(1).with_columns(user_id=pl.lit("once"))  # nothing comes after it
+    old, whole = parts_of(pl.concat([timeline, once]), 0.7)
+    assert old.keys() == whole.keys() - {"once"}
     for user, memories in old.items():
         events = {event for one in memories for event in one.event_ids}
         assert events < {event for one in whole[user] for event in one.event_ids}
@@ -34,7 +38,7 @@ def test_the_first_part_is_a_part_of_the_whole() -> None:
 
 def test_what_is_new_is_told_by_both() -> None:
     wine = [replace(one, wants=(f"wine {n}",), category="") for n, one in enumerate(TENTS)]
-    found = compared({"u": BABY}, {"u": [*BABY, *wine]}, letters, seed=1)
+    found = compared({"u": BABY}, {"u": [*BABY, *wine]}, population_of([BABY, TENTS]), letters, seed=1)
     assert found["users"] == 1
     assert found["counts"]["new"] == 1
     assert found["rows"]["updated"]["count"] == found["rows"]["anew"]["count"] == 2

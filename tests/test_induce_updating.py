@@ -65,16 +65,44 @@ def test_an_interest_of_its_own_does_not_dissolve_in_a_broad_persona() -> None:
         return rows
 
     population = [[later(n, f"else {n}", n) for n in range(1, 20)]]
-    old = [later(n, f"old {n}", n) for n in range(1, 7)]
-    new = [later(n, f"new {n}", n) for n in range(7, 13)]
-    broad = Persona(label="all sorts", description=(), memories=tuple(range(1, 7)))
-    before = PersonaSet(user_id="u", personas=(broad,))
-    one = ClusterInducer(ClusterConfig(), cosines, population_of(population))
-    found = Updater(one)(before, old, [*old, *new]).personas.personas
-    assert [persona.memories for persona in found] == [tuple(range(1, 7)), tuple(range(7, 13))]
+    one = ClusterInducer(ClusterConfig(least_share=0.05), cosines, population_of(population))
+
+    def parts(old: int, new: int) -> list[int]:
+        """How many memories the personas have, of a broad one of `old` and as many more."""
+        first = [later(n, f"old {n % 20}", n) for n in range(1, old + 1)]
+        more = [later(old + n, f"new {n}", old + n) for n in range(1, new + 1)]
+        broad = Persona(label="all sorts", description=(), memories=tuple(range(1, old + 1)))
+        found = Updater(one)(PersonaSet(user_id="u", personas=(broad,)), first, [*first, *more])
+        return [len(persona.memories) for persona in found.personas.personas]
+
+    assert parts(6, 6) == [6, 6]
+    assert parts(60, 6) == [66]  # in one so large it would not have been split off either
     # One by one they are near enough to it: where they are too few to be a persona, they join.
-    found = Updater(one)(before, old, [*old, *new[:2]]).personas.personas
-    assert [persona.memories for persona in found] == [tuple(range(1, 9))]
+    assert parts(6, 2) == [8]
+
+
+def test_strangers_are_no_persona_together() -> None:
+    more = [later(LAST + n, f"{kind} 1", 170 + n) for n, kind in enumerate(["opera", "wine", "zoo"], 1)]
+    found = updated(more)
+    assert found.new == 0
+    assert sum(len(persona.memories) for persona in found.personas.personas) == len(BEFORE)
+
+
+def test_what_is_not_embedded_joins_a_new_persona_by_its_names() -> None:
+    wine = [later(LAST + n, f"wine {n % 3}", 170 + n) for n in range(1, 7)]
+    named = memory(LAST + 7, ["wine 9", "wine 1"], 180, category="")
+    one = inducer(config=replace(inducer().config, most_embedded=3))
+    found = Updater(one)(induce(BEFORE), BEFORE, [*BEFORE, *wine, named]).personas.personas
+    assert found[-1].memories == tuple(range(LAST + 1, LAST + 8))
+
+
+def test_no_more_personas_than_there_is_room_for() -> None:
+    more = [later(LAST + n, f"wine {n}", 120 + n) for n in range(1, 6)]
+    more += [later(LAST + 5 + n, f"opera {n}", 130 + n) for n in range(1, 4)]
+    one = inducer(config=replace(inducer().config, most_personas=3))
+    found = Updater(one)(induce(BEFORE), BEFORE, [*BEFORE, *more])
+    assert found.new == 1
+    assert found.personas.personas[-1].memories == tuple(range(LAST + 1, LAST + 6))  # the larger one
 
 
 def test_two_new_things_are_too_few() -> None:
