@@ -71,6 +71,15 @@ def memories_in(timeline: pl.DataFrame, config: MemoryConfig | None = None) -> U
     return memories_of(memories_frame(events, config or MemoryConfig()))
 
 
+def subjects_of(users: Users, population: Population, embedder: Embedder) -> dict[str, Subject]:
+    """What the persona sets of each user are scored by."""
+    background_D = background_of(embedder(population.texts))
+    return {
+        user: Subject(memories, embedder([one.text for one in memories]), background_D=background_D)
+        for user, memories in users.items()
+    }
+
+
 def compared(users: Users, population: Population, embedder: Embedder, seed: int) -> dict[str, Any]:
     """Both inducers on the same users: `rows` by inducer, `difference` (plain less cluster), `agreement`."""
     config = ClusterConfig()
@@ -78,11 +87,7 @@ def compared(users: Users, population: Population, embedder: Embedder, seed: int
         "cluster": ClusterInducer(config, embedder, population),
         "plain": PlainInducer(config, embedder),
     }
-    background_D = background_of(embedder(population.texts))
-    subjects = {
-        user: Subject(memories, embedder([one.text for one in memories]), background_D=background_D)
-        for user, memories in users.items()
-    }
+    subjects = subjects_of(users, population, embedder)
     scores = {name: scored(inducer(users), subjects, embedder) for name, inducer in inducers.items()}
     both = [user for user in users if all(user in one["total"] for one in scores.values())]
     rows = {

@@ -12,7 +12,6 @@ it, are left out.
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,16 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.inducers import MEASURES, SEED, Users, memories_in, retail_events, scored, simulated_events
+from benchmarks.inducers import (
+    MEASURES,
+    SEED,
+    Users,
+    memories_in,
+    retail_events,
+    scored,
+    simulated_events,
+    subjects_of,
+)
 from benchmarks.profile_update import NEW, OLD, WHOLE, cut
 from hprbench.intervals import paired_interval
 from hprbench.recovery.partitions import adjusted_rand
@@ -33,7 +41,6 @@ from induce.sessions import gap_of, pause_histogram
 from induce.updating import Updater
 from records.induction import ClusterConfig, MemoryConfig
 from records.persona import PersonaSet
-from rewards.personas.subject import Subject, background_of
 
 
 def parts_of(timeline: pl.DataFrame, share: float) -> tuple[Users, Users]:
@@ -63,11 +70,7 @@ def compared(
         "updated": [one.personas for one in updates.values()],
         "anew": inducer(known),
     }
-    background_D = background_of(embedder(inducer.population.texts))
-    subjects = {
-        user: Subject(memories, embedder([one.text for one in memories]), background_D=background_D)
-        for user, memories in known.items()
-    }
+    subjects = subjects_of(known, population, embedder)
     scores = {name: scored(found, subjects, embedder) for name, found in sets.items()}
     users = [user for user in known if all(user in one["total"] for one in scores.values())]
     differences = {
@@ -78,15 +81,10 @@ def compared(
     known_rands = [rand for rand in rands if rand is not None]
     return {
         "users": len(users),
-        "counts": dict(
-            sum(
-                (
-                    Counter(kept=one.kept, changed=one.changed, new=one.new, gone=one.gone)
-                    for one in updates.values()
-                ),
-                Counter(),
-            )
-        ),
+        "counts": {
+            name: sum(getattr(one, name) for one in updates.values())
+            for name in ("kept", "changed", "new", "gone")
+        },
         "rows": {
             name: {
                 measure: round(float(np.mean([scores[name][measure][user] for user in users])), 4)
