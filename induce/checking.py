@@ -5,14 +5,14 @@ sentence ── claims ──> false of what it cites, or of the persona ──>
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from records.induction import QualityConfig
 from records.persona import IntentMemory, PersonaSet, Statement
-from rewards.personas.claims import parse
+from rewards.personas.claims import gist_of, parse
 from rewards.personas.facts import Facts, Setting, holds, setting_of
 from rewards.personas.subject import Subject
 from rewards.personas.truthfulness import truthfulness
@@ -41,14 +41,14 @@ def checked(personas: PersonaSet, memories: Sequence[IntentMemory]) -> tuple[Per
     kept = []
     for persona in personas.personas:
         whole = _facts(persona.memories, by_number, setting)
-        said: dict[str, Statement] = {}
+        said: dict[Hashable, Statement] = {}
         for statement in persona.description:
             # What another persona rests on says nothing of this one.
             cited = tuple(number for number in statement.memories if number in persona.memories)
             if fault := _fault(statement, whole, _facts(cited, by_number, setting), said):
                 faults[fault] += 1
             else:
-                said[statement.text] = replace(statement, memories=cited)
+                said[gist_of(statement.text)] = replace(statement, memories=cited)
         if said:
             kept.append(replace(persona, description=tuple(said.values())))
         else:
@@ -76,9 +76,9 @@ def _facts(numbers: Sequence[int], memories: dict[int, IntentMemory], setting: S
     return Facts([memories[number] for number in numbers if number in memories], setting)
 
 
-def _fault(statement: Statement, whole: Facts, cited: Facts, said: dict[str, Statement]) -> str:
+def _fault(statement: Statement, whole: Facts, cited: Facts, said: Collection[Hashable]) -> str:
     claims = parse(statement.text)
-    if statement.text in said:
+    if gist_of(statement.text) in said:
         return REPEATED
     if not cited.count or any(holds(claim, cited) is False for claim in claims):
         return UNSUPPORTED

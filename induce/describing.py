@@ -7,11 +7,11 @@ Nothing is said that is not true of the group's memories, and of the cited ones 
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from induce.labelling import done, labels, main_category, ranked, terms_of
+from induce.labelling import apart, done, labels, main_category, ranked, terms_of
 from induce.population import Population
 from records.persona import IntentMemory, Persona, Statement
 from rewards.personas.claims import MOST_NAMES, NOW, WHEN, Claim, family, render
-from rewards.personas.facts import Facts, Setting, holds
+from rewards.personas.facts import Facts, Setting, holds, month
 
 LEAST_OF_HABIT = 3
 """Memories from which on days and hours are told of: what was once was at some hour, and no habit."""
@@ -33,7 +33,7 @@ def personas_of(
             description=describe(group, everything, setting, population, most),
             memories=tuple(memory.number for memory in group),
         )
-        for label, group in zip(labels(groups, population), groups, strict=True)
+        for label, group in zip(apart(labels(groups, population)), groups, strict=True)
     )
 
 
@@ -88,7 +88,7 @@ def _claims(
         if len(group) >= LEAST_OF_HABIT and holds(claim, facts):
             then = [memory for memory in group if holds(claim, Facts([memory], facts.setting))]
             yield claim, iter([_spread(then, most)])
-    yield Claim(kind="since", arguments=(f"{facts.first:%Y-%m}",)), iter([group[:1]])
+    yield Claim(kind="since", arguments=(month(facts.first),)), iter([group[:1]])
     yield from _until(group, facts)
     if facts.spends is not None:
         yield Claim(kind="spends", arguments=(facts.spends,)), _windows(_by_value(group), most)
@@ -128,7 +128,7 @@ def _until(group: Memories, facts: Facts) -> Iterator[tuple[Claim, Iterator[Memo
     is_now = holds(now, facts)
     if is_now is None:
         return  # the log is too short to tell
-    claim = now if is_now else Claim(kind="until", arguments=(f"{facts.last:%Y-%m}",))
+    claim = now if is_now else Claim(kind="until", arguments=(month(facts.last),))
     yield claim, iter([group[-1:]])
 
 

@@ -62,7 +62,7 @@ def labels(groups: Sequence[Sequence[IntentMemory]], population: Population) -> 
     """A short label for each group of a user's memories: "Baby: Wet Wipes, Milk Powder".
 
     First the category that more than half of them have; then their most telling names, those first that no
-    other group of the user wants more often.
+    other group of the user wants more often. Two may be the same, see `apart`.
     """
     terms = [terms_of(group) for group in groups]
     return [_label(number, terms, population) for number in range(len(terms))]
@@ -89,6 +89,24 @@ def _label(number: int, terms: Sequence[Terms], population: Population) -> str:
         listed = ", ".join(mine.written[other] for other in others[:MOST_IN_LABEL])
     # What comes out of a log may hold line breaks; a label is one line.
     return " ".join(": ".join(part for part in (category, listed) if part).split())
+
+
+def apart(labels: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """`labels`, with a number where one of `taken`, or one before, reads the same but for case.
+
+    Example:
+        apart(["Baby", "baby", "Tools"], ["tools"]) == ["Baby", "baby (2)", "Tools (2)"]
+    """
+    seen = {label.casefold() for label in taken}
+    found = []
+    for label in labels:
+        told, count = label, 1
+        while told.casefold() in seen:
+            count += 1
+            told = f"{label} ({count})".strip()
+        seen.add(told.casefold())
+        found.append(told)
+    return found
 
 
 def main_category(terms: Terms) -> str | None:

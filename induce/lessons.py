@@ -4,7 +4,7 @@ persona set ── whole lines ──> sentences that hold of what they cite ─
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from induce.answers import (
@@ -19,7 +19,7 @@ from induce.prompting import persona_prompt
 from lm.answers import Malformed
 from lm.tokenizer import ChatTokenizer
 from records.persona import IntentMemory, Persona, PersonaSet, Statement
-from rewards.personas.claims import Claim, parse, render
+from rewards.personas.claims import Claim, gist_of, parse, render
 from rewards.personas.facts import Facts, Setting, holds, setting_of
 from sft.objective import SFTExample
 
@@ -92,15 +92,15 @@ def as_shown(
         if not mine or evidence is None:
             faults["unseen"] += 1
             continue
-        said: dict[str, Statement] = {}
+        said: dict[Hashable, Statement] = {}
         for statement in persona.description:
             found = evidence.supported(statement, mine)
             if isinstance(found, str):
                 faults[found] += 1
-            elif found.text in said:
+            elif gist_of(found.text) in said:
                 faults["repeated"] += 1
             else:
-                said[found.text] = found
+                said[gist_of(found.text)] = found
         if said:
             kept[mine[0]] = replace(
                 persona, description=tuple(said.values()), memories=lines.memories_of(mine)

@@ -12,13 +12,14 @@ Suffixes: N memories, K of them clustered, D width of a vector.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from induce.embedding import Embedder
 from induce.inducers import Given, Settings, sets_of
-from induce.labelling import MOST_IN_LABEL, done, terms_of
+from induce.labelling import MOST_IN_LABEL, apart, done, terms_of
 from induce.population import text_of
 from induce.silhouette import silhouette_clusters
 from induce.texts import joined_by_names
@@ -73,6 +74,8 @@ class PlainInducer:
                 )
             )
         personas.sort(key=lambda one: (-len(one.memories), one.memories[0]))
+        labels = apart([one.label for one in personas])
+        personas = [replace(persona, label=label) for persona, label in zip(personas, labels, strict=True)]
         return PersonaSet(user_id=given.user_id, personas=tuple(personas))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from induce.clustering import cluster, nearest
 from induce.describing import describe
 from induce.inducers import ClusterInducer
-from induce.labelling import labels
+from induce.labelling import apart, labels
 from induce.population import text_of
 from induce.splitting import Group, foreignness, groups_of, within_sides
 from induce.texts import embedded, joined_by_names, weight
@@ -88,7 +88,7 @@ class Updater:
             for persona, group in zip(left, groups, strict=True)
         ]
         changed = sum(one is not persona for one, persona in zip(told, left, strict=True))
-        names = _apart(
+        names = apart(
             labels([*groups, *more], self.inducer.population)[len(groups) :], [one.label for one in told]
         )
         told += [
@@ -195,17 +195,6 @@ class Updater:
         config = self.inducer.config
         told = describe(group, list(intents.values()), setting, self.inducer.population, config.citations)
         return replace(persona, description=(*free, *told), memories=numbers)
-
-
-def _apart(labels: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """`labels`, with a number where a label that stays, or one before, reads the same."""
-    seen = Counter(label.casefold() for label in taken)
-    found = []
-    for label in labels:
-        seen[label.casefold()] += 1
-        count = seen[label.casefold()]
-        found.append(label if count == 1 else f"{label} ({count})")
-    return found
 
 
 def _each_once(groups: Sequence[Sequence[IntentMemory]]) -> list[list[IntentMemory]]:

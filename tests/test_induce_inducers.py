@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induce.describing import personas_of
 from induce.inducers import ALL_NOISE, NO_CLUSTER, NO_MEMORIES, NO_TEXT, ClusterInducer
-from induce.labelling import labels, ranked
+from induce.labelling import apart, labels, ranked
 from induce.population import MOST_TEXTS, Population, population_of
 from induce.texts import embedded, joined_by_names, vectors_of, weight
 from records.induction import ClusterConfig
@@ -200,6 +201,18 @@ def test_labels_prefer_what_another_group_does_not_want_more() -> None:
     assert labels([one, other], Population(users=9)) == ["Cup, Tea", "Pot, Tea"]
     pots = [*other[:1], *other[2:], memory(10, ["Pot"], category="Kitchen")]
     assert labels([pots], Population(users=9)) == ["Pot, Tea"]
+
+
+def test_labels_are_told_apart_by_a_number() -> None:
+    assert apart(["Baby", "baby", "Tools"], ["tools"]) == ["Baby", "baby (2)", "Tools (2)"]
+    assert apart(["A", "A (2)", "a"]) == ["A", "A (2)", "a (3)"]
+    assert apart(["", ""]) == ["", "(2)"]
+
+
+def test_groups_of_the_same_names_have_different_labels() -> None:
+    teas = [memory(n, ["Tea"], n) for n in range(1, 7)]
+    found = personas_of([teas[:3], teas[3:]], teas, setting_of(teas), population_of([teas]), 6)
+    assert [persona.label for persona in found] == ["Baby: Tea", "Baby: Tea (2)"]
 
 
 def test_populations_add_up() -> None:

@@ -157,6 +157,7 @@ def test_any_memories_have_an_answer_or_a_reason(users: list[list[IntentMemory]]
         members = [number for persona in found.personas for number in persona.memories]
         assert bool(found.error) == (not found.personas)
         assert len(members) == len(set(members))
+        assert len({persona.label.casefold() for persona in found.personas}) == len(found.personas)
         assert set(members) <= set(intents)
         sizes = [len(persona.memories) for persona in found.personas]
         assert sizes == sorted(sizes, reverse=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from records.induction import QualityConfig
 from records.persona import Persona, PersonaSet, Statement
 from rewards.personas.alignment import alignment, alignment_by_embedding, supports
-from rewards.personas.claims import Claim
+from rewards.personas.claims import Claim, render
 from rewards.personas.cohesion import cohesion, margins
 from rewards.personas.extras import coverage, likeness, overlap
 from rewards.personas.subject import Subject, background_of, fault_of
@@ -93,6 +93,8 @@ def test_alignment_is_what_cited_memories_support() -> None:
 def test_a_statement_said_twice_is_supported_once() -> None:
     again = replace(BABY, description=BABY.description[:1] * 4)
     assert supports(again, SUBJECT) == [1, 0, 0, 0]
+    other_words = persona((1, 2), ("Buys Milk and Wipes.", (1, 2)), ("Buys wipes and MILK.", (1, 2)))
+    assert supports(other_words, SUBJECT) == [1, 0]
 
 
 def test_free_text_is_read_for_names_and_categories_of_the_log() -> None:
@@ -136,6 +138,30 @@ def test_what_is_false_or_unknown_costs() -> None:
     said = truth(liar, SUBJECT)
     assert (len(said.true), len(said.false), said.unknown) == (2, 1, 2)
     assert said.share(3) == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize(
+    ("said", "true"),
+    [
+        (("Buys Milk.", "Buys milk.", "Buys MILK."), ("Buys Milk.",)),
+        (("Buys Milk and Wipes.", "Buys Wipes and Milk."), ("Buys Milk and Wipes.",)),
+        (("Buys Wipes.", "Buys Milk and Wipes.", "Buys Milk."), ("Buys Milk and Wipes.",)),
+        (("Looks at Wipes.", "Buys Milk and Wipes.", "Looks at Milk."), ("Buys Milk and Wipes.",)),
+        (("Looks at Milk and Wipes.", "Buys Milk."), ("Looks at Milk and Wipes.", "Buys Milk.")),
+        (("Buys Milk.", "Buys Wipes.", "Mostly Baby."), ("Buys Milk.", "Buys Wipes.", "Mostly Baby.")),
+    ],
+)
+def test_what_follows_from_another_claim_earns_nothing(said: tuple[str, ...], true: tuple[str, ...]) -> None:
+    told = truth(persona((1, 2), *((text, (1, 2)) for text in said)), SUBJECT)
+    assert tuple(render((claim,)) for claim in told.true) == true
+    assert told.share(3) == pytest.approx(len(true) / 3)
+    assert not told.false
+    assert not told.unknown
+
+
+def test_a_lie_told_in_two_ways_is_one() -> None:
+    told = truth(persona((1, 2), ("Buys Drill and Saw.", (1,)), ("Buys saw and drill.", (1,))), SUBJECT)
+    assert len(told.false) == 1
 
 
 def test_nothing_becomes_true_by_leaving_out_what_speaks_against_it() -> None:

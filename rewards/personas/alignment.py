@@ -1,12 +1,13 @@
 """Alignment: do the memories that a statement cites support what it says?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from records.induction import QualityConfig
 from records.persona import Persona, Statement
+from rewards.personas.claims import gist_of
 from rewards.personas.curve import logistic
 from rewards.personas.facts import holds
 from rewards.personas.subject import Subject, unit_rows
@@ -17,7 +18,7 @@ def alignment(personas: Sequence[Persona], subject: Subject) -> float:
 
     The support of a statement is the share of its claims (`Subject.claims`) that hold of the memories it
     cites alone; a claim that these cannot tell is not supported. A statement without a checkable claim has
-    support 0, and so has one whose text stood before in the same persona.
+    support 0, and so has one that says what another did before it in the same persona.
     """
     shares = [_mean(supports(persona, subject)) for persona in personas]
     return _mean(shares)
@@ -25,11 +26,13 @@ def alignment(personas: Sequence[Persona], subject: Subject) -> float:
 
 def supports(persona: Persona, subject: Subject) -> list[float]:
     """The support of each statement."""
-    found: dict[str, float] = {}
-    return [
-        0.0 if said.text in found else found.setdefault(said.text, support(said, subject))
-        for said in persona.description
-    ]
+    seen: set[Hashable] = set()
+    found = []
+    for said in persona.description:
+        gist = gist_of(said.text)
+        found.append(0.0 if gist in seen else support(said, subject))
+        seen.add(gist)
+    return found
 
 
 def support(statement: Statement, subject: Subject) -> float:

@@ -18,7 +18,7 @@ is not printable escaped as in JSON; so no name ends its sentence, and none stat
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -95,6 +95,12 @@ class Claim:
             return self.arguments[1:]
         return self.arguments if self.kind in ("about", "where") else ()
 
+    @property
+    def gist(self) -> frozenset[tuple[str, str]]:
+        """What it says, however its names are ordered and spelt in capitals: a fact for each."""
+        kind = self.arguments[0] if self.kind == "wants" else self.kind
+        return frozenset((kind, name.casefold()) for name in self.names or self.arguments)
+
 
 @lru_cache(maxsize=4096)
 def family(action: str) -> str:
@@ -133,6 +139,12 @@ def parse(text: str) -> tuple[Claim, ...]:
         place = found.end() + 1
     # Whatever else the patterns may let through, only what would be written the same is read.
     return tuple(claims) if render(claims) == text else ()
+
+
+def gist_of(text: str) -> Hashable:
+    """What a statement says: the same for two that claim the same, whatever order and case they are in; of a
+    text that is not of the grammar, the text itself."""
+    return frozenset(claim.gist for claim in parse(text)) or text
 
 
 def _sentence(claim: Claim) -> str:

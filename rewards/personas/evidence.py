@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from records.persona import IntentMemory, Persona, Statement
 from rewards.personas.claims import NOW, Claim, family
-from rewards.personas.facts import Facts, holds
+from rewards.personas.facts import Facts, holds, month
 from rewards.personas.subject import Subject
 
 
@@ -58,13 +58,13 @@ def says(claim: Claim, memory: IntentMemory, whole: Facts) -> bool | None:
         named = {name.casefold() for name in mine} & {name.casefold() for name in names}
         return True if named and (kind in ("looks", family(memory.action))) else None
     if claim.kind in ("since", "until"):
-        (month,) = claim.arguments
-        if month == NOW:
+        (told,) = claim.arguments
+        if told == NOW:
             return True if whole.count and memory.start == whole.last else None
-        begun = f"{memory.start:%Y-%m}"
-        if begun == month:
+        begun = month(memory.start)
+        if begun == told:
             return True
-        return False if (begun < month) == (claim.kind == "since") else None
+        return False if (begun < told) == (claim.kind == "since") else None
     if claim.kind == "often":
         return True
     # Of a memory without a category, a source or a sum that is None.

@@ -216,12 +216,12 @@ def _when(facts: Facts, arguments: tuple[str, ...]) -> bool | None:
 
 
 def _since(facts: Facts, arguments: tuple[str, ...]) -> bool:
-    return _month(facts.first) == arguments[0]
+    return month(facts.first) == arguments[0]
 
 
 def _until(facts: Facts, arguments: tuple[str, ...]) -> bool | None:
     if arguments[0] != NOW:
-        return _month(facts.last) == arguments[0]
+        return month(facts.last) == arguments[0]
     setting = facts.setting
     if _days(setting.start, setting.end) < LONG_LOG_DAYS:
         return None
@@ -250,5 +250,6 @@ def _days(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() / 86_400
 
 
-def _month(time: datetime) -> str:
+def month(time: datetime) -> str:
+    """As claims write it, such as 2011-03."""
     return f"{time.year:04}-{time.month:02}"

@@ -10,7 +10,7 @@ from rewards.personas.extras import coverage, overlap
 from rewards.personas.subject import Subject, fault_of
 from rewards.personas.truthfulness import truthfulness
 
-QUALITY_VERSION = 2
+QUALITY_VERSION = 3
 """Raised when a set's numbers change."""
 
 

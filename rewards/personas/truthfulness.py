@@ -17,8 +17,9 @@ _OF_THE_LOG = ("since", "until", "where")
 class Truth:
     """A persona's different claims, by what is known of them.
 
-    `true`: true and telling. `common`: true, but also of the user's other memories. `false`. `unknown`: what
-    the log cannot tell; a statement without any checkable claim counts as one.
+    `true`: true and telling, and new beside the others. `common`: true, but also of the user's other
+    memories. `false`. `unknown`: what the log cannot tell; a statement without any checkable claim counts as
+    one.
     """
 
     true: tuple[Claim, ...]
@@ -41,8 +42,8 @@ def truthfulness(personas: Sequence[Persona], subject: Subject, config: QualityC
     persona's. So nothing becomes true by leaving out what speaks against it. A true claim that also holds of
     the rest of the user's memories (what all of them are like: the only shop, the whole span) tells nothing
     of this persona; it neither earns nor costs. Of a persona that holds all of them the same goes for
-    `since`, `until` and `where`, which are the log's own. A description that is empty or says only such
-    things has 0.
+    `since`, `until` and `where`, which are the log's own. Nor does what is said twice, in whatever order and
+    spelling, or follows from another true claim. A description that is empty or says only such things has 0.
     """
     held = {number for persona in personas for number in persona.memories}
     loose = [number for number in subject.own if number not in held]
@@ -52,11 +53,12 @@ def truthfulness(personas: Sequence[Persona], subject: Subject, config: QualityC
 
 def truth(persona: Persona, subject: Subject, loose: Iterable[int] = ()) -> Truth:
     """What is known of the persona's claims; `loose` are the user's own memories in no persona."""
-    claims: dict[Claim, None] = {}
+    claims: dict[frozenset[tuple[str, str]], Claim] = {}
     unknown = 0
     for text in dict.fromkeys(statement.text for statement in persona.description):
         read = subject.claims(text)
-        claims.update(dict.fromkeys(read))
+        for claim in read:
+            claims.setdefault(claim.gist, claim)
         unknown += not read
     facts = subject.facts(persona.memories)
     left_out = tuple(
@@ -69,7 +71,7 @@ def truth(persona: Persona, subject: Subject, loose: Iterable[int] = ()) -> Trut
     mine = set(persona.memories)
     rest = subject.facts(tuple([number for number in subject.own if number not in mine]))
     true, common, false = [], [], []
-    for claim in claims:
+    for claim in claims.values():
         verdict = holds(claim, facts)
         if verdict and left_out:
             verdict = holds(claim, whole)
@@ -81,4 +83,18 @@ def truth(persona: Persona, subject: Subject, loose: Iterable[int] = ()) -> Trut
             common.append(claim)
         else:
             true.append(claim)
-    return Truth(true=tuple(true), common=tuple(common), false=tuple(false), unknown=unknown)
+    return Truth(true=_news(true), common=tuple(common), false=tuple(false), unknown=unknown)
+
+
+def _news(true: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Of true claims those that say something new: neither part of what wider ones say, nor that was looked
+    at what was bought or searched for."""
+    said: set[tuple[str, str]] = set()
+    news = set()
+    for claim in sorted(true, key=lambda one: (one.arguments[0] == "looks", -len(one.gist))):
+        if not claim.gist <= said:
+            news.add(claim)
+        said |= claim.gist
+        if claim.kind == "wants":
+            said |= {("looks", name.casefold()) for name in claim.names}
+    return tuple(claim for claim in true if claim in news)

@@ -225,6 +225,17 @@ def ray_processes() -> set[int]:
     return found
 
 
+def actor_processes(name: str) -> list[psutil.Process]:
+    """The processes in which actors of that class of these tests run."""
+    found = []
+    for pid in ray_processes():
+        with contextlib.suppress(psutil.Error):  # it may have ended since it was listed
+            process = psutil.Process(pid)
+            if f"ray::{name}" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 @pytest.fixture(autouse=True, scope="module")
 def nothing_left_running() -> Iterator[None]:
     """No Ray process outlives the tests of a file, which start before their own cluster and end after it."""

@@ -45,7 +45,7 @@ from rl.loss import DFGRPOObjective, RLMicroBatch
 from rl.prompts import PromptStream, Shuffled
 from sft.loop import train_stage
 from sft.objective import SFTExample, SFTObjective, empty_micro_batch, sft_micro_batches
-from tests.integration.conftest import ray_processes
+from tests.integration.conftest import actor_processes, ray_processes
 from tests.policies import scores_of
 
 SEQUENCES = [tuple(np.random.default_rng(i).integers(5, 250, 40 + i).tolist()) for i in range(4)]
@@ -93,9 +93,7 @@ def test_an_engine_lost_at_work_is_replaced_and_holds_the_weights_of_the_day(
         expected = pool.generate([request], sampling)
         at_work = pool.busy_s
         assert at_work > 0
-        (engine,) = (
-            p for p in map(psutil.Process, ray_processes()) if "RolloutEngine" in " ".join(p.cmdline())
-        )
+        (engine,) = actor_processes("RolloutEngine")
         engine.suspend()  # with the job under way
         pool.timeout_s = 5
         key = pool.submit(request, sampling)

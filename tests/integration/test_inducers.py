@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-import psutil
 import pytest
 
 from actors.cluster import ray_cluster
@@ -21,7 +20,7 @@ from records.induction import InduceConfig
 from records.simulation import SimulateConfig
 from semantize.folder import Job, open_log
 from simulate.engine import simulate
-from tests.integration.conftest import killed, usergpt
+from tests.integration.conftest import actor_processes, killed, usergpt
 
 CLUSTER = ClusterConfig(address="local", cpus=2)
 CONFIG = InduceConfig()
@@ -79,10 +78,9 @@ def test_killed_workers_lose_nothing_and_double_nothing(log: Path, expected: Pat
     def kill_in_each_phase(phase: str, done: int, total: int) -> None:
         if phase not in seen and 0 < done < total:
             seen[phase] = 0
-            for process in psutil.process_iter(["cmdline"]):
-                if "ray::InducerWorker" in " ".join(process.info["cmdline"] or []):
-                    seen[phase] += 1
-                    process.kill()
+            for process in actor_processes("InducerWorker"):
+                seen[phase] += 1
+                process.kill()
 
     try:
         chunks = make_memories(generation, CONFIG, pool, kill_in_each_phase)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import psutil
 import pytest
 
 from actors.cluster import ray_cluster
@@ -23,7 +22,7 @@ from semantize.pipeline import LocalRunner, semantize
 from semantize.worker import Semantizer
 from simulate.block import BLOCK
 from simulate.engine import simulate
-from tests.integration.conftest import ray_processes, usergpt
+from tests.integration.conftest import actor_processes, usergpt
 
 CONFIG = SimulateConfig(users=20, min_days=60, max_days=90)
 ASKING = Asking(composite_share=0.5, tags_per_prompt=3, seed=4)
@@ -53,10 +52,6 @@ def _pool(histories: Path, model_dir: Path, workers: int, timeout_s: float = 120
     return ProducerPool(CONFIG, 3, histories, model_dir, ASKING, live, timeout_s)
 
 
-def _producers() -> list[psutil.Process]:
-    return [p for p in map(psutil.Process, ray_processes()) if "ray::Producer" in " ".join(p.cmdline())]
-
-
 @pytest.mark.usefixtures("cluster")
 def test_prompts_do_not_depend_on_who_makes_them(histories: Path, model_dir: Path) -> None:
     """One producer, or two of which one is killed and another comes in its place."""
@@ -68,7 +63,7 @@ def test_prompts_do_not_depend_on_who_makes_them(histories: Path, model_dir: Pat
         try:
             prompts = [live.at(cursor) for cursor in range(BLOCK)]
             if workers == 2:
-                for producer in _producers():
+                for producer in actor_processes("Producer"):
                     producer.kill()
             prompts += [live.at(cursor) for cursor in range(BLOCK, 3 * BLOCK)]
             # One of the two may have made its block already.
@@ -94,7 +89,7 @@ def test_a_producer_that_hangs_is_named(histories: Path, model_dir: Path) -> Non
     try:
         pool.begin(0)
         pool.take(0)
-        (producer,) = _producers()
+        (producer,) = actor_processes("Producer")
         producer.suspend()
         pool.timeout_s = 2
         pool.begin(1)

@@ -1,13 +1,11 @@
 """Scorers of persona sets on a real Ray, with the real embedding model: killed ones lose nothing."""
 
-import contextlib
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from actors.cluster import ray_cluster
@@ -20,7 +18,7 @@ from records.induction import InduceConfig
 from records.persona import Persona, PersonaSet, Statement
 from records.prompt import PERSONAS_TASK, Prompt, RolloutGroup
 from tests.induction import shown
-from tests.integration.conftest import ray_processes
+from tests.integration.conftest import actor_processes
 from tests.personas import memory
 from tests.rl_groups import rollout_of
 
@@ -45,16 +43,6 @@ def group(name: str, texts: Sequence[str] = TEXTS, user: str = "u") -> RolloutGr
     return RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=tuple(rollouts))
 
 
-def scorer_processes() -> list[psutil.Process]:
-    found = []
-    for pid in ray_processes():
-        with contextlib.suppress(psutil.Error):  # it may have ended since it was listed
-            process = psutil.Process(pid)
-            if "ray::PersonaScorerActor" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
-
-
 def pool_of(cases: Any, folder: Path, **config: Any) -> PersonaScorerPool:
     return PersonaScorerPool(cases, InduceConfig(), POPULATION, folder, ScorerConfig(**config), 120)
 
@@ -67,7 +55,7 @@ def test_killed_scorers_lose_nothing_and_one_that_raises_marks_its_group_alone(t
     pool = pool_of(unreadable, tmp_path / "vectors", actors=2)
     try:
         assert [*pool.score([group("g0"), group("g1")])] == [expected] * 2  # both are up
-        before = scorer_processes()
+        before = actor_processes("PersonaScorerActor")
         assert len(before) == 2
         killer = threading.Timer(0.1, lambda: [process.kill() for process in before])
         killer.start()
@@ -89,7 +77,7 @@ def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
     pool = pool_of({"u": CASE}, tmp_path / "vectors", actors=1, timeout_s=10.0)
     try:
         expected = pool.score([group("g")])
-        for process in scorer_processes():
+        for process in actor_processes("PersonaScorerActor"):
             process.suspend()
         assert pool.score([group("g")]) == expected
         assert pool.lost == ["scorer 0 with group g: no answer within 10 s (scorer.timeout_s)"]

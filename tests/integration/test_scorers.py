@@ -1,6 +1,5 @@
 """Scorer actors on a real Ray: one that dies, hangs or raises costs no score, and makes no zero."""
 
-import contextlib
 import json
 import math
 import socket
@@ -11,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import ray
 
@@ -23,7 +21,7 @@ from records.client import ClientConfig
 from records.config import ClusterConfig, ScorerConfig
 from records.prompt import COMPOSITE_TASK, TAGS_TASK, Prompt, Rollout, RolloutGroup
 from rewards.build import reward_model
-from tests.integration.conftest import ray_processes
+from tests.integration.conftest import actor_processes
 from tests.test_lm_client import Server, completion
 
 REFERENCES = {"u": {"gender": ("female",), "interests": ("cycling",)}}
@@ -76,16 +74,6 @@ def group(name: str, texts: Sequence[str], task: str = TAGS_TASK, user: str = "u
     return RolloutGroup(group_id=name, round=0, attempt=0, prompt=prompt, rollouts=rollouts)
 
 
-def scorer_processes() -> list[psutil.Process]:
-    found = []
-    for pid in ray_processes():
-        with contextlib.suppress(psutil.Error):  # it may have ended since it was listed
-            process = psutil.Process(pid)
-            if "ray::Scorer" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
-
-
 def test_killed_scorers_lose_nothing(tmp_path: Path) -> None:
     texts = [answer(interests=name) for name in ("cycling", "bicycling", "golf")] + ["no answer"]
     groups = [group(f"g{n}", texts) for n in range(2000)]
@@ -98,7 +86,7 @@ def test_killed_scorers_lose_nothing(tmp_path: Path) -> None:
     pool = ScorerPool(REFERENCES, RULES, 120, tmp_path)
     try:
         assert pool.score(groups[:2])[0].scores == expected  # both are up
-        before = scorer_processes()
+        before = actor_processes("Scorer")
         assert len(before) == 2
         killer = threading.Timer(0.1, lambda: [process.kill() for process in before])
         killer.start()
@@ -167,7 +155,7 @@ def test_who_takes_a_seat_goes_on_with_its_budget(tmp_path: Path) -> None:
         errors = []
         for first in range(0, 8, 2):
             errors += [one.scores[0].error for one in pool.score(groups[first : first + 2])]
-            for process in scorer_processes():
+            for process in actor_processes("Scorer"):
                 process.kill()
         (told,) = pool.stats()
     finally:
@@ -187,7 +175,7 @@ def test_a_scorer_that_hangs_is_replaced(tmp_path: Path) -> None:
     try:
         groups = [group(f"g{n}", [answer()]) for n in range(3)]
         expected = pool.score(groups)
-        for process in scorer_processes():
+        for process in actor_processes("Scorer"):
             process.suspend()
         assert pool.score(groups) == expected
         assert len(pool.lost) == 1

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-import psutil
 import pytest
 
 from actors.cluster import ray_cluster
@@ -17,7 +16,7 @@ from semantize.pipeline import semantize
 from semantize.store import live_table, read_histories
 from semantize.worker import Semantizer
 from simulate.engine import simulate
-from tests.integration.conftest import killed, usergpt
+from tests.integration.conftest import actor_processes, killed, usergpt
 
 CLUSTER = ClusterConfig(address="local", cpus=2)
 CONFIG = SemantizeConfig(token_budget=300, partition_events=10_000)
@@ -83,10 +82,9 @@ def test_killed_workers_lose_nothing_and_double_nothing(log: Path, expected: Pat
     def kill_in_each_phase(phase: str, done: int, total: int) -> None:
         if phase not in killed and done < total:
             killed[phase] = 0
-            for process in psutil.process_iter(["cmdline"]):
-                if "ray::SemantizerWorker" in " ".join(process.info["cmdline"] or []):
-                    killed[phase] += 1
-                    process.kill()
+            for process in actor_processes("SemantizerWorker"):
+                killed[phase] += 1
+                process.kill()
 
     try:
         semantizer = Semantizer(tmp_path / "out", 0, None)

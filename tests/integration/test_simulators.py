@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from actors.cluster import ray_cluster
@@ -15,7 +14,7 @@ from records.config import ClusterConfig
 from records.errors import UserError
 from records.simulation import SimulateConfig
 from simulate.engine import SHARD_USERS, open_simulation, scan, simulate, summary_of
-from tests.integration.conftest import killed, usergpt
+from tests.integration.conftest import actor_processes, killed, usergpt
 
 CONFIG = SimulateConfig(users=4 * SHARD_USERS + 10, min_days=60, max_days=120)
 CLUSTER = ClusterConfig(cpus=2)
@@ -59,14 +58,6 @@ def test_more_workers_than_cpus_are_refused(tmp_path: Path) -> None:
         simulate_sharded(CONFIG, SEED, tmp_path, replace(CLUSTER, workers=5), lambda done: None)
 
 
-def worker_processes() -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "ray::SimulatorWorker" in " ".join(process.info["cmdline"] or []):
-            found.append(process)
-    return found
-
-
 @pytest.mark.usefixtures("cluster")
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     expected: dict[str, bytes], tmp_path: Path
@@ -76,7 +67,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
 
     def kill_once(done: int) -> None:
         if not killed:
-            for process in worker_processes():
+            for process in actor_processes("SimulatorWorker"):
                 killed.append(process.pid)
                 process.kill()
 

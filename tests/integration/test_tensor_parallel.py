@@ -18,7 +18,7 @@ from lm.tokenizer import ChatTokenizer
 from records.config import ClusterConfig, ModelConfig, RolloutConfig
 from records.prompt import Prompt, Request, Sampling
 from records.tags import TAG_NAMES
-from tests.integration.conftest import ray_processes
+from tests.integration.conftest import actor_processes
 
 SEQUENCES = [tuple(np.random.default_rng(i).integers(5, 250, 40 + i).tolist()) for i in range(3)]
 PROMPT = Prompt(
@@ -36,7 +36,7 @@ def cluster() -> Iterator[None]:
 
 def _processes() -> list[psutil.Process]:
     """The two processes that a tensor-parallel engine started."""
-    (engine,) = (p for p in map(psutil.Process, ray_processes()) if "RolloutEngine" in " ".join(p.cmdline()))
+    (engine,) = actor_processes("RolloutEngine")
     return [p for p in engine.children(recursive=True) if "Worker" in p.name() or "spawn" in str(p.cmdline())]
 
 
