@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from induce.vector_cache import Steps, VectorCache, Vectors, from_steps, to_steps, width_in
-from lm.sentences import SHIPPED, encoder_directory, load_encoder
+from lm.sentences import SHIPPED, encoder_directory, load_encoder, one_thread
 from records.files import directory_digest
 
 BATCH = 8
@@ -35,7 +35,8 @@ class SentenceEmbedder:
     """Sentence embeddings, each distinct text once, kept in `cache` if there is one.
 
     Texts of one number of tokens make batches of one size, filled up with copies: a row is computed by the
-    same operations whatever stands beside it, and its numbers do not move. They are kept on a grid
+    same operations whatever stands beside it, and its numbers do not move. On a CPU one thread does it: two
+    add up in another order, and beside other work wait for each other. Vectors are kept on a grid
     (`vector_cache.STEP`).
     The model is loaded when the first text is not in the cache.
 
@@ -100,12 +101,13 @@ class SentenceEmbedder:
         for _, same in groupby(order, key=lambda i: len(pieces[i])):
             rows = list(same)
             full = rows + rows[-1:] * (-len(rows) % BATCH)
-            vectors = self._encoder.encode(
-                [texts[i] for i in full],
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+            with one_thread():
+                vectors = self._encoder.encode(
+                    [texts[i] for i in full],
+                    batch_size=BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
             steps_MD[rows] = to_steps(np.asarray(vectors[: len(rows)], dtype=np.float32))
         return steps_MD
 

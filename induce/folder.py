@@ -18,7 +18,7 @@ from records.options import first_difference
 from semantize.store import finished_generations, generation_path
 from semantize.store import settings_of as settings_of_log
 
-VERSION = 6
+VERSION = 7
 """To be raised whenever the same settings come to give other personas: two versions do not mix."""
 
 _OWN = {store.OWN_LOG, store.VECTORS}
@@ -194,7 +194,7 @@ def summary_of(generation: Generation) -> dict[str, Any]:
         row = told.select(pl.col(name).cast(pl.Float64).mean() for name in _AVERAGED).collect()
         means = {name: value for name, value in row.row(0, named=True).items() if value is not None}
     return {
-        **{name: counts.get(name, 0) for name in ("users", "events", "memories")},
+        **{name: counts.get(name, 0) for name in ("users", "events", "memories", "not_latin")},
         "noise": counts.get("noise", {}),
         "gap": read_json(generation_path(generation.out, 0) / store.GAP),
         **dict.fromkeys(("personas", "embedded", "unanswered", "kept", "changed", "new", "gone"), 0),

@@ -22,6 +22,10 @@ from records.persona import IntentMemory, Persona, PersonaSet, Statement
 from rewards.personas.claims import parse
 from rewards.personas.facts import Facts, Setting, holds, setting_of
 
+OUTGROWN = 4
+"""Personas are made anew where there are so many times the intents that they were made of: what one visit
+showed says little of fifty."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
@@ -57,7 +61,7 @@ class Updater:
     not dissolve in a broad persona one thing at a time, unless that is several times as large. A persona
     whose memories changed, or of which something is no longer true, is told anew by claims; its label stays,
     and so do sentences that are no claims, with what they cite. Personas keep their order, new ones come
-    last.
+    last. A user of whom OUTGROWN times as much is known as then is induced anew.
     """
 
     def __init__(self, inducer: ClusterInducer) -> None:
@@ -77,9 +81,10 @@ class Updater:
         left = [persona for persona, group in zip(renamed, held, strict=True) if group]
         groups = [group for group in held if group]
         gone = len(before.personas) - len(left)
-        if not groups:
+        known = sum(not memory.noise for memory in old)
+        if not groups or len(by_number) >= OUTGROWN * known:
             (made,) = self.inducer({before.user_id: memories})
-            return Update(personas=made, new=len(made.personas), gone=gone)
+            return Update(personas=made, new=len(made.personas), gone=len(before.personas))
         intents = list(by_number.values())
         groups, more = self._grown(groups, intents)
         setting = setting_of(memories)

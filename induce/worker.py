@@ -42,8 +42,9 @@ from semantize.folder import settled_job
 from semantize.refining.refiners import refiner_of
 from semantize.store import live_partition, table_path
 
-CHUNK_USERS = 256
-"""Users induced together: what is lost with a worker, and how often progress is told."""
+LEAST_CHUNK, MOST_CHUNK = 64, 256
+"""Users induced together, a sixteenth of all within these bounds: what is lost with a worker, and how often
+progress is told."""
 
 
 class Induction:
@@ -110,6 +111,7 @@ class Induction:
         noise = frame.filter(pl.col("noise") != "")["noise"].value_counts().sort("noise")
         note = {
             "users": frame["user_id"].n_unique(),
+            "not_latin": _not_latin(frame),
             "events": len(events),
             "memories": len(frame),
             "noise": dict(noise.iter_rows()),
@@ -146,10 +148,10 @@ class Induction:
 
     def users_of(self, chunk: int) -> dict[str, tuple[IntentMemory, ...]]:
         """Memories of a chunk's users."""
-        part, first = read_json(self.path / store.CHUNKS)["chunks"][chunk]
+        part, first, end = read_json(self.path / store.CHUNKS)["chunks"][chunk]
         frame = pl.scan_parquet(table_path(self.out, self.number, "memories", part), glob=False)
         names = frame.select(pl.col("user_id").unique()).collect()["user_id"].sort()
-        mine = names[first : first + CHUNK_USERS].to_list()
+        mine = names[first:end].to_list()
         return memories_of(frame.filter(pl.col("user_id").is_in(mine)).collect())
 
     def _induced(self, memories: Mapping[str, Sequence[IntentMemory]]) -> dict[str, Update]:
@@ -229,8 +231,8 @@ def settle_gap(path: Path, config: InduceConfig) -> dict[str, Any]:
     return found
 
 
-def settle_chunks(out: Path, number: int, partitions: int) -> list[tuple[int, int]]:
-    """Add up what all partitions' users want, and part users into chunks: (partition, first user there)."""
+def settle_chunks(out: Path, number: int, partitions: int) -> list[tuple[int, int, int]]:
+    """Add up what all partitions' users want, and part users into chunks: (partition, first, end)."""
     path = store.generation_path(out, number)
     counts = list(store.notes(path, "counts"))
     if len(counts) != partitions:
@@ -238,11 +240,22 @@ def settle_chunks(out: Path, number: int, partitions: int) -> list[tuple[int, in
     if not number and not (path / store.POPULATION).exists():
         parts = [store.read_population(one) for one in sorted(path.glob("population-[0-9]*.json"))]
         store.write_population(path / store.POPULATION, sum(parts[1:], parts[0]))
+    users = [note["users"] for note in counts]
+    size = min(max(LEAST_CHUNK, sum(users) // 16), MOST_CHUNK)
     chunks = [
-        (part, first) for part, note in enumerate(counts) for first in range(0, note["users"], CHUNK_USERS)
+        (part, first, min(first + size, many))
+        for part, many in enumerate(users)
+        for first in range(0, many, size)
     ]
     write_json(path / store.CHUNKS, {"chunks": chunks})
     return chunks
+
+
+def _not_latin(memories: pl.DataFrame) -> int:
+    """How many intents are written in other letters than Latin ones, more than half of them."""
+    text = pl.concat_str(pl.col("wants").list.join(" "), pl.col("category"), separator=" ")
+    others = text.str.count_matches(r"\p{L}") > 2 * text.str.count_matches(r"\p{Latin}")
+    return memories.filter((pl.col("noise") == "") & others).height
 
 
 def _note(

@@ -20,7 +20,7 @@ from launch.progress import Reporter
 from launch.recipe import load_induction
 from launch.semantization import run_generation
 from lm.chat import Progress
-from lm.sentences import encoder_directory
+from lm.sentences import SHIPPED, encoder_directory
 from records.config import Recipe
 from records.errors import UserError
 from records.induction import InduceConfig
@@ -66,6 +66,7 @@ def induce(
         who.goes_on(out)
     recipe, reporter = who.recipe, Reporter()
     who.check()
+    check_folder(out, recipe.induce, who.identity)  # before a lock is put in what is somebody else's
     with held(out, _WAIT):
         check_folder(out, recipe.induce, who.identity)
         log = _semantized(source, mapping_name, out, key_file, recipe, reporter, update=update)
@@ -76,7 +77,7 @@ def induce(
             if was_finished:
                 reporter.say("all personas are up to date")
             else:
-                say_summary(summary, generation.number, reporter)
+                say_summary(summary, generation.number, recipe.induce.clusters.embeddings, reporter)
             later = open_personas(out, log, recipe.induce, who.identity)
             if later.number == generation.number:
                 break
@@ -264,8 +265,8 @@ def say_asked(stats: Mapping[str, Any], reporter: Reporter) -> None:
     reporter.say(f"language model: {', '.join(told)}")
 
 
-def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> None:
-    """What came of a generation, in a few lines."""
+def say_summary(summary: dict[str, Any], number: int, embeddings: str, reporter: Reporter) -> None:
+    """What came of a generation, in a few lines; `embeddings` is the model that read its texts."""
     gap, noise = summary["gap"], summary["noise"]
     users = max(summary["users"], 1)
     told = ", ".join(f"{count:,} {name}" for name, count in noise.items())
@@ -274,6 +275,11 @@ def say_summary(summary: dict[str, Any], number: int, reporter: Reporter) -> Non
         + (f", noise among them: {told}" if told else "")
         + f"; sessions end after {gap['minutes']:g} min ({gap['why']})"
     )
+    if summary["not_latin"] and embeddings == SHIPPED:
+        reporter.say(
+            f"{summary['not_latin']:,} intents are not in Latin letters, which {SHIPPED} cannot tell apart: "
+            "set induce.clusters.embeddings to a multilingual model's directory"
+        )
     if number:
         reporter.say(
             f"personas: {summary['kept']:,} as they were, {summary['changed']:,} changed, "

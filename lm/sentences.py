@@ -1,5 +1,7 @@
 """The sentence-embedding model: where it lies, and how it is loaded."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,3 +33,16 @@ def load_encoder(directory: Path, device: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(directory), device=device, local_files_only=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """What torch computes on the CPU inside is computed by one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from induce import embedding, vector_cache
 from induce.embedding import SentenceEmbedder
@@ -48,6 +49,19 @@ def test_company_and_order_move_nothing(embedder: SentenceEmbedder) -> None:
     assert (together == backwards).all()
     for place in range(0, len(many), 17):
         assert (embedder([many[place]])[0] == together[place]).all()
+
+
+def test_threads_move_nothing_and_stay_as_they_were(embedder: SentenceEmbedder) -> None:
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(embedder(NAMES))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert (found[0] == found[1]).all()
 
 
 def test_a_text_is_computed_once(tmp_path: Path) -> None:

@@ -207,3 +207,16 @@ def test_a_new_persona_does_not_take_a_name_that_stays() -> None:
         first.personas[1].label,
         f"{added.label} (2)",
     ]
+
+
+def test_a_user_who_has_outgrown_the_personas_is_induced_anew() -> None:
+    first = [memory(1, ["baby 1"], 1)]
+    before = induce(first)
+    few = [memory(n, [f"baby {n}"], 30 * n) for n in range(2, 4)]
+    found = Updater(inducer())(before, first, [*first, *few])
+    assert found.gone == 0
+    assert found.personas.personas[0].label == before.personas[0].label
+    many = [memory(n, [f"baby {n}"], 30 * n) for n in range(2, 8)]
+    found = Updater(inducer())(before, first, [*first, *many])
+    assert found.personas == induce([*first, *many])
+    assert (found.kept, found.changed, found.new, found.gone) == (0, 0, len(found.personas.personas), 1)

@@ -192,7 +192,9 @@ def test_odd_users_get_an_answer_or_a_reason(tmp_path: Path, capsys: pytest.Capt
     assert found["silent"]["error"] == found["signs"]["error"] == "no_text"
     assert found["mixed"]["personas"]
     assert found["busy"]["personas"] or found["busy"]["error"]
-    assert "users without personas: " in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "users without personas: " in told
+    assert "2 intents are not in Latin letters" in told
 
 
 def test_new_events_bring_personas_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,6 +283,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, capsys: pytest
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("x")
     assert "is not empty and holds no personas" in refused(*mapped, tmp_path / "mine")
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["diary.txt"]
     assert [path.name for path in (tmp_path / "mine").iterdir() if path.name != ".lock"] == ["diary.txt"]
     assert "no personas; make some" in refused(log, "--out", tmp_path / "new", "--update")
     (tmp_path / "other").mkdir()
@@ -353,6 +356,17 @@ def test_what_was_gathered_can_be_gathered_again_and_older_folders_are_refused(
     assert induce(log, "--mapping", log.with_name("shop.yaml"), "--out", out) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "settings.json: is no JSON" in line
+
+
+def test_users_are_parted_by_how_many_there_are(tmp_path: Path) -> None:
+    log = shop(tmp_path, [f"user{n},2026-01-01 10:00,baby {n},buy" for n in range(150)])
+    out = tmp_path / "out"
+    assert len(induced(log, out)) == 150
+    path = store.generation_path(out, 0)
+    chunks = read_json(path / store.CHUNKS)["chunks"]
+    assert all(0 < end - first <= worker.LEAST_CHUNK for _, first, end in chunks)
+    assert sum(end - first for _, first, end in chunks) == 150
+    assert len(list(path.glob("chunk-*.json"))) == len(chunks) >= 3
 
 
 def test_the_gap_is_settled_once(tmp_path: Path) -> None:
