@@ -13,6 +13,7 @@ import numpy.typing as npt
 import ray
 
 from actors.places import gpu_places
+from actors.threads import PATIENT
 from actors.weights import Bucket
 from actors.work import worked
 from lm.tokenizer import ChatTokenizer
@@ -239,6 +240,7 @@ def engine_environment(config: RolloutConfig) -> dict[str, str]:
             # Binding threads to cores would fight with the learner that shares them.
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "OMP_NUM_THREADS": str(max(1, config.threads // config.tensor_parallel)),
+            **PATIENT,
             # The runner whose logits processors ours is one of.
             "VLLM_USE_V2_MODEL_RUNNER": "0",
             # vLLM compiles one small log-prob kernel on first use, 15 s with a C++ compiler on CPU.

@@ -18,6 +18,7 @@ from actors.cluster import interface_of
 from actors.direct import Meta, Sender, Source
 from actors.lora import add_adapters, merged_parameters, without_adapters
 from actors.places import gpu_places
+from actors.threads import PATIENT
 from actors.weights import Bucket, buckets
 from actors.work import worked
 from lm.objective import Metrics, Objective, TokenBatch, UpdateReport
@@ -32,6 +33,7 @@ updates are orthogonal, and of embeddings, which have unit scale and whose rows 
 
 
 CPU_ENVIRONMENT = {
+    **PATIENT,
     # DeepSpeed's Muon would compile its small kernels, with a C++ compiler on CPU.
     "TORCHDYNAMO_DISABLE": "1",
     # Logits are large and come and go: memory given back to the system each time costs a fifth of the time.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from actors.threads import PATIENT
 from launch.filters import command as filters
 from records.errors import UserError
 
@@ -276,7 +277,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 2 for the user's mistake, 1 for ours, 0 otherwise."""
     arguments = _parsed(argv)
     received = _treat_as_interrupt(signal.SIGTERM, signal.SIGHUP)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    for name, value in {"HF_HUB_OFFLINE": "1", **PATIENT}.items():
+        os.environ.setdefault(name, value)
     try:
         return _dispatch(arguments)
     except UserError as error:
