@@ -51,9 +51,17 @@ def test_company_and_order_move_nothing(embedder: SentenceEmbedder) -> None:
         assert (embedder([many[place]])[0] == together[place]).all()
 
 
-def test_threads_move_nothing_and_stay_as_they_were(embedder: SentenceEmbedder) -> None:
+def test_one_thread_embeds_and_others_stay_as_they_were(
+    embedder: SentenceEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads = torch.get_num_threads()
-    found = []
+    encode, at_work, found = embedder._encoder.encode, set[int](), []
+
+    def seen(*texts: Any, **options: Any) -> Any:
+        at_work.add(torch.get_num_threads())
+        return encode(*texts, **options)
+
+    monkeypatch.setattr(embedder._encoder, "encode", seen)
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
@@ -61,6 +69,7 @@ def test_threads_move_nothing_and_stay_as_they_were(embedder: SentenceEmbedder) 
             assert torch.get_num_threads() == count
     finally:
         torch.set_num_threads(threads)
+    assert at_work == {1}
     assert (found[0] == found[1]).all()
 
 
